@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The modules carry the flow: a spec becomes a plan, sources feed the engine, the engine feeds sinks, and the
+// runtime drives one micro-batch after another. Imports only ever point to the left in this list:
+//     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceRuntime <- sluice
+// SluiceSystem (clock, files, log) stands aside; only connectors and runtime may use it.
+
+/// Settings every Swift target shares.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+/// Targets that hold raw memory mark every use of a pointer with `unsafe`.
+let strictWithPointers = strict + [.strictMemorySafety()]
+
+let package = Package(
+    name: "sluice",
+    targets: [
+        // libyaml: events with line and column marks, which every diagnostic needs.
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        // libdeflate rather than zlib: the same gzip files, written in half the time (whole buffers, no stream).
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        // simdjson finds the structure of JSON text at gigabytes a second; it stays behind a C API of three
+        // functions, because C++ interoperability would spread to every module that imports it.
+        .target(
+            name: "CSimdJSON",
+            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+
+        .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
+        .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
+        .target(
+            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON"],
+            swiftSettings: strictWithPointers),
+        .target(name: "SluiceSystem", swiftSettings: strictWithPointers),
+        .target(
+            name: "SluiceConnectors", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            swiftSettings: strictWithPointers),
+        .target(
+            name: "SluiceRuntime",
+            dependencies: ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate"],
+            swiftSettings: strictWithPointers),
+        .executableTarget(
+            name: "sluice",
+            dependencies: ["SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            swiftSettings: strict),
+
+    ]
+)

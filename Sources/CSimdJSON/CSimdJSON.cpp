@@ -1,0 +1,34 @@
+#include "CSimdJSON.h"
+
+#include <simdjson.h>
+
+#include <memory>
+#include <new>
+
+struct sluice_json_indexer {
+    std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
+    size_t capacity = 0;
+};
+
+extern "C" sluice_json_indexer *sluice_json_indexer_create(void) { return new (std::nothrow) sluice_json_indexer(); }
+
+extern "C" void sluice_json_indexer_destroy(sluice_json_indexer *indexer) { delete indexer; }
+
+extern "C" int sluice_json_index(
+    sluice_json_indexer *indexer, const uint8_t *text, size_t length, const uint32_t **indexes, size_t *count) {
+    *indexes = nullptr;
+    *count = 0;
+    if (length > indexer->capacity || !indexer->parser) {
+        size_t capacity = length < 4096 ? 4096 : length;
+        auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
+            capacity, simdjson::DEFAULT_MAX_DEPTH, indexer->parser);
+        if (error) return error;
+        indexer->capacity = capacity;
+    }
+    auto error = indexer->parser->stage1(text, length, simdjson::stage1_mode::regular);
+    *indexes = indexer->parser->structural_indexes.get();
+    if (error == simdjson::EMPTY) return 0;
+    if (error) return error;
+    *count = indexer->parser->n_structural_indexes;
+    return 0;
+}

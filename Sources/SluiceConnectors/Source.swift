@@ -1,0 +1,75 @@
+// Sources give bytes by offset range, and know nothing of batches or progress: the checkpoint owns the offsets.
+
+package import SluiceEngine
+
+/// What one batch reads from one partition of a source: `start ..< end`.
+package struct OffsetRange: Hashable, Sendable {
+    /// A file's path, or a Kafka partition's number.
+    package var partition: String
+    package var start: Int64
+    /// The next offset to read afterwards.
+    package var end: Int64
+
+    package init(partition: String, start: Int64, end: Int64) {
+        self.partition = partition
+        self.start = start
+        self.end = end
+    }
+}
+
+/// The next offset to read, per partition. A partition that is absent has not been read from.
+package struct SourceOffsets: Hashable, Sendable {
+    package var next: [String: Int64]
+
+    package init(_ next: [String: Int64] = [:]) { self.next = next }
+
+    /// Moves every partition of `ranges` to its end.
+    package mutating func advance(by ranges: [OffsetRange]) {
+        for range in ranges { next[range.partition] = range.end }
+    }
+}
+
+/// How much a batch may take.
+package enum BatchLimit: Sendable {
+    /// The limits of the spec.
+    case spec
+    /// All there is (trigger `once`).
+    case unlimited
+}
+
+package struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A stable name such as `file-truncated`.
+    package var code: String
+    /// What happened, where (path, offset), and what to do.
+    package var message: String
+    /// True when trying again later may work.
+    package var isRetriable: Bool
+
+    package init(code: String, _ message: String, isRetriable: Bool) {
+        self.code = code
+        self.message = message
+        self.isRetriable = isRetriable
+    }
+
+    package var description: String { message }
+}
+
+/// One source of one query. Used by the query's thread only, but for `InputBytes`.
+package protocol Source: AnyObject {
+    /// For progress records, such as `FileSource[/data/visits.jsonl]`.
+    var description: String { get }
+    /// True when nothing more will ever come (standard input at its end).
+    var isFinished: Bool { get }
+
+    /// The end of what is there now, per partition. `untilEnd` waits for the end of a source that has one
+    /// (standard input under `available_now` and `once`).
+    func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets
+    /// The ranges the next batch reads: between `position` and `latest`, within the limits; empty when nothing is new.
+    /// A pure function of its arguments.
+    func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange]
+    /// Opens the ranges of a batch; `read` gives their text. Replays hand in the ranges of the offset log.
+    /// Throws when the data is no longer there as it was (truncated, rotated, deleted).
+    func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes
+    /// The batch is committed: what lies before its end will not be asked for again.
+    func didCommit(_ position: SourceOffsets)
+}

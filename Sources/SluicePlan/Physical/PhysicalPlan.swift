@@ -1,0 +1,241 @@
+// What the engine runs: columns are positions, conditions are split, thresholds are numbers. Made by the planner from
+// the logical plan after all rules have run; it holds no names that are looked up later and no YAML.
+
+package import SluiceSpec
+
+/// A column of one of the (at most two) inputs: `input` 0 is the left side, 1 the right.
+package struct ColumnSlot: Hashable, Sendable {
+    package var input: Int
+    /// Position in `InputPlan.columns`, which is the position in the packed row.
+    package var index: Int
+
+    package init(input: Int, index: Int) {
+        self.input = input
+        self.index = index
+    }
+}
+
+/// One query, ready to run.
+package struct PhysicalPlan: Hashable, Sendable {
+    package var query: String
+    /// One input, or two when there is a join: left, then right.
+    package var inputs: [InputPlan]
+    package var join: JoinPlan?
+    package var output: OutputPlan
+    package var watermarkPolicy: WatermarkPolicy
+
+    package init(
+        query: String, inputs: [InputPlan], join: JoinPlan?, output: OutputPlan, watermarkPolicy: WatermarkPolicy
+    ) {
+        self.query = query
+        self.inputs = inputs
+        self.join = join
+        self.output = output
+        self.watermarkPolicy = watermarkPolicy
+    }
+}
+
+/// A column that is decoded; its place in the list is its slot in the packed row.
+package struct InputColumn: Hashable, Sendable {
+    package var name: String
+    package var type: DataType
+    /// Where the value comes from in the record.
+    package var origin: ColumnSpec.Origin
+    /// Its place among the source's declared columns, which is its CSV field when there is no header.
+    package var declaredIndex: Int
+
+    package init(name: String, type: DataType, origin: ColumnSpec.Origin, declaredIndex: Int) {
+        self.name = name
+        self.type = type
+        self.origin = origin
+        self.declaredIndex = declaredIndex
+    }
+}
+
+package struct WatermarkPlan: Hashable, Sendable {
+    /// Slot of the event-time column the watermark follows.
+    package var column: Int
+    package var delayMicros: Int64
+    package var idleTimeoutMicros: Int64?
+
+    package init(column: Int, delayMicros: Int64, idleTimeoutMicros: Int64?) {
+        self.column = column
+        self.delayMicros = delayMicros
+        self.idleTimeoutMicros = idleTimeoutMicros
+    }
+}
+
+/// How one source's bytes become rows, and what happens to them before the join.
+package struct InputPlan: Hashable, Sendable {
+    package var source: String
+    package var format: RecordFormat
+    /// IANA name; text without a zone is read in it.
+    package var timeZone: String
+    package var badRows: BadRowsPolicy
+    /// The columns to decode. The first `JoinSidePlan.stateColumnCount` of them are what state keeps.
+    /// With a `badRows` policy other than `.null` all declared columns are here, so that each is checked.
+    package var columns: [InputColumn]
+    /// Rows for which this is not true vanish before the watermark sees them.
+    package var filterBelowWatermark: Expression<ColumnSlot>?
+    package var watermark: WatermarkPlan?
+    /// Rows for which this is not true vanish after they have moved the watermark, before lateness is judged.
+    package var filterAboveWatermark: Expression<ColumnSlot>?
+    /// When set, lateness compares the end of the tumbling window the watermark column falls into.
+    package var latenessWindowMicros: Int64?
+
+    package init(
+        source: String, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy, columns: [InputColumn],
+        filterBelowWatermark: Expression<ColumnSlot>? = nil, watermark: WatermarkPlan? = nil,
+        filterAboveWatermark: Expression<ColumnSlot>? = nil, latenessWindowMicros: Int64? = nil
+    ) {
+        self.source = source
+        self.format = format
+        self.timeZone = timeZone
+        self.badRows = badRows
+        self.columns = columns
+        self.filterBelowWatermark = filterBelowWatermark
+        self.watermark = watermark
+        self.filterAboveWatermark = filterAboveWatermark
+        self.latenessWindowMicros = latenessWindowMicros
+    }
+}
+
+/// A pair of slots that must be equal; both have the same type, but for int with long.
+package struct JoinKey: Hashable, Sendable {
+    package var left: Int
+    package var right: Int
+    package var isNullSafe: Bool
+
+    package init(left: Int, right: Int, isNullSafe: Bool) {
+        self.left = left
+        self.right = right
+        self.isNullSafe = isNullSafe
+    }
+}
+
+/// Which right join times a left join time meets: `lower <= right - left <= upper`, in microseconds, both inclusive
+/// (a strict bound of the spec has been moved by one microsecond). nil is an open end.
+package struct TimeBounds: Hashable, Sendable {
+    package var lower: Int64?
+    package var upper: Int64?
+
+    package init(lower: Int64?, upper: Int64?) {
+        self.lower = lower
+        self.upper = upper
+    }
+}
+
+/// When a side's rows leave state: at or below `T = truncate((evictionWatermark + offset) to ms) - (1 ms if inclusive)`.
+/// Source: Spark's StreamingJoinHelper.getStateValueWatermark.
+package struct EvictionRule: Hashable, Sendable {
+    package var offsetMicros: Int64
+    /// True when the bound it comes from was inclusive.
+    package var isInclusive: Bool
+
+    package init(offsetMicros: Int64, isInclusive: Bool) {
+        self.offsetMicros = offsetMicros
+        self.isInclusive = isInclusive
+    }
+
+    /// The state watermark in milliseconds: rows whose join time is at or below it leave.
+    package func thresholdMillis(evictionWatermarkMillis: Int64) -> Int64 {
+        let micros = Double(evictionWatermarkMillis) * 1000 + Double(offsetMicros)
+        return Int64((micros / 1000).rounded(.towardZero)) - (isInclusive ? 1 : 0)
+    }
+}
+
+/// What is particular to one side of a join.
+package struct JoinSidePlan: Hashable, Sendable {
+    /// Slot of the time that bounds and eviction speak of; nil when the join has no time condition.
+    package var joinTime: Int?
+    /// When set, the join time is the end of the tumbling window that `joinTime` falls into.
+    package var windowMicros: Int64?
+    /// True where unmatched rows of this side come out (left outer, right outer, full outer; left side of left anti).
+    package var isPreserved: Bool
+    /// The single-side predicate of the join condition on a preserved side (or the left of a semi or anti join): a row
+    /// that fails it matches nothing and is never stored.
+    package var predicate: Expression<ColumnSlot>?
+    /// nil: rows of this side are never evicted.
+    package var eviction: EvictionRule?
+    /// The first so many of the input's columns are kept in state.
+    package var stateColumnCount: Int
+    /// Width of a time bucket; nil when one bucket holds all rows. A multiple of `cellWidthMicros`.
+    package var bucketWidthMicros: Int64?
+    /// Rows are indexed by key and by time cell, so that a probe reads only cells that its bounds overlap.
+    /// nil when time does not narrow a probe.
+    package var cellWidthMicros: Int64?
+
+    package init(
+        joinTime: Int?, windowMicros: Int64?, isPreserved: Bool, predicate: Expression<ColumnSlot>?,
+        eviction: EvictionRule?, stateColumnCount: Int, bucketWidthMicros: Int64?, cellWidthMicros: Int64?
+    ) {
+        self.joinTime = joinTime
+        self.windowMicros = windowMicros
+        self.isPreserved = isPreserved
+        self.predicate = predicate
+        self.eviction = eviction
+        self.stateColumnCount = stateColumnCount
+        self.bucketWidthMicros = bucketWidthMicros
+        self.cellWidthMicros = cellWidthMicros
+    }
+}
+
+package struct JoinPlan: Hashable, Sendable {
+    package var type: JoinType
+    package var keys: [JoinKey]
+    /// nil: no time condition. Windows and equal event times are `0 ... 0` over the join times.
+    package var bounds: TimeBounds?
+    package var left: JoinSidePlan
+    package var right: JoinSidePlan
+    /// What else a pair must satisfy; evaluated after keys and bounds, over state columns only.
+    package var residual: Expression<ColumnSlot>?
+    /// A power of two; fixed for the life of a checkpoint.
+    package var shards: Int
+
+    package init(
+        type: JoinType, keys: [JoinKey], bounds: TimeBounds?, left: JoinSidePlan, right: JoinSidePlan,
+        residual: Expression<ColumnSlot>?, shards: Int
+    ) {
+        self.type = type
+        self.keys = keys
+        self.bounds = bounds
+        self.left = left
+        self.right = right
+        self.residual = residual
+        self.shards = shards
+    }
+}
+
+package struct OutputColumn: Hashable, Sendable {
+    package var name: String
+    package var expression: Expression<ColumnSlot>
+
+    package init(name: String, expression: Expression<ColumnSlot>) {
+        self.name = name
+        self.expression = expression
+    }
+}
+
+/// What comes out, over the joined row: slots of an absent side read as null.
+package struct OutputPlan: Hashable, Sendable {
+    package var filter: Expression<ColumnSlot>?
+    package var columns: [OutputColumn]
+    /// One per sink, in the order of the query's `to`; a batch is encoded once per distinct format.
+    package var sinks: [OutputSink]
+
+    package init(filter: Expression<ColumnSlot>?, columns: [OutputColumn], sinks: [OutputSink]) {
+        self.filter = filter
+        self.columns = columns
+        self.sinks = sinks
+    }
+}
+
+package struct OutputSink: Hashable, Sendable {
+    package var name: String
+    package var format: OutputFormat
+
+    package init(name: String, format: OutputFormat) {
+        self.name = name
+        self.format = format
+    }
+}

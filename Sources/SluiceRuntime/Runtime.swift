@@ -1,0 +1,1 @@
+// The runtime drives queries: trigger, offsets, batch, checkpoint, commit.

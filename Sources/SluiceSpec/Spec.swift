@@ -1,0 +1,338 @@
+// The typed content of one or more spec files: what section 1 to 3 of the format allow, names resolved, expressions
+// typed, every value with its place. It says nothing about how a query will run; that is the planner's part.
+
+/// All spec files of one command line, as one namespace.
+package struct Spec: Sendable {
+    /// In the order of their names.
+    package var sources: [SourceSpec] = []
+    package var sinks: [SinkSpec] = []
+    package var queries: [QuerySpec] = []
+
+    package init() {}
+}
+
+/// A value that must never be shown, such as a password from `${file:…}`.
+package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+    package let revealed: String
+    package init(_ revealed: String) { self.revealed = revealed }
+    package var description: String { "•••" }
+    package var debugDescription: String { "•••" }
+}
+
+/// A column a source declares.
+package struct ColumnSpec: Hashable, Sendable {
+    package var name: String
+    package var type: DataType
+    /// Where the value comes from; `.field` with the column's own name unless the spec says `from:`.
+    package var origin: Origin
+    package var position: SourcePosition
+
+    package enum Origin: Hashable, Sendable {
+        /// A field of the record (JSON name, CSV header or position).
+        case field(String)
+        /// `kafka.key`, `kafka.topic`, `kafka.headers.NAME` … as written.
+        case kafka(String)
+    }
+
+    package init(name: String, type: DataType, origin: Origin, position: SourcePosition) {
+        self.name = name
+        self.type = type
+        self.origin = origin
+        self.position = position
+    }
+}
+
+package struct WatermarkSpec: Hashable, Sendable {
+    package var column: Located<String>
+    package var delayMicros: Located<Int64>
+    package var idleTimeoutMicros: Located<Int64>?
+    package var isPerPartition: Bool
+
+    package init(
+        column: Located<String>, delayMicros: Located<Int64>, idleTimeoutMicros: Located<Int64>?, isPerPartition: Bool
+    ) {
+        self.column = column
+        self.delayMicros = delayMicros
+        self.idleTimeoutMicros = idleTimeoutMicros
+        self.isPerPartition = isPerPartition
+    }
+}
+
+package struct SourceSpec: Sendable {
+    package var name: Located<String>
+    package var connector: SourceConnectorSpec
+    package var format: RecordFormat
+    package var columns: [ColumnSpec]
+    /// `event_time`, or the watermark's column.
+    package var eventTime: Located<String>?
+    package var watermark: WatermarkSpec?
+    package var filter: Expression<ColumnReference>?
+    /// IANA name; text without a zone is read in it.
+    package var timeZone: Located<String>
+    package var badRows: Located<BadRowsPolicy>
+
+    package init(
+        name: Located<String>, connector: SourceConnectorSpec, format: RecordFormat, columns: [ColumnSpec],
+        eventTime: Located<String>?, watermark: WatermarkSpec?, filter: Expression<ColumnReference>?,
+        timeZone: Located<String>, badRows: Located<BadRowsPolicy>
+    ) {
+        self.name = name
+        self.connector = connector
+        self.format = format
+        self.columns = columns
+        self.eventTime = eventTime
+        self.watermark = watermark
+        self.filter = filter
+        self.timeZone = timeZone
+        self.badRows = badRows
+    }
+}
+
+package enum BadRowsPolicy: Hashable, Sendable {
+    case null
+    case drop
+    case fail
+    case sink(String)
+}
+
+package enum LateRowsPolicy: Hashable, Sendable {
+    case drop
+    case sink(String)
+}
+
+package enum RecordFormat: Hashable, Sendable {
+    case json
+    case csv(CSVOptions)
+}
+
+package struct CSVOptions: Hashable, Sendable {
+    /// One byte of ASCII.
+    package var separator: UInt8 = UInt8(ascii: ",")
+    /// True when each file's first line names the columns.
+    package var hasHeader = false
+
+    package init(separator: UInt8 = UInt8(ascii: ","), hasHeader: Bool = false) {
+        self.separator = separator
+        self.hasHeader = hasHeader
+    }
+}
+
+package enum SourceConnectorSpec: Sendable {
+    case file(FileSourceSpec)
+    case standardInput(position: SourcePosition)
+    case kafka(KafkaSourceSpec)
+
+    package var position: SourcePosition {
+        switch self {
+        case .file(let file): file.path.position
+        case .standardInput(let position): position
+        case .kafka(let kafka): kafka.position
+        }
+    }
+}
+
+package struct FileSourceSpec: Hashable, Sendable {
+    /// Absolute or relative to the working directory, after resolving against the spec file's folder.
+    package var path: Located<String>
+    package var isFollowed: Bool
+    package var maxFilesPerTrigger: Int?
+    package var maxBytesPerTrigger: Int64?
+
+    package init(path: Located<String>, isFollowed: Bool, maxFilesPerTrigger: Int?, maxBytesPerTrigger: Int64?) {
+        self.path = path
+        self.isFollowed = isFollowed
+        self.maxFilesPerTrigger = maxFilesPerTrigger
+        self.maxBytesPerTrigger = maxBytesPerTrigger
+    }
+}
+
+package struct KafkaSourceSpec: Sendable {
+    package enum Start: Hashable, Sendable {
+        case latest
+        case earliest
+        /// Microseconds since the epoch.
+        case timestamp(Int64)
+        case offsets([Int32: Int64])
+    }
+
+    package var position: SourcePosition
+    package var brokers: Located<String>
+    package var topic: Located<String>
+    package var start: Start = .latest
+    package var maxOffsetsPerTrigger: Int64?
+    package var minOffsetsPerTrigger: Int64?
+    package var maxTriggerDelayMicros: Int64?
+    package var failsOnDataLoss = true
+    package var isReadCommitted = true
+    package var options: [String: Secret] = [:]
+
+    package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
+        self.position = position
+        self.brokers = brokers
+        self.topic = topic
+    }
+}
+
+package enum JoinType: String, Hashable, Sendable, CaseIterable {
+    case inner
+    case leftOuter = "left outer"
+    case rightOuter = "right outer"
+    case fullOuter = "full outer"
+    case leftSemi = "left semi"
+    case leftAnti = "left anti"
+}
+
+/// A pair of columns that must be equal.
+package struct JoinKeySpec: Hashable, Sendable {
+    package var left: Located<ColumnReference>
+    package var right: Located<ColumnReference>
+    /// Spark's `<=>`.
+    package var isNullSafe: Bool
+
+    package init(left: Located<ColumnReference>, right: Located<ColumnReference>, isNullSafe: Bool) {
+        self.left = left
+        self.right = right
+        self.isNullSafe = isNullSafe
+    }
+}
+
+package struct JoinSpec: Sendable {
+    package var with: Located<String>
+    package var type: Located<JoinType>
+    package var keys: [JoinKeySpec]
+    /// A boolean expression over the two event times and durations only.
+    package var within: Expression<ColumnReference>?
+    package var windowMicros: Located<Int64>?
+    /// The residual predicate over both sides.
+    package var filter: Expression<ColumnReference>?
+
+    package init(
+        with: Located<String>, type: Located<JoinType>, keys: [JoinKeySpec], within: Expression<ColumnReference>?,
+        windowMicros: Located<Int64>?, filter: Expression<ColumnReference>?
+    ) {
+        self.with = with
+        self.type = type
+        self.keys = keys
+        self.within = within
+        self.windowMicros = windowMicros
+        self.filter = filter
+    }
+}
+
+package struct OutputColumnSpec: Sendable {
+    package var name: String
+    package var expression: Expression<ColumnReference>
+    package var position: SourcePosition
+
+    package init(name: String, expression: Expression<ColumnReference>, position: SourcePosition) {
+        self.name = name
+        self.expression = expression
+        self.position = position
+    }
+}
+
+package enum TriggerSpec: Hashable, Sendable {
+    case interval(micros: Int64)
+    case asFastAsPossible
+    case once
+    case availableNow
+}
+
+package enum WatermarkPolicy: String, Hashable, Sendable {
+    case min
+    case max
+}
+
+package struct StateSpec: Hashable, Sendable {
+    /// A power of two, or nil for the planner's choice.
+    package var shards: Located<Int>?
+    package var maxBytes: Int64?
+    package var retainBatches = 100
+
+    package init() {}
+}
+
+package struct QuerySpec: Sendable {
+    package enum FailurePolicy: String, Hashable, Sendable {
+        case restart
+        case stop
+    }
+
+    package var name: Located<String>
+    /// The spec file it stands in.
+    package var file: String
+    package var from: Located<String>
+    package var joins: [JoinSpec] = []
+    /// After the joins.
+    package var filter: Expression<ColumnReference>?
+    /// Never empty: all columns, left then right, unless the spec selects.
+    package var select: [OutputColumnSpec] = []
+    package var trigger: Located<TriggerSpec>
+    /// The query's own folder; resolved against the spec file's folder.
+    package var checkpoint: String
+    package var watermarkPolicy: WatermarkPolicy = .min
+    package var late: Located<LateRowsPolicy>
+    package var sinks: [Located<String>] = []
+    package var state = StateSpec()
+    package var onFailure: FailurePolicy = .restart
+
+    package init(
+        name: Located<String>, file: String, from: Located<String>, trigger: Located<TriggerSpec>, checkpoint: String,
+        late: Located<LateRowsPolicy>
+    ) {
+        self.name = name
+        self.file = file
+        self.from = from
+        self.trigger = trigger
+        self.checkpoint = checkpoint
+        self.late = late
+    }
+}
+
+package struct SinkSpec: Sendable {
+    package var name: Located<String>
+    package var connector: SinkConnectorSpec
+    package var format: OutputFormat
+
+    package init(name: Located<String>, connector: SinkConnectorSpec, format: OutputFormat) {
+        self.name = name
+        self.connector = connector
+        self.format = format
+    }
+}
+
+package enum SinkConnectorSpec: Sendable {
+    /// A folder, resolved against the spec file's folder.
+    case file(path: Located<String>)
+    case standardOutput(position: SourcePosition)
+    case kafka(KafkaSinkSpec)
+
+    package var position: SourcePosition {
+        switch self {
+        case .file(let path): path.position
+        case .standardOutput(let position): position
+        case .kafka(let kafka): kafka.position
+        }
+    }
+}
+
+package struct KafkaSinkSpec: Sendable {
+    package var position: SourcePosition
+    package var brokers: Located<String>
+    package var topic: Located<String>
+    /// Over the names of the query's output columns; typed when a query is planned.
+    package var key: Located<String>?
+    package var isExactlyOnce = true
+    package var options: [String: Secret] = [:]
+
+    package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
+        self.position = position
+        self.brokers = brokers
+        self.topic = topic
+    }
+}
+
+package enum OutputFormat: Hashable, Sendable {
+    case json(timeZone: String, writesNulls: Bool)
+    case csv(timeZone: String, separator: UInt8, writesHeader: Bool)
+}

@@ -1,0 +1,74 @@
+// Every file operation of the product goes through this protocol. It has two implementations: the real one, and a
+// simulated one in Tests/SluiceSimulation that counts operations, fails or crashes at any of them, and forgets what
+// was not made durable.
+
+/// What went wrong with a file.
+package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The verb: `open`, `write`, `rename` …
+    package var operation: String
+    package var path: String
+    package var errno: Int32
+
+    package init(operation: String, path: String, errno: Int32) {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+    }
+
+    package var description: String { "cannot \(operation) \(path): \(errorText(errno))" }
+}
+
+package struct FileInfo: Hashable, Sendable {
+    package enum Kind: Sendable {
+        case file
+        case folder
+        case other
+    }
+
+    package var kind: Kind
+    package var byteCount: Int64
+    /// Tells files apart even after a rename.
+    package var device: UInt64
+    package var inode: UInt64
+
+    package init(kind: Kind, byteCount: Int64, device: UInt64, inode: UInt64) {
+        self.kind = kind
+        self.byteCount = byteCount
+        self.device = device
+        self.inode = inode
+    }
+}
+
+/// An open file, closed with its last reference.
+package protocol ReadableFile: AnyObject, Sendable {
+    func info() throws(FileError) -> FileInfo
+    /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file. Thread-safe.
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int
+}
+
+/// An exclusive lock on a folder; released with its last reference and by the kernel when the process ends.
+package protocol FolderLock: AnyObject, Sendable {}
+
+package protocol FileSystem: Sendable {
+    /// nil when nothing is there.
+    func info(_ path: String) throws(FileError) -> FileInfo?
+    /// Names in a folder, sorted by their bytes; an error when it is not a folder.
+    func list(_ folder: String) throws(FileError) -> [String]
+    func makeFolders(_ path: String) throws(FileError)
+    func open(_ path: String) throws(FileError) -> any ReadableFile
+    func readAll(_ path: String) throws(FileError) -> [UInt8]
+    /// Creates or replaces a file with `parts` one after another; durable on return only after `sync`.
+    func write(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError)
+    /// Adds bytes to the end of a file, creating it if need be.
+    func append(_ path: String, _ bytes: [UInt8]) throws(FileError)
+    /// Makes a file's content durable (fsync).
+    func sync(_ path: String) throws(FileError)
+    /// Makes creations, renames and removals in a folder durable.
+    func syncFolder(_ path: String) throws(FileError)
+    /// Replaces `to` atomically.
+    func rename(_ from: String, to: String) throws(FileError)
+    /// Removing what is not there is no error.
+    func remove(_ path: String) throws(FileError)
+    /// nil when another process (or another lock of this one) holds it.
+    func lock(folder: String) throws(FileError) -> (any FolderLock)?
+}
