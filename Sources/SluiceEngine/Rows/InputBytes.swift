@@ -9,6 +9,17 @@ package protocol InputBytes: Sendable {
     /// `inputPaddingByteCount` readable bytes of capacity behind `buffer.count`.
     /// Called once per chunk, from any thread, several at a time.
     func read(chunk: Int, into buffer: inout ByteBuffer) throws
+
+    /// True when the chunk begins where a file begins, so that a CSV header may stand there.
+    func startsFile(_ chunk: Int) -> Bool
+
+    /// Words for the place of a byte of a chunk, such as `visits.jsonl, byte 1200`.
+    func place(chunk: Int, byteOffset: Int) -> String
+}
+
+extension InputBytes {
+    package func startsFile(_ chunk: Int) -> Bool { false }
+    package func place(chunk: Int, byteOffset: Int) -> String { "chunk \(chunk), byte \(byteOffset)" }
 }
 
 /// Readable bytes that must follow a chunk's text (the JSON indexer reads past the end).
