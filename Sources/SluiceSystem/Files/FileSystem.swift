@@ -54,12 +54,13 @@ package protocol FileSystem: Sendable {
     func info(_ path: String) throws(FileError) -> FileInfo?
     /// Names in a folder, sorted by their bytes; an error when it is not a folder.
     func list(_ folder: String) throws(FileError) -> [String]
+    /// Makes a folder and those above it that are missing; durable on return.
     func makeFolders(_ path: String) throws(FileError)
     func open(_ path: String) throws(FileError) -> any ReadableFile
     func readAll(_ path: String) throws(FileError) -> [UInt8]
     /// Creates or replaces a file with `parts` one after another; durable on return only after `sync`.
     func write(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError)
-    /// Adds bytes to the end of a file, creating it if need be.
+    /// Adds bytes to the end of a file, creating it if need be; durable on return only after `sync`.
     func append(_ path: String, _ bytes: [UInt8]) throws(FileError)
     /// Makes a file's content durable (fsync).
     func sync(_ path: String) throws(FileError)
@@ -67,7 +68,7 @@ package protocol FileSystem: Sendable {
     func syncFolder(_ path: String) throws(FileError)
     /// Replaces `to` atomically.
     func rename(_ from: String, to: String) throws(FileError)
-    /// Removing what is not there is no error.
+    /// Removes a file; removing what is not there is no error.
     func remove(_ path: String) throws(FileError)
     /// nil when another process (or another lock of this one) holds it.
     func lock(folder: String) throws(FileError) -> (any FolderLock)?

@@ -1,0 +1,133 @@
+// Structured logging: a constant sentence plus metadata under constant keys, one line per event, written with one
+// call so that lines of several threads and processes do not mix. Values never go into the sentence, so that every
+// event can be counted and searched for.
+
+internal import Synchronization
+
+package enum LogLevel: String, Hashable, Sendable, CaseIterable, Comparable {
+    /// Success as usual, for whoever looks for a fault.
+    case debug
+    /// Start, stop, recovery.
+    case info
+    /// A person should look.
+    case warning
+    /// A query stops.
+    case error
+
+    package static func < (a: LogLevel, b: LogLevel) -> Bool { a.rank < b.rank }
+
+    private var rank: Int {
+        switch self {
+        case .debug: 0
+        case .info: 1
+        case .warning: 2
+        case .error: 3
+        }
+    }
+}
+
+/// The name of a piece of metadata. Modules add their own as static constants in an extension.
+package struct LogKey: Sendable {
+    package let name: StaticString
+
+    package init(_ name: StaticString) { self.name = name }
+
+    package static let query = LogKey("sluice.query")
+    package static let batch = LogKey("sluice.batch")
+    package static let source = LogKey("sluice.source")
+    package static let sink = LogKey("sluice.sink")
+    package static let path = LogKey("sluice.path")
+    /// A stable name of an error, such as `file-truncated`.
+    package static let errorCode = LogKey("sluice.error_code")
+    package static let error = LogKey("sluice.error")
+}
+
+package enum LogValue: Hashable, Sendable {
+    case string(String)
+    case integer(Int64)
+    case double(Double)
+    case boolean(Bool)
+}
+
+extension LogValue: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
+    ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+    package init(floatLiteral value: Double) { self = .double(value) }
+    package init(booleanLiteral value: Bool) { self = .boolean(value) }
+}
+
+package enum LogFormat: String, Hashable, Sendable, CaseIterable {
+    case logfmt
+    case json
+}
+
+/// Where events go, from which level on, and what they all carry. A value: hand it down, add to it with `with`.
+package struct Log: Sendable {
+    private let level: LogLevel
+    private let format: LogFormat
+    private let clock: any Clock
+    private let write: @Sendable ([UInt8]) -> Void
+    private var context: [(key: LogKey, value: LogValue)] = []
+
+    /// `write` gets one line at a time, newline included, from any thread.
+    package init(
+        level: LogLevel, format: LogFormat, clock: any Clock = SystemClock(),
+        write: @escaping @Sendable ([UInt8]) -> Void = writeToStandardError
+    ) {
+        self.level = level
+        self.format = format
+        self.clock = clock
+        self.write = write
+    }
+
+    /// A log nobody reads.
+    package static let none = Log(level: .error, format: .logfmt, write: { _ in })
+
+    /// The same log, whose events all carry `metadata` as well.
+    package func with(_ metadata: KeyValuePairs<LogKey, LogValue>) -> Log {
+        var log = self
+        log.context += metadata.map { ($0.key, $0.value) }
+        return log
+    }
+
+    package func debug(_ sentence: StaticString, _ metadata: @autoclosure () -> KeyValuePairs<LogKey, LogValue> = [:]) {
+        put(.debug, sentence, metadata)
+    }
+
+    package func info(_ sentence: StaticString, _ metadata: @autoclosure () -> KeyValuePairs<LogKey, LogValue> = [:]) {
+        put(.info, sentence, metadata)
+    }
+
+    package func warning(
+        _ sentence: StaticString, _ metadata: @autoclosure () -> KeyValuePairs<LogKey, LogValue> = [:]
+    ) {
+        put(.warning, sentence, metadata)
+    }
+
+    package func error(_ sentence: StaticString, _ metadata: @autoclosure () -> KeyValuePairs<LogKey, LogValue> = [:]) {
+        put(.error, sentence, metadata)
+    }
+
+    private func put(_ level: LogLevel, _ sentence: StaticString, _ metadata: () -> KeyValuePairs<LogKey, LogValue>) {
+        guard level >= self.level else { return }
+        var line = LogLine(format: format)
+        line.append("time", .string(utcText(millis: clock.wallMillis)))
+        line.append("level", .string(level.rawValue))
+        line.append("message", .string(sentence.description))
+        for (key, value) in context { line.append(key.name.description, value) }
+        for (key, value) in metadata() { line.append(key.name.description, value) }
+        write(line.finished())
+    }
+}
+
+/// Lines of one process leave whole even when the kernel takes a long one in pieces.
+private let standardErrorLock = Mutex(())
+
+/// Writes a line to standard error. When that fails there is nobody left to tell.
+package let writeToStandardError: @Sendable ([UInt8]) -> Void = { line in
+    standardErrorLock.withLock { _ in
+        _ = unsafe line.withUnsafeBytes { unsafe writeFully(to: 2, [$0]) }
+    }
+}

@@ -1,0 +1,43 @@
+// What the process can say about itself: for progress, metrics and the status page.
+
+internal import Glibc
+
+package enum ProcessFacts {
+    /// The process' number.
+    package static var id: Int32 { getpid() }
+
+    /// Bytes of memory in use now (resident set); nil where /proc is not there.
+    package static var residentBytes: Int64? {
+        guard let bytes = try? RealFileSystem().readAll("/proc/self/statm") else { return nil }
+        let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard fields.count > 1, let pages = Int64(fields[1]) else { return nil }
+        return pages * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// The most memory the process ever had in use, in bytes.
+    package static var peakResidentBytes: Int64 { Int64(usage.ru_maxrss) * 1024 }
+
+    /// Processor time the process has used, user and system, in microseconds.
+    package static var processorMicros: Int64 {
+        let usage = usage
+        return micros(usage.ru_utime) + micros(usage.ru_stime)
+    }
+
+    /// How many processors the process may run on, at least 1.
+    package static var processorCount: Int {
+        // Honours taskset and container limits, which the number of processors in the machine does not.
+        guard let bytes = try? RealFileSystem().readAll("/proc/self/status") else { return 1 }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard let mask = lines.first(where: { $0.hasPrefix("Cpus_allowed:") }) else { return 1 }
+        // Groups of hexadecimal digits with commas between them, one bit a processor.
+        return max(1, mask.dropFirst(13).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) })
+    }
+
+    private static var usage: rusage {
+        var usage = rusage()
+        unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
+        return usage
+    }
+
+    private static func micros(_ time: timeval) -> Int64 { Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_usec) }
+}
