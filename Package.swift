@@ -48,5 +48,11 @@ let package = Package(
             dependencies: ["SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
             swiftSettings: strict),
 
+        // Test doubles: a file system that crashes, a clock that is moved by hand.
+        .target(
+            name: "SluiceSimulation", dependencies: ["SluiceSystem"], path: "Tests/SluiceSimulation",
+            swiftSettings: strictWithPointers),
+        .testTarget(
+            name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,75 @@
+// Time that passes when a test says so.
+
+package import SluiceSystem
+internal import Synchronization
+
+/// A clock that stands still until a test moves it.
+package final class SimulatedClock: Clock, @unchecked Sendable {
+    // @unchecked: everything mutable is guarded by the monitor.
+    private let monitor = Monitor()
+    private var now: Int64
+    private var nanos: UInt64 = 0
+    private var waits = 0
+    /// Every deadline somebody waited for, in order.
+    private var deadlines: [Int64?] = []
+    private let advancesByItself: Bool
+
+    /// With `advancesByItself` a wait for a time moves the clock there, which is what single-threaded tests need.
+    package init(wallMillis: Int64 = 0, advancesByItself: Bool = false) {
+        now = wallMillis
+        self.advancesByItself = advancesByItself
+    }
+
+    package var wallMillis: Int64 { monitor.withLock { now } }
+    package var monotonicNanos: UInt64 { monitor.withLock { nanos } }
+    package var waitedFor: [Int64?] { monitor.withLock { deadlines } }
+
+    /// Lets time pass, on the wall and on the monotonic clock.
+    package func advance(byMillis millis: Int64) {
+        monitor.withLock {
+            precondition(millis >= 0)
+            now += millis
+            nanos += UInt64(millis) * 1_000_000
+            monitor.notifyAll()
+        }
+    }
+
+    /// Somebody sets the wall clock, possibly back; no time passes.
+    package func setWall(millis: Int64) {
+        monitor.withLock {
+            now = millis
+            monitor.notifyAll()
+        }
+    }
+
+    /// Returns when a thread waits on this clock. Then the test may move it without a race.
+    package func untilSomebodyWaits() {
+        monitor.lock()
+        while waits == 0 { monitor.wait() }
+        monitor.unlock()
+    }
+
+    package func wait(untilWallMillis deadline: Int64?, wakeup: Wakeup) {
+        wakeup.state.withLock { state in
+            state.notify = { [monitor] in monitor.withLock { monitor.notifyAll() } }
+        }
+        monitor.lock()
+        deadlines.append(deadline)
+        waits += 1
+        monitor.notifyAll()
+        while !wakeup.consume() {
+            if let deadline {
+                if now >= deadline { break }
+                if advancesByItself {
+                    nanos += UInt64(deadline - now) * 1_000_000
+                    now = deadline
+                    break
+                }
+            }
+            monitor.wait()
+        }
+        waits -= 1
+        monitor.unlock()
+        wakeup.state.withLock { $0.notify = nil }
+    }
+}
