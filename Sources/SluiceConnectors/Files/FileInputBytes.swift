@@ -1,0 +1,126 @@
+// The text of a batch of file ranges, in chunks that workers read straight into their own buffers.
+//
+// A range is cut at nominal boundaries, every `chunkByteCount` bytes from its start. A line belongs to the chunk in
+// which its first byte lies, so each chunk finds its own first and last line without knowing its neighbours: it skips
+// to the first line that begins at or after its nominal start, and reads on behind its nominal end until the line it
+// is in ends. Nothing is read twice but the rest of a line at a boundary, no file is ever read whole, and no
+// descriptor is held between chunks, so a batch may have more files than the process may open.
+//
+//     nominal     |---------- 0 ----------|---------- 1 ----------|
+//     lines        aaaaaaa bbbbbbbbb ccccccccc dddddddd eeeeeeeeee fff
+//     chunk 0      aaaaaaa bbbbbbbbb ccccccccc
+//     chunk 1                                  dddddddd eeeeeeeeee
+
+internal import SluiceEngine
+internal import SluiceSystem
+internal import Synchronization
+
+/// One file of a batch.
+struct FileRange {
+    var path: String
+    var start: Int64
+    var end: Int64
+    /// What stood at the path when the batch was opened.
+    var info: FileInfo
+    /// True when the file has to be exactly `end` bytes long.
+    var isWhole: Bool
+
+    /// Makes sure that the file is still the one the batch was planned on.
+    func check(_ now: FileInfo) throws(SourceError) {
+        if now.device != info.device || now.inode != info.inode {
+            throw SourceError(
+                code: "file-rotated",
+                "\(path) was replaced by another file while a batch was reading it from byte \(start): "
+                    + "put the old file back, or follow a glob that matches old and new files",
+                isRetriable: false)
+        }
+        if isWhole && now.byteCount != end {
+            throw SourceError(
+                code: "file-changed",
+                "\(path) has \(now.byteCount) bytes, but had \(end) when its batch was planned: put its content "
+                    + "back, and move files into the folder only when they are complete",
+                isRetriable: false)
+        }
+        if now.byteCount < end { throw SourceError(truncated: path, to: now.byteCount, below: end) }
+    }
+}
+
+/// Chunks of the ranges of one batch.
+final class FileInputBytes: InputBytes {
+    private let fileSystem: any FileSystem
+    private let ranges: [FileRange]
+    private let chunkByteCount: Int64
+    /// The first chunk of each range; at the end the number of all chunks.
+    private let firstChunks: [Int]
+    /// Where a chunk that was read begins in its file, for `place`.
+    private let starts = Mutex<[Int: Int64]>([:])
+
+    init(_ ranges: [FileRange], chunkByteCount: Int, fileSystem: any FileSystem) {
+        precondition(chunkByteCount > 0)
+        self.fileSystem = fileSystem
+        self.ranges = ranges
+        self.chunkByteCount = Int64(chunkByteCount)
+        var firstChunks = [0]
+        for range in ranges {
+            let chunks = (range.end - range.start + self.chunkByteCount - 1) / self.chunkByteCount
+            firstChunks.append(firstChunks[firstChunks.count - 1] + Int(chunks))
+        }
+        self.firstChunks = firstChunks
+    }
+
+    var chunkCount: Int { firstChunks[ranges.count] }
+
+    func startsFile(_ chunk: Int) -> Bool {
+        let (range, index) = locate(chunk)
+        return index == 0 && ranges[range].start == 0
+    }
+
+    func place(chunk: Int, byteOffset: Int) -> String {
+        let (range, index) = locate(chunk)
+        let start = starts.withLock { $0[chunk] } ?? nominalStart(ranges[range], index)
+        return "\(ranges[range].path), byte \(start + Int64(byteOffset))"
+    }
+
+    func read(chunk: Int, into buffer: inout ByteBuffer) throws {
+        let (rangeIndex, index) = locate(chunk)
+        let range = ranges[rangeIndex]
+        let file = try TextFile(range.path, fileSystem)
+        try range.check(try file.info())
+
+        let nominalStart = nominalStart(range, index)
+        let nominalEnd = min(nominalStart + chunkByteCount, range.end)
+        buffer.removeAll()
+        buffer.reserve(Int(nominalEnd - nominalStart) + inputPaddingByteCount)
+        var start = nominalStart
+        if index > 0 {
+            // The byte before the nominal start tells whether a line begins right there.
+            guard let first = try file.firstLineEnd(in: nominalStart - 1..<nominalEnd - 1) else { return }
+            start = first
+        }
+        starts.withLock { $0[chunk] = start }
+        try file.append(start..<nominalEnd, to: &buffer)
+        if nominalEnd < range.end, unsafe buffer.bytes.last != newline {
+            let end = try file.endOfLine(from: nominalEnd, before: range.end)
+            try file.append(nominalEnd..<end, to: &buffer)
+        }
+        buffer.reserve(inputPaddingByteCount)
+    }
+
+    // MARK: - One chunk
+
+    private func locate(_ chunk: Int) -> (range: Int, index: Int) {
+        precondition(chunk >= 0 && chunk < chunkCount)
+        var low = 0
+        var high = ranges.count
+        // The last range whose first chunk is not behind `chunk`; ranges without chunks are passed over.
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if firstChunks[middle] <= chunk { low = middle } else { high = middle }
+        }
+        return (low, chunk - firstChunks[low])
+    }
+
+    private func nominalStart(_ range: FileRange, _ index: Int) -> Int64 {
+        range.start + Int64(index) * chunkByteCount
+    }
+}

@@ -1,0 +1,177 @@
+// What `path` of a file source may be: a file, a folder (its files, not those of folders below it, as in Spark), or a
+// glob. The shell's own expansion is of no use here: it happens once, and files turn up all the time.
+
+internal import Glibc
+internal import SluiceSystem
+
+/// The path of a file source and how to find the files it stands for.
+struct FilePattern {
+    /// As in the spec, without slashes at the end.
+    let path: String
+
+    init(_ path: String) {
+        var bytes = Substring(path).utf8
+        while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
+        self.path = String(Substring(bytes))
+    }
+
+    struct Match {
+        enum Kind {
+            case nothing
+            case file
+            case folder
+            case glob
+        }
+
+        var kind: Kind
+        /// Regular files, in byte order of their paths.
+        var files: [(path: String, info: FileInfo)] = []
+    }
+
+    /// Finds the files that are there now, and looks at none that `skips` names. A path that exists is itself, even
+    /// when it could be read as a glob.
+    func resolve(_ fileSystem: any FileSystem, skipping skips: (String) -> Bool) throws(FileError) -> Match {
+        guard let info = try fileSystem.info(path) else {
+            guard path.utf8.contains(where: isGlobByte) else { return Match(kind: .nothing) }
+            var found: [String] = []
+            let components = path.split(separator: "/").map(String.init)
+            try expand(components[...], in: path.hasPrefix("/") ? "/" : "", fileSystem, &found)
+            return Match(kind: .glob, files: try regularFiles(found, fileSystem, skips))
+        }
+        switch info.kind {
+        case .folder:
+            let names = try fileSystem.list(path).filter { !isHidden($0) }
+            return Match(kind: .folder, files: try regularFiles(names.map { below(path, $0) }, fileSystem, skips))
+        case .file:
+            return Match(kind: .file, files: [(path, info)])
+        case .other:
+            // A pipe or a device has no offsets to come back to.
+            throw FileError(operation: "read at an offset", path: path, errno: ESPIPE)
+        }
+    }
+
+    private func regularFiles(
+        _ paths: [String], _ fileSystem: any FileSystem, _ skips: (String) -> Bool
+    ) throws(FileError) -> [(path: String, info: FileInfo)] {
+        var files: [(path: String, info: FileInfo)] = []
+        for path in paths.sorted(by: precedesInBytes) where !skips(path) {
+            // A file that went away since it was listed is not there; a folder is not looked into.
+            if let info = try fileSystem.info(path), info.kind == .file { files.append((path, info)) }
+        }
+        return files
+    }
+
+    private func expand(
+        _ components: ArraySlice<String>, in folder: String, _ fileSystem: any FileSystem, _ found: inout [String]
+    ) throws(FileError) {
+        guard let component = components.first else { return found.append(folder) }
+        guard component.utf8.contains(where: isGlobByte) else {
+            return try expand(components.dropFirst(), in: below(folder, component), fileSystem, &found)
+        }
+        let names: [String]
+        do throws(FileError) {
+            names = try fileSystem.list(folder.isEmpty ? "." : folder)
+        } catch {
+            if error.errno == ENOENT || error.errno == ENOTDIR { return }
+            throw error
+        }
+        for name in names where (!isHidden(name) || name.utf8.first == component.utf8.first) {
+            guard matchesGlob(name, component) else { continue }
+            try expand(components.dropFirst(), in: below(folder, name), fileSystem, &found)
+        }
+    }
+}
+
+/// Spark's rule: such names are other programs' temporary files and metadata.
+private func isHidden(_ name: String) -> Bool { name.hasPrefix(".") || name.hasPrefix("_") }
+
+private func below(_ folder: String, _ name: String) -> String {
+    folder.isEmpty || folder.hasSuffix("/") ? folder + name : folder + "/" + name
+}
+
+/// Byte order, which is the order of files in time by every convention of naming; `String`'s own is Unicode's.
+func precedesInBytes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
+
+private func isGlobByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: "\\"): true
+    default: false
+    }
+}
+
+/// Matches one component of a path: `*`, `?`, `[a-z]`, `[!a]`, `{jsonl,csv}`, and `\` before a character that is meant.
+func matchesGlob(_ name: String, _ pattern: String) -> Bool {
+    matches(Array(name.unicodeScalars)[...], Array(pattern.unicodeScalars)[...])
+}
+
+private func matches(_ name: ArraySlice<Unicode.Scalar>, _ pattern: ArraySlice<Unicode.Scalar>) -> Bool {
+    var name = name
+    var pattern = pattern
+    while let token = pattern.popFirst() {
+        switch token {
+        case "*":
+            while pattern.first == "*" { pattern.removeFirst() }
+            if pattern.isEmpty { return true }
+            return name.indices.contains { matches(name[$0...], pattern) } || matches([], pattern)
+        case "{":
+            guard let (choices, rest) = alternatives(pattern) else { return false }
+            return choices.contains { matches(name, $0 + rest) }
+        case "[":
+            guard let scalar = name.popFirst(), let (isMember, rest) = member(scalar, pattern), isMember else {
+                return false
+            }
+            pattern = rest
+        case "?":
+            if name.popFirst() == nil { return false }
+        case "\\":
+            if name.popFirst() != pattern.popFirst() ?? "\\" { return false }
+        default:
+            if name.popFirst() != token { return false }
+        }
+    }
+    return name.isEmpty
+}
+
+/// The choices up to the closing brace, and what follows it.
+private func alternatives(
+    _ pattern: ArraySlice<Unicode.Scalar>
+) -> (choices: [ArraySlice<Unicode.Scalar>], rest: ArraySlice<Unicode.Scalar>)? {
+    var choices: [ArraySlice<Unicode.Scalar>] = []
+    var depth = 0
+    var start = pattern.startIndex
+    for index in pattern.indices {
+        switch pattern[index] {
+        case "{": depth += 1
+        case "}" where depth > 0: depth -= 1
+        case "}": return (choices + [pattern[start..<index]], pattern[(index + 1)...])
+        case "," where depth == 0:
+            choices.append(pattern[start..<index])
+            start = index + 1
+        default: break
+        }
+    }
+    return nil
+}
+
+/// Whether a scalar is in the set up to the closing bracket, and what follows it.
+private func member(
+    _ scalar: Unicode.Scalar, _ pattern: ArraySlice<Unicode.Scalar>
+) -> (isMember: Bool, rest: ArraySlice<Unicode.Scalar>)? {
+    var rest = pattern
+    let isNegated = rest.first == "!" || rest.first == "^"
+    if isNegated { rest.removeFirst() }
+    var isMember = false
+    var isFirst = true
+    while let low = rest.popFirst() {
+        // A closing bracket that comes first is a member.
+        if low == "]" && !isFirst { return (isMember != isNegated, rest) }
+        isFirst = false
+        var high = low
+        if rest.first == "-", rest.count > 1, rest[rest.startIndex + 1] != "]" {
+            rest.removeFirst()
+            high = rest.removeFirst()
+        }
+        if low <= scalar && scalar <= high { isMember = true }
+    }
+    return nil
+}

@@ -1,0 +1,142 @@
+// One file per batch: staged under a temporary name, made visible by a rename, so that readers of the folder never see
+// half a batch and a replay replaces a file with its own content.
+//
+//     stage    .batch-0000000007.jsonl.tmp    written, synced, and its name synced
+//     commit   batch-0000000007.jsonl         the rename
+//     sync                                    the rename is durable
+//
+// The temporary name is durable before the batch enters the commit log. So when a crash forgets the rename, the bytes
+// are still there under one of the two names, and `recover` finishes the job.
+
+internal import Glibc
+package import SluiceEngine
+package import SluiceSystem
+
+/// A sink that writes a file per batch into a folder.
+package final class FileSink: Sink, @unchecked Sendable {
+    // @unchecked: calls never overlap; `stage` may come from another thread while the query's thread waits for it.
+
+    private let folder: String
+    private let fileExtension: String
+    /// What every file begins with: a CSV header line, or nothing.
+    private let header: OutputBytes
+    private let fileSystem: any FileSystem
+    private let log: Log
+    /// Batches staged and not committed yet.
+    private var staged: Set<Int64> = []
+    private var hasUnsyncedNames = false
+
+    /// `fileExtension` without its dot; `header` is a whole line with its newline, or empty.
+    package init(
+        folder: String, fileExtension: String, header: [UInt8], fileSystem: any FileSystem, log: Log
+    ) {
+        self.folder = folder
+        self.fileExtension = fileExtension
+        self.header = OutputBytes(header)
+        self.fileSystem = fileSystem
+        self.log = log
+    }
+
+    package var description: String { "FileSink[\(folder)]" }
+
+    /// nil always: a file that is there may be of an earlier run that had another checkpoint. Writing a batch again is
+    /// harmless, leaving one out is not.
+    package func recover(lastCommitted: Int64?) throws(SinkError) -> Int64? {
+        staged = []
+        do throws(FileError) {
+            try fileSystem.makeFolders(folder)
+            let names = try fileSystem.list(folder)
+            let visible = Set(names)
+            var foreign: Int64?
+            for name in names {
+                if let batch = batch(of: name, prefix: "batch-", suffix: ".\(fileExtension)") {
+                    // The batch after the last one may be visible already: a crash came before its commit entry.
+                    if batch > (lastCommitted ?? -1) + 1 { foreign = max(foreign ?? 0, batch) }
+                }
+                guard let batch = batch(of: name, prefix: ".batch-", suffix: ".\(fileExtension).tmp") else { continue }
+                if batch <= lastCommitted ?? -1, !visible.contains(fileName(batch)) {
+                    try fileSystem.rename(path(name), to: path(fileName(batch)))
+                } else {
+                    try fileSystem.remove(path(name))
+                }
+                hasUnsyncedNames = true
+            }
+            if let foreign {
+                log.warning(
+                    "the sink's folder holds batches that this checkpoint has not written",
+                    [.path: .string(folder), .batch: .integer(foreign)])
+            }
+        } catch {
+            throw SinkError(writing: error)
+        }
+        try sync()
+        return nil
+    }
+
+    package func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+        guard rowCount > 0 else { return }
+        let temporary = path(temporaryName(batch))
+        do throws(FileError) {
+            // The parts keep their bytes alive while they are in the array.
+            let bytes = unsafe ([header] + parts).map { unsafe $0.buffer.bytes }
+            unsafe try fileSystem.write(temporary, bytes)
+            try fileSystem.sync(temporary)
+            try fileSystem.syncFolder(folder)
+        } catch {
+            throw SinkError(writing: error)
+        }
+        staged.insert(batch)
+    }
+
+    package func commit(batch: Int64) throws(SinkError) {
+        guard staged.contains(batch) else { return }
+        do throws(FileError) {
+            try fileSystem.rename(path(temporaryName(batch)), to: path(fileName(batch)))
+        } catch {
+            throw SinkError(writing: error)
+        }
+        staged.remove(batch)
+        hasUnsyncedNames = true
+    }
+
+    package func sync() throws(SinkError) {
+        guard hasUnsyncedNames else { return }
+        do throws(FileError) { try fileSystem.syncFolder(folder) } catch { throw SinkError(writing: error) }
+        hasUnsyncedNames = false
+    }
+
+    // MARK: - Names
+
+    private func path(_ name: String) -> String { folder.hasSuffix("/") ? folder + name : folder + "/" + name }
+
+    private func fileName(_ batch: Int64) -> String {
+        let digits = String(batch)
+        return "batch-" + String(repeating: "0", count: max(0, 10 - digits.utf8.count)) + digits + "." + fileExtension
+    }
+
+    private func temporaryName(_ batch: Int64) -> String { "." + fileName(batch) + ".tmp" }
+
+    /// The batch a name stands for; nil for names this sink did not give.
+    private func batch(of name: String, prefix: String, suffix: String) -> Int64? {
+        guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }
+        let digits = name.dropFirst(prefix.count).dropLast(suffix.count)
+        guard digits.utf8.count >= 10, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int64(digits)
+    }
+}
+
+extension SinkError {
+    init(writing error: FileError) {
+        switch error.errno {
+        case ENOSPC, EDQUOT:
+            self.init(code: "disk-full", "\(error): make room; the query goes on then", isRetriable: true)
+        case ENOTDIR:
+            self.init(
+                code: "not-a-folder", "\(error): `path` of a file sink is a folder, which is made when it is missing",
+                isRetriable: false)
+        default:
+            self.init(
+                code: "file-unwritable", "\(error): check the folder, its permissions and the disk", isRetriable: true)
+        }
+    }
+}

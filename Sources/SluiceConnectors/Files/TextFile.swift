@@ -1,0 +1,123 @@
+// Finding line ends in a file by small reads, without ever holding more of it than was asked for.
+
+internal import Glibc
+internal import SluiceEngine
+internal import SluiceSystem
+
+let newline = UInt8(ascii: "\n")
+
+/// The longest line a source takes, in bytes. A file without newlines must not fill the memory.
+package let maxLineByteCount: Int64 = 64 << 20
+
+/// An open file of lines. All offsets are bytes from its start.
+struct TextFile {
+    let path: String
+    private let file: any ReadableFile
+
+    init(_ path: String, _ fileSystem: any FileSystem) throws(SourceError) {
+        self.path = path
+        do throws(FileError) { file = try fileSystem.open(path) } catch { throw SourceError(reading: error) }
+    }
+
+    func info() throws(SourceError) -> FileInfo {
+        do throws(FileError) { return try file.info() } catch { throw SourceError(reading: error) }
+    }
+
+    /// Appends a range of the file, all of it.
+    func append(_ range: Range<Int64>, to buffer: inout ByteBuffer) throws(SourceError) {
+        buffer.reserve(range.count)
+        let read: Int
+        do throws(FileError) {
+            // The range was reserved right above.
+            read = unsafe try file.read(
+                at: range.lowerBound,
+                into: UnsafeMutableRawBufferPointer(start: buffer.base + buffer.count, count: range.count))
+        } catch {
+            throw SourceError(reading: error)
+        }
+        buffer.advance(by: read)
+        if read < range.count {
+            throw SourceError(truncated: path, to: range.lowerBound + Int64(read), below: range.upperBound)
+        }
+    }
+
+    /// The offset behind the first newline in a range; nil when there is none. O(bytes up to it).
+    func firstLineEnd(in range: Range<Int64>) throws(SourceError) -> Int64? {
+        var block = ByteBuffer()
+        var start = range.lowerBound
+        var blockByteCount: Int64 = 4096
+        while start < range.upperBound {
+            let end = min(start + blockByteCount, range.upperBound)
+            block.removeAll()
+            try append(start..<end, to: &block)
+            if let found = unsafe memchr(block.base, Int32(newline), block.count) {
+                return start + Int64(unsafe UnsafeRawPointer(found) - UnsafeRawPointer(block.base)) + 1
+            }
+            start = end
+            // Long lines are rare; when one comes, few large reads beat many small ones.
+            blockByteCount = min(blockByteCount * 4, 1 << 20)
+        }
+        return nil
+    }
+
+    /// The offset behind the last newline in a range; nil when there is none. O(bytes behind it).
+    func lastLineEnd(in range: Range<Int64>) throws(SourceError) -> Int64? {
+        var block = ByteBuffer()
+        var end = range.upperBound
+        var blockByteCount: Int64 = 4096
+        while end > range.lowerBound {
+            let start = max(end - blockByteCount, range.lowerBound)
+            block.removeAll()
+            try append(start..<end, to: &block)
+            if let index = unsafe block.bytes.lastIndex(of: newline) { return start + Int64(index) + 1 }
+            end = start
+            blockByteCount = min(blockByteCount * 4, 1 << 20)
+        }
+        return nil
+    }
+
+    /// Where the line that `offset` stands in ends: behind its newline, or at `limit` for the last line.
+    func endOfLine(from offset: Int64, before limit: Int64) throws(SourceError) -> Int64 {
+        let searched = offset..<min(limit, offset + maxLineByteCount)
+        if let end = try firstLineEnd(in: searched) { return end }
+        if searched.upperBound == limit { return limit }
+        throw SourceError(lineTooLongIn: path, at: offset)
+    }
+}
+
+extension SourceError {
+    init(reading error: FileError) {
+        switch error.errno {
+        case ENOENT:
+            self.init(
+                code: "file-missing", "\(error): put the file back; the query goes on when it is there",
+                isRetriable: true)
+        case ESPIPE:
+            self.init(
+                code: "not-a-file", "\(error.path) is not a regular file: for a pipe use the connector `stdin: {}`",
+                isRetriable: false)
+        case EILSEQ:
+            self.init(
+                code: "file-name", "\(error): it is not UTF-8; rename the file or move it away", isRetriable: true)
+        default:
+            self.init(
+                code: "file-unreadable", "\(error): check the path, its permissions and the disk", isRetriable: true)
+        }
+    }
+
+    init(truncated path: String, to byteCount: Int64, below offset: Int64) {
+        self.init(
+            code: "file-truncated",
+            "\(path) has only \(byteCount) bytes, but the query has read or planned it up to byte \(offset): put the "
+                + "content back, or start the query over with a new checkpoint",
+            isRetriable: false)
+    }
+
+    init(lineTooLongIn path: String, at offset: Int64) {
+        self.init(
+            code: "line-too-long",
+            "\(path) has a line of more than \(maxLineByteCount >> 20) MiB around byte \(offset): lines end with a "
+                + "newline, and this one is not a record",
+            isRetriable: false)
+    }
+}

@@ -1,0 +1,190 @@
+// Standard input, for pipes: one partition, offsets count bytes. A thread reads ahead into bounded memory, so that the
+// program that writes is held back only when the query falls behind. What has been read is kept until its batch is
+// committed; after a crash it is gone, and a batch that needs it says so.
+
+internal import Glibc
+package import SluiceEngine
+internal import SluiceSystem
+
+/// A source that reads lines from a descriptor.
+package final class StandardInputSource: Source {
+    private static let partition = "stdin"
+
+    private let reader: StreamReader
+    private let chunkByteCount: Int
+    /// The offset that the first byte of this process' stream has; nil before the first question.
+    private var base: Int64?
+    private var hasGivenEnd = false
+
+    /// - Parameter heldByteLimit: how many bytes are read ahead; also the longest line.
+    package init(
+        descriptor: Int32 = 0, chunkByteCount: Int = 1 << 20, heldByteLimit: Int = Int(maxLineByteCount)
+    ) {
+        self.chunkByteCount = chunkByteCount
+        reader = StreamReader(descriptor: descriptor, heldByteLimit: heldByteLimit)
+    }
+
+    package var description: String { "StandardInputSource" }
+
+    /// True once a caller has been told the very last offset: bytes may come between two questions.
+    package var isFinished: Bool { hasGivenEnd }
+
+    /// A stream starts where the last one stopped: its first byte has the offset the query is at.
+    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+        let offset = position.next[Self.partition] ?? 0
+        let base = self.base ?? offset
+        self.base = base
+        guard reader.begin() else {
+            throw SourceError(
+                code: "no-thread", "the system has no thread left to read standard input", isRetriable: true)
+        }
+        let held = untilEnd ? reader.untilEnd() : reader.held
+        if held.errno != 0 {
+            throw SourceError(
+                code: "stdin-unreadable", "cannot read standard input: \(errorText(held.errno))", isRetriable: false)
+        }
+        hasGivenEnd = held.isAtEnd
+        let end = base + (held.isAtEnd ? held.end : held.lineEnd)
+        if end <= offset && held.isFull {
+            throw SourceError(
+                code: "line-too-long",
+                "standard input has a line of more than \(held.end - held.start) bytes from byte \(end) on: lines end "
+                    + "with a newline, and this one is not a record",
+                isRetriable: false)
+        }
+        var latest = position
+        if end > offset { latest.next[Self.partition] = end }
+        return latest
+    }
+
+    package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
+        let start = position.next[Self.partition] ?? 0
+        guard let end = latest.next[Self.partition], end > start else { return [] }
+        return [OffsetRange(partition: Self.partition, start: start, end: end)]
+    }
+
+    package func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+        guard let range = ranges.first else { return NoInputBytes() }
+        guard let base, let text = reader.bytes(from: range.start - base, to: range.end - base) else {
+            throw SourceError(
+                code: "stdin-not-replayable",
+                "bytes \(range.start) to \(range.end) of standard input belong to a batch that was not finished, and a "
+                    + "pipe cannot give them again: start the query over with a new checkpoint, or read from a file",
+                isRetriable: false)
+        }
+        return TextInputBytes(text, origin: "stdin", originOffset: range.start, chunkByteCount: chunkByteCount)
+    }
+
+    package func didCommit(_ position: SourceOffsets) {
+        guard let base, let offset = position.next[Self.partition] else { return }
+        reader.discard(before: offset - base)
+    }
+}
+
+/// Reads a descriptor on a thread of its own and holds what nobody has discarded yet. Offsets count from its start.
+private final class StreamReader: @unchecked Sendable {
+    // @unchecked: everything mutable is guarded by the monitor.
+
+    /// What is there at one moment.
+    struct Held {
+        var start: Int64
+        var end: Int64
+        /// Behind the last newline.
+        var lineEnd: Int64
+        var isAtEnd: Bool
+        /// Nothing more is read until something is discarded.
+        var isFull: Bool
+        /// 0, or why reading stopped.
+        var errno: Int32
+    }
+
+    private let descriptor: Int32
+    private let heldByteLimit: Int
+    private let monitor = Monitor()
+    private var bytes: [UInt8] = []
+    private var start: Int64 = 0
+    private var lineEnd: Int64 = 0
+    private var isAtEnd = false
+    private var isLimited = true
+    private var code: Int32 = 0
+    private var thread: SystemThread?
+
+    init(descriptor: Int32, heldByteLimit: Int) {
+        self.descriptor = descriptor
+        self.heldByteLimit = heldByteLimit
+    }
+
+    /// Starts the thread, once; false when there is none to be had.
+    func begin() -> Bool {
+        monitor.withLock {
+            if thread == nil {
+                thread = SystemThread(name: "stdin") { self.run() }
+                thread?.detach()
+            }
+            return thread != nil
+        }
+    }
+
+    var held: Held { monitor.withLock { snapshot() } }
+
+    /// Waits for the end of the stream and holds all of it: whoever asks wants it in one batch.
+    func untilEnd() -> Held {
+        monitor.withLock {
+            isLimited = false
+            monitor.notifyAll()
+            while !isAtEnd && code == 0 { monitor.wait() }
+            isLimited = true
+            return snapshot()
+        }
+    }
+
+    /// A copy of a range; nil when it is not held.
+    func bytes(from: Int64, to end: Int64) -> [UInt8]? {
+        monitor.withLock {
+            guard from >= start, from <= end, end <= start + Int64(bytes.count) else { return nil }
+            return Array(bytes[Int(from - start)..<Int(end - start)])
+        }
+    }
+
+    func discard(before offset: Int64) {
+        monitor.withLock {
+            let count = min(Int(max(0, offset - start)), bytes.count)
+            if count == 0 { return }
+            bytes.removeFirst(count)
+            start += Int64(count)
+            monitor.notifyAll()
+        }
+    }
+
+    private var isFull: Bool { isLimited && bytes.count >= heldByteLimit }
+
+    private func snapshot() -> Held {
+        Held(
+            start: start, end: start + Int64(bytes.count), lineEnd: lineEnd, isAtEnd: isAtEnd, isFull: isFull,
+            errno: code)
+    }
+
+    private func run() {
+        var block = [UInt8](repeating: 0, count: min(heldByteLimit, 1 << 18))
+        while true {
+            monitor.withLock {
+                while isFull { monitor.wait() }
+            }
+            let count = unsafe block.withUnsafeMutableBytes { unsafe readSome(from: descriptor, into: $0) }
+            monitor.withLock {
+                if count > 0 {
+                    if let last = block[..<count].lastIndex(of: newline) {
+                        lineEnd = start + Int64(bytes.count + last + 1)
+                    }
+                    bytes += block[..<count]
+                } else if count == 0 {
+                    isAtEnd = true
+                } else {
+                    code = Int32(-count)
+                }
+                monitor.notifyAll()
+            }
+            if count <= 0 { return }
+        }
+    }
+}

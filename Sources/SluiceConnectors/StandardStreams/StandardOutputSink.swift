@@ -1,0 +1,54 @@
+// Rows on standard output, for pipes and people. A pipe cannot take back what it was given, so a batch that is run
+// again after a crash is written again: at least once.
+
+internal import Glibc
+package import SluiceEngine
+internal import SluiceSystem
+
+/// A sink that writes each committed batch to a descriptor.
+package final class StandardOutputSink: Sink, @unchecked Sendable {
+    // @unchecked: calls never overlap; `stage` may come from another thread while the query's thread waits for it.
+
+    private let descriptor: Int32
+    /// A CSV header line until it has been written, then nothing.
+    private var header: [OutputBytes]
+    private var staged: (batch: Int64, parts: [OutputBytes])?
+
+    /// `header` is a whole line with its newline, or empty.
+    package init(header: [UInt8], descriptor: Int32 = 1) {
+        self.header = header.isEmpty ? [] : [OutputBytes(header)]
+        self.descriptor = descriptor
+        ignoreBrokenPipes()
+    }
+
+    package var description: String { "StandardOutputSink" }
+
+    package func recover(lastCommitted: Int64?) throws(SinkError) -> Int64? {
+        staged = nil
+        return nil
+    }
+
+    package func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+        if rowCount > 0 { staged = (batch, parts) }
+    }
+
+    package func commit(batch: Int64) throws(SinkError) {
+        guard let (stagedBatch, parts) = staged, stagedBatch == batch else { return }
+        staged = nil
+        let all = header + parts
+        header = []
+        // `all` keeps the bytes alive until the call has returned.
+        let code = unsafe writeFully(to: descriptor, all.map { unsafe $0.buffer.bytes })
+        switch code {
+        case 0: return
+        case EPIPE:
+            throw SinkError(
+                code: "stdout-closed", "the program that read standard output has closed it", isRetriable: false)
+        default:
+            throw SinkError(
+                code: "stdout-unwritable", "cannot write to standard output: \(errorText(code))", isRetriable: false)
+        }
+    }
+
+    package func sync() throws(SinkError) {}
+}

@@ -1,0 +1,45 @@
+// Text that is in memory already: what standard input gave.
+
+internal import Glibc
+package import SluiceEngine
+
+/// Chunks of a text, cut at line boundaries.
+package final class TextInputBytes: InputBytes {
+    private let text: [UInt8]
+    private let origin: String
+    private let originOffset: Int64
+    /// Where chunks begin; at the end the length of the text.
+    private let cuts: [Int]
+
+    /// - Parameters:
+    ///   - origin: words for where the text is from; `originOffset` is the place of its first byte there.
+    ///   - chunkByteCount: the nominal size of a chunk; lines are never cut.
+    package init(_ text: [UInt8], origin: String, originOffset: Int64, chunkByteCount: Int = 1 << 20) {
+        precondition(chunkByteCount > 0)
+        self.text = text
+        self.origin = origin
+        self.originOffset = originOffset
+        var cuts = [0]
+        while let start = cuts.last, start < text.count {
+            let wanted = min(start + chunkByteCount, text.count)
+            let end = text[(wanted - 1)...].firstIndex(of: newline).map { $0 + 1 } ?? text.count
+            cuts.append(end)
+        }
+        self.cuts = cuts
+    }
+
+    package var chunkCount: Int { cuts.count - 1 }
+
+    package func read(chunk: Int, into buffer: inout ByteBuffer) throws {
+        buffer.removeAll()
+        let range = cuts[chunk]..<cuts[chunk + 1]
+        buffer.reserve(range.count + inputPaddingByteCount)
+        unsafe text.withUnsafeBytes { unsafe buffer.append(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    package func startsFile(_ chunk: Int) -> Bool { chunk == 0 && originOffset == 0 }
+
+    package func place(chunk: Int, byteOffset: Int) -> String {
+        "\(origin), byte \(originOffset + Int64(cuts[chunk] + byteOffset))"
+    }
+}
