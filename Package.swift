@@ -54,5 +54,9 @@ let package = Package(
             swiftSettings: strictWithPointers),
         .testTarget(
             name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
+        .testTarget(
+            name: "SluiceConnectorsTests",
+            dependencies: ["SluiceConnectors", "SluiceEngine", "SluiceSimulation", "SluiceSpec", "SluiceSystem"],
+            swiftSettings: strict),
     ]
 )

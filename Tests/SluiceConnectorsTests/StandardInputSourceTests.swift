@@ -1,0 +1,143 @@
+import Glibc
+import SluiceConnectors
+import SluiceEngine
+import SluiceSystem
+import Testing
+
+/// A pipe with a source at its end.
+private final class Pipe {
+    let source: StandardInputSource
+    private let readEnd: Int32
+    private var writeEnd: Int32
+
+    init(heldByteLimit: Int = 1 << 20, chunkByteCount: Int = 8) {
+        var ends: [Int32] = [0, 0]
+        precondition(pipe(&ends) == 0)
+        (readEnd, writeEnd) = (ends[0], ends[1])
+        source = StandardInputSource(
+            descriptor: readEnd, chunkByteCount: chunkByteCount, heldByteLimit: heldByteLimit)
+    }
+
+    deinit { close() }
+
+    func write(_ text: String) { _ = Array(text.utf8).withUnsafeBytes { writeFully(to: writeEnd, [$0]) } }
+
+    func close() {
+        if writeEnd >= 0 { Glibc.close(writeEnd) }
+        writeEnd = -1
+    }
+
+    /// Asks until there is an answer that `isEnough`, giving other threads the processor in between.
+    func latest(
+        from position: SourceOffsets = SourceOffsets(), until isEnough: (SourceOffsets) -> Bool
+    ) throws -> SourceOffsets {
+        while true {
+            let latest = try source.latestOffsets(from: position, untilEnd: false)
+            if isEnough(latest) { return latest }
+            sched_yield()
+        }
+    }
+}
+
+@Suite("Standard input")
+struct StandardInputSourceTests {
+    @Test("Gives whole lines while it is open, and everything at its end")
+    func lines() throws {
+        let pipe = Pipe()
+        #expect(try pipe.source.latestOffsets(from: SourceOffsets(), untilEnd: false).next == [:])
+        pipe.write("one\ntwo\nthr")
+        var position = try pipe.latest { $0.next["stdin"] == 8 }
+        let ranges = pipe.source.planBatch(from: SourceOffsets(), to: position, limit: .spec)
+        #expect(ranges == [OffsetRange(partition: "stdin", start: 0, end: 8)])
+        #expect(try text(pipe.source, ranges) == "one\ntwo\n")
+        #expect(try text(pipe.source, ranges) == "one\ntwo\n", "kept until it is committed")
+        pipe.source.didCommit(position)
+        #expect(!pipe.source.isFinished)
+        pipe.write("ee")
+        pipe.close()
+        let latest = try pipe.source.latestOffsets(from: position, untilEnd: true)
+        #expect(pipe.source.isFinished && latest.next == ["stdin": 13])
+        let rest = pipe.source.planBatch(from: position, to: latest, limit: .spec)
+        #expect(try text(pipe.source, rest) == "three")
+        position.advance(by: rest)
+        #expect(try pipe.source.latestOffsets(from: position, untilEnd: true) == position)
+        #expect(pipe.source.planBatch(from: position, to: position, limit: .spec).isEmpty)
+    }
+
+    @Test("A range it no longer holds, or never had, cannot be replayed and says so")
+    func noReplay() throws {
+        let pipe = Pipe()
+        let range = OffsetRange(partition: "stdin", start: 0, end: 4)
+        let error = try #require(sourceError { _ = try pipe.source.open([range]) })
+        #expect(error.code == "stdin-not-replayable" && !error.isRetriable)
+        pipe.write("one\n")
+        pipe.source.didCommit(try pipe.latest { $0.next["stdin"] == 4 })
+        #expect(sourceError { _ = try pipe.source.open([range]) }?.code == "stdin-not-replayable")
+    }
+
+    @Test("After a restart the new stream goes on at the query's offset")
+    func restart() throws {
+        let pipe = Pipe()
+        pipe.write("new\n")
+        let position = SourceOffsets(["stdin": 100])
+        let latest = try pipe.latest(from: position) { $0.next["stdin"] == 104 }
+        let ranges = pipe.source.planBatch(from: position, to: latest, limit: .spec)
+        #expect(try text(pipe.source, ranges) == "new\n")
+    }
+
+    @Test("Memory is bounded: more is read only when a batch was committed, and nothing is lost", arguments: 1...5)
+    func bounded(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let pipe = Pipe(heldByteLimit: 4096, chunkByteCount: 100)
+        let all = randomLines(5000, &random).joined()
+        let writer = try #require(writeAndClose(pipe, all))
+        var position = SourceOffsets()
+        var read = ""
+        while true {
+            let latest = try pipe.source.latestOffsets(from: position, untilEnd: false)
+            let ranges = pipe.source.planBatch(from: position, to: latest, limit: .spec)
+            if ranges.isEmpty && pipe.source.isFinished { break }
+            // The limit, and the one block that was being read when it was reached.
+            #expect(ranges.allSatisfy { $0.end - $0.start <= 2 * 4096 })
+            read += try text(pipe.source, ranges)
+            position.advance(by: ranges)
+            pipe.source.didCommit(position)
+            if ranges.isEmpty { sched_yield() }
+        }
+        writer.join()
+        #expect(read == all, "seed \(seed)")
+    }
+
+    @Test("Waiting for the end holds the whole stream, beyond the limit")
+    func untilEnd() throws {
+        let pipe = Pipe(heldByteLimit: 64)
+        let all = String(repeating: "a line of text\n", count: 3000)
+        let writer = try #require(writeAndClose(pipe, all))
+        let latest = try pipe.source.latestOffsets(from: SourceOffsets(), untilEnd: true)
+        writer.join()
+        #expect(
+            try text(pipe.source, pipe.source.planBatch(from: SourceOffsets(), to: latest, limit: .unlimited)) == all)
+    }
+
+    @Test("A line beyond the limit is an error, not a full memory")
+    func longLine() throws {
+        let pipe = Pipe(heldByteLimit: 64)
+        pipe.write(String(repeating: "x", count: 200))
+        let error = sourceError { _ = try pipe.latest { _ in false } }
+        #expect(error?.code == "line-too-long")
+    }
+}
+
+/// Writes from another thread, as the program on the other side of a pipe does.
+private func writeAndClose(_ pipe: Pipe, _ text: String) -> SystemThread? {
+    let shared = UncheckedSend(value: pipe)
+    return SystemThread(name: "writer") {
+        shared.value.write(text)
+        shared.value.close()
+    }
+}
+
+/// The test joins the thread before it touches the value again.
+private struct UncheckedSend<Value>: @unchecked Sendable {
+    let value: Value
+}

@@ -1,0 +1,63 @@
+import SluiceConnectors
+import SluiceEngine
+import SluiceSimulation
+import SluiceSpec
+import SluiceSystem
+import Synchronization
+import Testing
+
+/// A file source's spec as a reader of spec files would make it.
+func fileSpec(
+    _ path: String, follow: Bool, maxFiles: Int? = nil, maxBytes: Int64? = nil
+) -> FileSourceSpec {
+    FileSourceSpec(
+        path: Located(path, at: SourcePosition(file: "test.yaml", line: 1, column: 1)), isFollowed: follow,
+        maxFilesPerTrigger: maxFiles, maxBytesPerTrigger: maxBytes)
+}
+
+/// The text of all chunks, one after another, after checking what the engine relies on.
+func text(of input: any InputBytes) throws -> String {
+    var bytes: [UInt8] = []
+    for chunk in 0..<input.chunkCount {
+        var buffer = ByteBuffer()
+        buffer.append("left over from another chunk")
+        try input.read(chunk: chunk, into: &buffer)
+        #expect(buffer.capacity >= buffer.count + inputPaddingByteCount)
+        if !bytes.isEmpty && buffer.count > 0 { #expect(bytes.last == UInt8(ascii: "\n"), "chunks begin at lines") }
+        bytes += buffer.array()
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+func text(_ source: any Source, _ ranges: [OffsetRange]) throws -> String {
+    try text(of: try source.open(ranges))
+}
+
+/// The code of the error that `body` throws; nil when it throws none.
+func sourceError(_ body: () throws -> Void) -> SourceError? {
+    do { try body() } catch { return error as? SourceError }
+    return nil
+}
+
+extension FileSystem {
+    func append(_ path: String, text: String) throws(FileError) { try append(path, Array(text.utf8)) }
+}
+
+/// Collects what a log writes.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+    var count: Int { lines.withLock { $0.count } }
+    var log: Log {
+        Log(level: .debug, format: .logfmt, clock: SimulatedClock()) { line in
+            self.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+        }
+    }
+}
+
+/// Random lines of text, some long, some empty.
+func randomLines(_ count: Int, _ generator: inout SplitMix64) -> [String] {
+    (0..<count).map { number in
+        let length = [0, 3, 20, 20, 20, 200].randomElement(using: &generator) ?? 0
+        return "\(number):" + String(repeating: "x", count: length) + "\n"
+    }
+}
