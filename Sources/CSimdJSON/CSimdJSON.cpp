@@ -2,8 +2,13 @@
 
 #include <simdjson.h>
 
+#include <charconv>
+#include <cstdlib>
+#include <limits>
 #include <memory>
 #include <new>
+#include <string>
+#include <system_error>
 
 struct sluice_json_indexer {
     std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
@@ -31,4 +36,13 @@ extern "C" int sluice_json_index(
     if (error) return error;
     *count = indexer->parser->n_structural_indexes;
     return 0;
+}
+
+extern "C" double sluice_parse_double(const uint8_t *text, size_t length) {
+    const char *first = reinterpret_cast<const char *>(text);
+    double value = 0;
+    auto result = std::from_chars(first, first + length, value);
+    // Out of range leaves no value behind, neither the infinity nor the zero it would have been.
+    if (result.ec == std::errc::result_out_of_range) return std::strtod(std::string(first, length).c_str(), nullptr);
+    return value;
 }
