@@ -1,0 +1,272 @@
+internal import SluiceConnectors
+internal import SluiceSystem
+internal import Synchronization
+
+extension Checkpoint {
+    /// Opens a query's checkpoint, or makes it. `accept` is asked whether the query as it is now can go on from what the
+    /// stored metadata says, and throws `.incompatibleSpec` when not; it is not asked for a new checkpoint.
+    /// Nothing is changed on disk before everything has been checked and accepted. O(retained batches + state files).
+    package static func open(
+        _ options: CheckpointOptions, accept: (CheckpointMetadata) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) -> (Checkpoint, Recovered) {
+        let opening = Opening(folder: options.folder, fileSystem: options.fileSystem)
+        let lock = try opening.lock()
+        let (contents, decision) = try opening.decide()
+        switch decision {
+        case .refuse(let error): throw error
+        case .finishRollback: preconditionFailure("a rollback is finished before")
+        case .fresh(let stored):
+            if let stored { try accept(stored) }
+            let metadata = try opening.makeFresh(stored, contents, options)
+            let recovered = Recovered(foreignFiles: contents.foreignFiles)
+            return (Checkpoint(options, metadata: metadata, lock: lock, book: Book()), recovered)
+        case .resume(let folder), .rerun(let folder):
+            try accept(folder.metadata)
+            return try opening.goOn(folder, contents, options, lock)
+        }
+    }
+}
+
+/// The steps of opening a folder, which is locked from the first on.
+struct Opening {
+    let folder: String
+    let fileSystem: any FileSystem
+
+    /// Makes the folder if need be and locks it.
+    func lock() throws(CheckpointError) -> any FolderLock {
+        do throws(FileError) {
+            try fileSystem.makeFolders(folder)
+            if let lock = try fileSystem.lock(folder: folder) { return lock }
+        } catch { throw .file(error) }
+        throw .locked(folder: folder, processID: lockHolder())
+    }
+
+    /// The number that the holder of the lock has left in the lock's file.
+    private func lockHolder() -> Int64? {
+        guard let text = try? fileSystem.readAll("\(folder)/lock") else { return nil }
+        return batchNumber(String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+
+    /// Reads the folder and decides, having finished an interrupted rollback.
+    func decide() throws(CheckpointError) -> (FolderContents, RecoveryDecision) {
+        while true {
+            let contents: FolderContents
+            do { contents = try FolderContents(reading: folder, fileSystem) } catch { throw .file(error) }
+            let decision = resolveRecovery(contents, folder: folder)
+            guard case .finishRollback(let metadata, let batch) = decision else { return (contents, decision) }
+            try finishRollback(metadata, toBatch: batch)
+        }
+    }
+
+    // MARK: A new query
+
+    func makeFresh(
+        _ stored: CheckpointMetadata?, _ contents: FolderContents, _ options: CheckpointOptions
+    ) throws(CheckpointError) -> CheckpointMetadata {
+        var metadata =
+            stored
+            ?? CheckpointMetadata(
+                queryID: options.newQueryID, fingerprint: options.fingerprint, layout: options.layout)
+        metadata.fingerprint = options.fingerprint
+        try makeSubfolders()
+        try discard(contents.temporaryFiles)
+        if metadata != stored { try replaceMetadata(metadata) }
+        return metadata
+    }
+
+    private func makeSubfolders() throws(CheckpointError) {
+        do throws(FileError) {
+            let names = [FolderLayout.offsets, FolderLayout.commits, FolderLayout.state, FolderLayout.sources]
+            for name in names { try fileSystem.makeFolders("\(folder)/\(name)") }
+            try fileSystem.syncFolder(folder)
+        } catch { throw .file(error) }
+    }
+
+    /// Replaces metadata.json as a whole; durable on return.
+    func replaceMetadata(_ metadata: CheckpointMetadata) throws(CheckpointError) {
+        try replace(in: nil, FolderLayout.metadata, metadata.json)
+    }
+
+    /// Replaces a file as a whole, also one whose earlier sync failed and whose bytes the kernel has given up: written
+    /// under another name, synced, renamed. Durable on return.
+    func replace(in subfolder: String?, _ name: String, _ json: JSONValue) throws(CheckpointError) {
+        let folder = subfolder.map { "\(self.folder)/\($0)" } ?? self.folder
+        let path = "\(folder)/\(name)"
+        let temporary = path + FolderLayout.temporarySuffix
+        do throws(FileError) {
+            try fileSystem.write(temporary, bytes: checksummedText(json))
+            try fileSystem.sync(temporary)
+            try fileSystem.rename(temporary, to: path)
+            try fileSystem.syncFolder(folder)
+        } catch { throw .file(error) }
+    }
+
+    // MARK: A query that has run
+
+    func goOn(
+        _ recovered: RecoveredFolder, _ contents: FolderContents, _ options: CheckpointOptions, _ lock: any FolderLock
+    ) throws(CheckpointError) -> (Checkpoint, Recovered) {
+        let logs = try readHistories(recovered, options)
+        let positions = try positions(recovered, logs)
+        var book = Checkpoint.Book()
+        try makeSubfolders()
+        try makeDurable(recovered)
+        try discard(recovered.discard)
+        try restoreCommits(recovered)
+        for (source, log) in logs { book.histories[source] = try repairHistory(source, log, recovered) }
+        var metadata = recovered.metadata
+        if metadata.fingerprint != options.fingerprint {
+            metadata.fingerprint = options.fingerprint
+            try replaceMetadata(metadata)
+        }
+        book.committed = recovered.committed
+        book.durable = recovered.offsets.last?.previousCommit
+        book.inHand = recovered.inHand
+        book.stateFiles = recovered.stateFiles
+        book.stateFrom = recovered.stateFrom
+        book.firstLog = recovered.firstLog
+        book.evictions = recovered.commits.map {
+            Checkpoint.BatchEviction(batch: $0.batch, throughMicros: $0.entry.evictedThroughMicros)
+        }
+        let checkpoint = Checkpoint(options, metadata: metadata, lock: lock, book: book)
+        return (checkpoint, answer(recovered, positions, contents))
+    }
+
+    /// The process before may have ended between a write and its sync, or because a sync failed: what is gone on from
+    /// must be durable first.
+    private func makeDurable(_ recovered: RecoveredFolder) throws(CheckpointError) {
+        if let newest = recovered.offsets.last {
+            try replace(in: FolderLayout.offsets, "\(newest.batch)", newest.json)
+        }
+        if let committed = recovered.committed, recovered.inHand == nil {
+            try replace(in: FolderLayout.commits, "\(committed.batch)", committed.json)
+        }
+        do throws(FileError) {
+            try fileSystem.syncFolder("\(folder)/\(FolderLayout.state)")
+        } catch { throw .file(error) }
+    }
+
+    /// Removes files that recovery has proved useless. State must be gone for good before another batch is committed.
+    func discard(_ names: [String]) throws(CheckpointError) {
+        if names.isEmpty { return }
+        do throws(FileError) {
+            for name in names { try fileSystem.remove("\(folder)/\(name)") }
+            for name in [FolderLayout.offsets, FolderLayout.commits, FolderLayout.state] {
+                try fileSystem.syncFolder("\(folder)/\(name)")
+            }
+        } catch { throw .file(error) }
+    }
+
+    /// Writes commit files that a crash lost and of which the offsets log had a copy.
+    private func restoreCommits(_ recovered: RecoveredFolder) throws(CheckpointError) {
+        for record in recovered.commits where recovered.lostCommits.contains(record.batch) {
+            do throws(FileError) {
+                try fileSystem.write(
+                    "\(folder)/\(FolderLayout.commits)/\(record.batch)", bytes: checksummedText(record.json))
+            } catch { throw .file(error) }
+        }
+    }
+
+    // MARK: Positions
+
+    private func historyPath(_ source: String) -> String {
+        "\(folder)/\(FolderLayout.sources)/\(historyFileName(source: source))"
+    }
+
+    private func readHistories(
+        _ recovered: RecoveredFolder, _ options: CheckpointOptions
+    ) throws(CheckpointError) -> [String: SourceHistory] {
+        var histories: [String: SourceHistory] = [:]
+        for source in recovered.offsets.last?.sources ?? [] {
+            let isHistory = options.historySources.contains(source.source)
+            if case .history = source.position, isHistory {
+                histories[source.source] = try readHistory(source.source)
+            } else if case .complete = source.position, !isHistory {
+                continue
+            } else {
+                throw .incompatibleSpec(
+                    folder: folder, reason: "the source `\(source.source)` counts its progress in another way")
+            }
+        }
+        return histories
+    }
+
+    private func readHistory(_ source: String) throws(CheckpointError) -> SourceHistory {
+        let path = historyPath(source)
+        let bytes: [UInt8]
+        do throws(FileError) {
+            guard try fileSystem.info(path) != nil else { return SourceHistory() }
+            bytes = try fileSystem.readAll(path)
+        } catch { throw .file(error) }
+        do throws(JSONError) { return try SourceHistory(bytes) } catch {
+            throw .corrupt(path: path, reason: error.description)
+        }
+    }
+
+    /// Where sources with a history stand behind the committed batch: the log's lines, and what the retained offsets
+    /// have beyond them.
+    private func positions(
+        _ recovered: RecoveredFolder, _ histories: [String: SourceHistory]
+    ) throws(CheckpointError) -> [String: SourceOffsets] {
+        guard let committed = recovered.committed?.batch else { return [:] }
+        var positions: [String: SourceOffsets] = [:]
+        for (source, history) in histories {
+            var next: [String: Int64] = [:]
+            for item in history.items where item.batch <= committed { next[item.partition] = item.next }
+            positions[source] = SourceOffsets(next)
+        }
+        for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
+            for source in record.sources { positions[source.source]?.advance(by: source.ranges) }
+            guard record.batch == committed else { continue }
+            for source in record.sources {
+                guard case .history(let count) = source.position, let next = positions[source.source]?.next else {
+                    continue
+                }
+                guard Int64(next.count) == count else {
+                    throw .corrupt(
+                        path: historyPath(source.source), reason: "it has \(next.count) of \(count) files taken")
+                }
+            }
+        }
+        return positions
+    }
+
+    /// Gives up what is torn in a source's log or ahead of the committed batch, and adds what a crash took from it and
+    /// the offsets still have: they will be purged.
+    private func repairHistory(
+        _ source: String, _ history: SourceHistory, _ recovered: RecoveredFolder
+    ) throws(CheckpointError) -> Checkpoint.HistoryLog {
+        let committed = recovered.committed?.batch ?? noBatch
+        let logged = Set(history.items.filter { $0.batch <= committed }.map(\.partition))
+        var lines = history.reset(keptBatch: committed) ?? []
+        for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
+            let ranges = record.sources.first { $0.source == source }?.ranges ?? []
+            lines += SourceHistory.lines(batch: record.batch, ranges.filter { !logged.contains($0.partition) })
+        }
+        if !lines.isEmpty {
+            do throws(FileError) { try fileSystem.append(historyPath(source), lines) } catch { throw .file(error) }
+        }
+        return Checkpoint.HistoryLog(byteCount: history.fileByteCount + lines.count)
+    }
+
+    private func answer(
+        _ recovered: RecoveredFolder, _ positions: [String: SourceOffsets], _ contents: FolderContents
+    ) -> Recovered {
+        var answer = Recovered(foreignFiles: contents.foreignFiles)
+        if let commit = recovered.committed, let offsets = recovered.offsets.first(where: { $0.batch == commit.batch })
+        {
+            answer.committed = Recovered.Committed(
+                offsets: offsets.entry(histories: positions), commit: commit.entry)
+        }
+        if let inHand = recovered.inHand {
+            var histories = positions
+            for source in inHand.sources {
+                if case .history = source.position {
+                    histories[source.source, default: SourceOffsets()].advance(by: source.ranges)
+                }
+            }
+            answer.inHand = inHand.entry(histories: histories)
+        }
+        return answer
+    }
+}

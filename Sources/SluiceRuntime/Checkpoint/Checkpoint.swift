@@ -1,0 +1,281 @@
+// A query's checkpoint on disk: what was planned, what state there is, what is committed. The query's thread calls, for
+// batch N,
+//
+//     logOffsets(N)       one wait for the disk; makes commit N-1 durable too
+//     writeState(N)       one wait, while the sink stages its output on another thread
+//     (the sink makes N visible)
+//     writeCommit(N)      no wait
+//
+// and from time to time hands the plan of `planMaintenance()` to `perform(_:merge:)` on a background thread. What a
+// crash between any two of these leaves is in Recovery.swift.
+
+internal import SluiceConnectors
+package import SluiceEngine
+package import SluiceSystem
+internal import Synchronization
+
+/// What a checkpoint is opened with.
+package struct CheckpointOptions: Sendable {
+    /// The query's own folder; made when it is not there.
+    package var folder: String
+    package var fileSystem: any FileSystem
+    /// Used when the checkpoint is new.
+    package var newQueryID: String
+    /// Used when the checkpoint is new; later the stored one wins.
+    package var layout: StateLayout
+    /// Of the spec as it is now.
+    package var fingerprint: [FingerprintField]
+    /// How many batches can be rolled back; at least 1.
+    package var retainBatches: Int
+    /// Sources whose positions are all that they ever took (whole files).
+    package var historySources: Set<String>
+    /// For compressing and unpacking state.
+    package var parallel: ParallelFor
+
+    package init(
+        folder: String, fileSystem: any FileSystem, newQueryID: String, layout: StateLayout,
+        fingerprint: [FingerprintField], retainBatches: Int = 100, historySources: Set<String> = [],
+        parallel: @escaping ParallelFor = inline
+    ) {
+        self.folder = folder
+        self.fileSystem = fileSystem
+        self.newQueryID = newQueryID
+        self.layout = layout
+        self.fingerprint = fingerprint
+        self.retainBatches = retainBatches
+        self.historySources = historySources
+        self.parallel = parallel
+    }
+}
+
+/// Where a query stands when its checkpoint is opened.
+package struct Recovered: Hashable, Sendable {
+    package struct Committed: Hashable, Sendable {
+        /// The plan of the newest committed batch; `next` of its sources is where the query stands.
+        package var offsets: OffsetsEntry
+        package var commit: CommitEntry
+
+        package init(offsets: OffsetsEntry, commit: CommitEntry) {
+            self.offsets = offsets
+            self.commit = commit
+        }
+    }
+
+    /// nil: no batch was ever committed.
+    package var committed: Committed?
+    /// Begun and not committed: to be run again exactly so, without `logOffsets`.
+    package var inHand: OffsetsEntry?
+    /// Files in the folder that are not the checkpoint's, relative to it; worth a warning.
+    package var foreignFiles: [String] = []
+
+    /// The id of the batch to run next (again).
+    package var nextBatch: Int64 { (committed?.commit.batch ?? noBatch) + 1 }
+}
+
+/// A query's checkpoint, open and locked. `planMaintenance` and the writes are called by the query's thread, one at a
+/// time; `perform` may run beside them on one other thread.
+package final class Checkpoint: Sendable {
+    let folder: String
+    let fileSystem: any FileSystem
+    let stateFolder: StateFolder
+    let retainBatches: Int64
+    let historySources: Set<String>
+    let parallel: ParallelFor
+    /// What is fixed for the checkpoint's life.
+    package let metadata: CheckpointMetadata
+    let book: Mutex<Book>
+    /// Held while a source's log is appended to or replaced.
+    let historyWrites = Mutex(())
+    private let lock: any FolderLock
+
+    /// What the open checkpoint knows of its folder.
+    struct Book: Sendable {
+        /// The newest committed batch; its file may not be durable.
+        var committed: CommitRecord?
+        /// The newest commit of which an offsets file has a durable copy: what may be removed is judged by it.
+        var durable: CommitRecord?
+        /// The batch whose offsets are durable and which is not committed.
+        var inHand: OffsetsRecord?
+        /// State written for the batch in hand.
+        var pendingState: StateFile?
+        /// State as of `committed`, oldest first.
+        var stateFiles: [StateFile] = []
+        /// Of the batches that can be rolled back to, and some before; no gaps.
+        var evictions: [BatchEviction] = []
+        /// The oldest batch that logs may be there of.
+        var firstLog: Int64 = 0
+        /// What the next commit says about `stateFrom`.
+        var stateFrom = noBatch
+        /// The logs of sources whose positions are their history.
+        var histories: [String: HistoryLog] = [:]
+        /// Lines up to this batch are durable in all source logs.
+        var historyDurableThrough = noBatch
+        var isMaintenancePlanned = false
+    }
+
+    struct BatchEviction: Hashable, Sendable {
+        var batch: Int64
+        var throughMicros: [Int64]
+    }
+
+    /// The end of a source's log, as far as this process wrote or read it.
+    struct HistoryLog: Hashable, Sendable {
+        /// Of whole lines.
+        var byteCount = 0
+        /// Bytes of a write that failed may stand behind them.
+        var isTorn = false
+        /// A sync failed, so that only a new file can be made durable.
+        var mustRewrite = false
+    }
+
+    init(
+        _ options: CheckpointOptions, metadata: CheckpointMetadata, lock: any FolderLock, book: Book
+    ) {
+        folder = options.folder
+        fileSystem = options.fileSystem
+        stateFolder = StateFolder(
+            path: "\(options.folder)/\(FolderLayout.state)", fileSystem: options.fileSystem)
+        retainBatches = Int64(max(1, options.retainBatches))
+        historySources = options.historySources
+        parallel = options.parallel
+        self.metadata = metadata
+        self.lock = lock
+        self.book = Mutex(book)
+    }
+
+    // MARK: One batch
+
+    /// Writes the plan of the next batch and waits until it and the commit before it are durable. After a failure the
+    /// same call may be made again, also with another plan.
+    package func logOffsets(_ entry: OffsetsEntry) throws(CheckpointError) {
+        let committed = book.withLock { $0.committed }
+        precondition(entry.batch == (committed?.batch ?? noBatch) + 1, "batches follow each other")
+        let record = OffsetsRecord(entry, historySources: historySources, previousCommit: committed)
+        try write("\(FolderLayout.offsets)/\(entry.batch)", record.json, isDurable: true)
+        book.withLock { book in
+            book.inHand = record
+            book.durable = committed
+            book.pendingState = nil
+        }
+    }
+
+    /// Writes what the batch in hand changed in state, in ascending shard order, and waits until it is durable. Nothing
+    /// is written when there is no payload. Per side, `lastJoinTimeMicros` is the latest join time of any row in the
+    /// payloads and of any row that their marks speak of, `Int64.min` for none; `evictedThroughMicros` is as in the
+    /// commit to come. May be called again after a failure. Thread-safe.
+    package func writeState(
+        batch: Int64, _ payloads: [ShardPayload], lastJoinTimeMicros: [Int64], evictedThroughMicros: [Int64]
+    ) throws(CheckpointError) {
+        let (previous, inHand) = book.withLock { ($0.committed?.stateTo ?? noBatch, $0.inHand?.batch) }
+        precondition(inHand == batch, "state is written for the batch in hand")
+        if payloads.allSatisfy({ unsafe $0.bytes.isEmpty }) { return }
+        let header = StateHeader(
+            name: StateFileName(kind: .delta, from: batch, to: batch), previous: previous, level: 0, shards: [],
+            lastJoinTimeMicros: lastJoinTimeMicros, evictedThroughMicros: evictedThroughMicros)
+        let file = try stateFolder.write(header, payloads, to: "\(header.name)", parallel: parallel)
+        do {
+            try fileSystem.sync(stateFolder.path(of: header.name))
+            try fileSystem.syncFolder(stateFolder.path)
+        } catch { throw .file(error) }
+        book.withLock { $0.pendingState = file }
+    }
+
+    /// Writes that the batch in hand is committed, without waiting: a crash may lose it, and then the batch is run
+    /// again. After a failure the same call may be made again.
+    package func writeCommit(_ entry: CommitEntry) throws(CheckpointError) {
+        let (inHand, record) = book.withLock { book in (book.inHand, self.record(entry, book)) }
+        guard let inHand, inHand.batch == entry.batch else { preconditionFailure("commits follow their offsets") }
+        // The lines of the sources' logs come first: the newest commit's batch is then always in them, or in the
+        // retained offsets.
+        try appendHistory(inHand)
+        try write("\(FolderLayout.commits)/\(entry.batch)", record.json, isDurable: false)
+        book.withLock { book in
+            book.committed = record
+            book.inHand = nil
+            if let file = book.pendingState { book.stateFiles.append(file) }
+            book.pendingState = nil
+            book.evictions.append(BatchEviction(batch: entry.batch, throughMicros: entry.evictedThroughMicros))
+        }
+    }
+
+    private func record(_ entry: CommitEntry, _ book: borrowing Book) -> CommitRecord {
+        let before = max(book.committed?.retainedFrom ?? 0, metadata.rolledBack.retainedFrom)
+        return CommitRecord(
+            entry: entry, retainedFrom: max(before, entry.batch - retainBatches), stateFrom: book.stateFrom,
+            stateTo: book.pendingState?.name.to ?? book.committed?.stateTo ?? noBatch)
+    }
+
+    /// Waits until the newest commit is durable; for a query that goes idle.
+    package func syncCommit() throws(CheckpointError) {
+        guard let committed = book.withLock({ $0.committed }) else { return }
+        do throws(CheckpointError) {
+            try sync(FolderLayout.commits, "\(committed.batch)")
+        } catch {
+            // The bytes may be given up. What was committed stays so for this process; after a crash the batch is run again.
+            try? fileSystem.write(
+                "\(folder)/\(FolderLayout.commits)/\(committed.batch)", bytes: checksummedText(committed.json))
+            throw error
+        }
+    }
+
+    // MARK: Files
+
+    func write(_ name: String, _ json: JSONValue, isDurable: Bool) throws(CheckpointError) {
+        let bytes = checksummedText(json)
+        do throws(FileError) {
+            try fileSystem.write("\(folder)/\(name)", bytes: bytes)
+        } catch { throw .file(error) }
+        guard isDurable else { return }
+        let parts = name.split(separator: "/")
+        try sync(String(parts[0]), String(parts[1]))
+    }
+
+    private func sync(_ subfolder: String, _ name: String) throws(CheckpointError) {
+        do throws(FileError) {
+            try fileSystem.sync("\(folder)/\(subfolder)/\(name)")
+            try fileSystem.syncFolder("\(folder)/\(subfolder)")
+        } catch { throw .file(error) }
+    }
+
+    private func appendHistory(_ record: OffsetsRecord) throws(CheckpointError) {
+        let sources = record.sources.filter { historySources.contains($0.source) && !$0.ranges.isEmpty }
+        if sources.isEmpty { return }
+        try historyWrites.withLock { _ throws(CheckpointError) in
+            for source in sources { try append(source, batch: record.batch) }
+        }
+    }
+
+    private func append(_ source: SourceRecord, batch: Int64) throws(CheckpointError) {
+        var log = book.withLock { $0.histories[source.source] } ?? HistoryLog()
+        var lines = SourceHistory.lines(batch: batch, source.ranges)
+        if log.isTorn { lines = SourceHistory.reset(keptByteCount: log.byteCount, keptBatch: batch) + lines }
+        let path = historyPath(source.source)
+        do {
+            try fileSystem.append(path, lines)
+            log.byteCount = Int(try fileSystem.info(path)?.byteCount ?? 0)
+            log.isTorn = false
+        } catch {
+            book.withLock { $0.histories[source.source, default: HistoryLog()].isTorn = true }
+            throw .file(error)
+        }
+        book.withLock { [log] book in
+            book.histories[source.source, default: HistoryLog()].byteCount = log.byteCount
+            book.histories[source.source, default: HistoryLog()].isTorn = false
+        }
+    }
+
+    func historyPath(_ source: String) -> String {
+        "\(folder)/\(FolderLayout.sources)/\(historyFileName(source: source))"
+    }
+}
+
+extension FileSystem {
+    /// Creates or replaces a file with `bytes`.
+    func write(_ path: String, bytes: [UInt8]) throws(FileError) {
+        var failure: FileError?
+        unsafe bytes.withUnsafeBytes { buffer in
+            do throws(FileError) { unsafe try write(path, [buffer]) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+}

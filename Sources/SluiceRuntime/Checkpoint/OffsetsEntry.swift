@@ -1,0 +1,166 @@
+// offsets/<batch>: written and made durable before the batch is read. It also holds a copy of the commit before it, so
+// that one wait for the disk makes both durable: commits/<batch - 1> itself is never waited for while the query runs.
+
+package import SluiceConnectors
+
+/// What one batch takes from one source.
+package struct SourceBatch: Hashable, Sendable {
+    /// The source's name in the spec.
+    package var source: String
+    package var ranges: [OffsetRange]
+    /// The position behind the batch, all partitions. For a source whose positions are its history (whole files) it is
+    /// written to `sources/<name>.log`, and only its size is kept here.
+    package var next: SourceOffsets
+
+    package init(source: String, ranges: [OffsetRange], next: SourceOffsets) {
+        self.source = source
+        self.ranges = ranges
+        self.next = next
+    }
+}
+
+/// The plan of one batch: a replay does exactly this.
+package struct OffsetsEntry: Hashable, Sendable {
+    package var batch: Int64
+    /// Wall time of the batch's trigger, milliseconds since the epoch.
+    package var batchTimeMillis: Int64
+    /// Rows at or below it are late.
+    package var lateWatermarkMillis: Int64
+    /// State at or below what it implies is evicted.
+    package var evictionWatermarkMillis: Int64
+    /// Run only because the watermark moved.
+    package var isNoData: Bool
+    /// All sources of the query, also those that the batch takes nothing from.
+    package var sources: [SourceBatch]
+
+    package init(
+        batch: Int64, batchTimeMillis: Int64, lateWatermarkMillis: Int64, evictionWatermarkMillis: Int64,
+        isNoData: Bool, sources: [SourceBatch]
+    ) {
+        self.batch = batch
+        self.batchTimeMillis = batchTimeMillis
+        self.lateWatermarkMillis = lateWatermarkMillis
+        self.evictionWatermarkMillis = evictionWatermarkMillis
+        self.isNoData = isNoData
+        self.sources = sources
+    }
+}
+
+/// As stored: one source's part of an offsets file.
+struct SourceRecord: Hashable, Sendable {
+    enum Position: Hashable, Sendable {
+        case complete([String: Int64])
+        /// How many partitions the history has behind this batch.
+        case history(count: Int64)
+    }
+
+    var source: String
+    var ranges: [OffsetRange]
+    var position: Position
+}
+
+/// The content of `offsets/<batch>`.
+struct OffsetsRecord: Hashable, Sendable {
+    var batch: Int64
+    var batchTimeMillis: Int64
+    var lateWatermarkMillis: Int64
+    var evictionWatermarkMillis: Int64
+    var isNoData: Bool
+    var sources: [SourceRecord]
+    /// The commit of `batch - 1`; nil for batch 0 only.
+    var previousCommit: CommitRecord?
+
+    init(_ entry: OffsetsEntry, historySources: Set<String>, previousCommit: CommitRecord?) {
+        batch = entry.batch
+        batchTimeMillis = entry.batchTimeMillis
+        lateWatermarkMillis = entry.lateWatermarkMillis
+        evictionWatermarkMillis = entry.evictionWatermarkMillis
+        isNoData = entry.isNoData
+        sources = entry.sources.map { source in
+            let isHistory = historySources.contains(source.source)
+            return SourceRecord(
+                source: source.source, ranges: source.ranges,
+                position: isHistory ? .history(count: Int64(source.next.next.count)) : .complete(source.next.next))
+        }
+        self.previousCommit = previousCommit
+    }
+
+    /// With the positions of history sources put in.
+    func entry(histories: [String: SourceOffsets]) -> OffsetsEntry {
+        OffsetsEntry(
+            batch: batch, batchTimeMillis: batchTimeMillis, lateWatermarkMillis: lateWatermarkMillis,
+            evictionWatermarkMillis: evictionWatermarkMillis, isNoData: isNoData,
+            sources: sources.map { record in
+                let next: SourceOffsets =
+                    switch record.position {
+                    case .complete(let next): SourceOffsets(next)
+                    case .history: histories[record.source] ?? SourceOffsets()
+                    }
+                return SourceBatch(source: record.source, ranges: record.ranges, next: next)
+            })
+    }
+}
+
+extension OffsetsRecord {
+    var json: JSONValue {
+        .object([
+            JSONMember("format", .integer(checkpointFormat)),
+            JSONMember("batch", .integer(batch)),
+            JSONMember("batchTimeMs", .integer(batchTimeMillis)),
+            JSONMember("lateWatermarkMs", .integer(lateWatermarkMillis)),
+            JSONMember("evictionWatermarkMs", .integer(evictionWatermarkMillis)),
+            JSONMember("isNoData", .bool(isNoData)),
+            JSONMember("sources", .array(sources.map(\.json))),
+            JSONMember("previousCommit", previousCommit?.json ?? .null),
+        ])
+    }
+
+    init(json: JSONValue, batch: Int64) throws(JSONError) {
+        self.batch = try json.integer("batch")
+        guard self.batch == batch else { throw JSONError("it is the file of batch \(self.batch)") }
+        batchTimeMillis = try json.integer("batchTimeMs")
+        lateWatermarkMillis = try json.integer("lateWatermarkMs")
+        evictionWatermarkMillis = try json.integer("evictionWatermarkMs")
+        isNoData = try json.bool("isNoData")
+        sources = []
+        for source in try json.array("sources") { sources.append(try SourceRecord(json: source)) }
+        guard Set(sources.map(\.source)).count == sources.count else { throw JSONError("a source stands twice") }
+        let previous = try json.member("previousCommit")
+        previousCommit = previous == .null ? nil : try CommitRecord(json: previous, batch: batch - 1)
+        guard (previousCommit == nil) == (batch == 0) else { throw JSONError("`previousCommit` does not fit") }
+    }
+}
+
+extension SourceRecord {
+    fileprivate var json: JSONValue {
+        let ranges = ranges.map { range in
+            JSONValue.object([
+                JSONMember("partition", .string(range.partition)),
+                JSONMember("start", .integer(range.start)),
+                JSONMember("end", .integer(range.end)),
+            ])
+        }
+        let position =
+            switch position {
+            case .complete(let next): JSONMember("next", .integerMap(next))
+            case .history(let count): JSONMember("historyCount", .integer(count))
+            }
+        return .object([JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges)), position])
+    }
+
+    fileprivate init(json: JSONValue) throws(JSONError) {
+        source = try json.string("source")
+        ranges = []
+        for range in try json.array("ranges") {
+            ranges.append(
+                OffsetRange(
+                    partition: try range.string("partition"), start: try range.integer("start"),
+                    end: try range.integer("end")))
+        }
+        if let count = try json.optionalInteger("historyCount") {
+            position = .history(count: count)
+        } else {
+            position = .complete(try json.integerMap("next"))
+        }
+    }
+}

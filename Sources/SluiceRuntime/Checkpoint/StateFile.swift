@@ -1,0 +1,147 @@
+// Names and headers of the files in state/:
+//
+//     17.delta.gz            what batch 17 added to state; batches that changed nothing have no file
+//     0-255.merged.gz        the same content as all files from batch 0 to 255, without what has been evicted since
+//
+// A file is gzip members one after another: first the header (JSON), then one payload per shard that has any, in the
+// order of the header's list. Files form a chain: each names the batch of the file before it, and the commit names the
+// chain's ends, so a file that went missing is noticed.
+
+/// What `state/<name>` says by its name.
+struct StateFileName: Hashable, Sendable, CustomStringConvertible {
+    enum Kind: String, Sendable {
+        case delta
+        case merged
+    }
+
+    var kind: Kind
+    var from: Int64
+    var to: Int64
+
+    var description: String {
+        switch kind {
+        case .delta: "\(to).delta.gz"
+        case .merged: "\(from)-\(to).merged.gz"
+        }
+    }
+
+    init(kind: Kind, from: Int64, to: Int64) {
+        self.kind = kind
+        self.from = from
+        self.to = to
+    }
+
+    /// nil for a name that a checkpoint does not make.
+    init?(_ name: String) {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[2] == "gz", let kind = Kind(rawValue: String(parts[1])) else { return nil }
+        let batches = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { batchNumber($0) }
+        switch (kind, batches.count) {
+        case (.delta, 1):
+            guard let batch = batches[0] else { return nil }
+            self.init(kind: .delta, from: batch, to: batch)
+        case (.merged, 2):
+            guard let from = batches[0], let to = batches[1], from <= to else { return nil }
+            self.init(kind: .merged, from: from, to: to)
+        default: return nil
+        }
+    }
+
+    func covers(_ other: StateFileName) -> Bool { from <= other.from && other.to <= to }
+}
+
+/// A batch id in plain decimal: no sign, no leading zero, nothing else. nil otherwise.
+func batchNumber(_ text: some StringProtocol) -> Int64? {
+    if text.isEmpty { return nil }
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+    guard text.utf8.first != UInt8(ascii: "0") || text.utf8.count == 1 else { return nil }
+    return Int64(text)
+}
+
+/// One shard's part of a state file.
+struct StateShard: Hashable, Sendable {
+    var shard: Int
+    /// Of the gzip member.
+    var byteCount: Int
+    var rawByteCount: Int
+}
+
+/// The first member of a state file.
+struct StateHeader: Hashable, Sendable {
+    var name: StateFileName
+    /// The batch of the state file before this one, `noBatch` when there was none.
+    var previous: Int64
+    /// 0 for a delta; a merged file is one above the files it came from.
+    var level: Int
+    var shards: [StateShard]
+    /// Per side: no row in the file, and no row that its marks speak of, has a later join time. `Int64.min`: none.
+    var lastJoinTimeMicros: [Int64]
+    /// Per side, as `CommitEntry.evictedThroughMicros`: of a delta's own batch, or what a merge went by.
+    var evictedThroughMicros: [Int64]
+
+    /// True when all that the file holds has left state. Without sides nothing ever does.
+    func isEvicted(through evictedThroughMicros: [Int64]) -> Bool {
+        if lastJoinTimeMicros.isEmpty || lastJoinTimeMicros.count != evictedThroughMicros.count { return false }
+        return zip(lastJoinTimeMicros, evictedThroughMicros).allSatisfy { $0 <= $1 }
+    }
+}
+
+extension StateHeader {
+    var json: JSONValue {
+        .object([
+            JSONMember("format", .integer(checkpointFormat)),
+            JSONMember("kind", .string(name.kind.rawValue)),
+            JSONMember("from", .integer(name.from)),
+            JSONMember("to", .integer(name.to)),
+            JSONMember("previous", .integer(previous)),
+            JSONMember("level", .integer(Int64(level))),
+            JSONMember(
+                "shards",
+                .array(
+                    shards.map { shard in
+                        .object([
+                            JSONMember("shard", .integer(Int64(shard.shard))),
+                            JSONMember("bytes", .integer(Int64(shard.byteCount))),
+                            JSONMember("rawBytes", .integer(Int64(shard.rawByteCount))),
+                        ])
+                    })),
+            JSONMember("lastJoinTimeMicros", .integers(lastJoinTimeMicros)),
+            JSONMember("evictedThroughMicros", .integers(evictedThroughMicros)),
+        ])
+    }
+
+    init(json: JSONValue, name: StateFileName) throws(JSONError) {
+        self.name = name
+        guard try json.string("kind") == name.kind.rawValue, try json.integer("from") == name.from,
+            try json.integer("to") == name.to
+        else { throw JSONError("its header belongs to another file") }
+        previous = try json.integer("previous")
+        let level = try json.integer("level")
+        guard (0...64).contains(level), (level == 0) == (name.kind == .delta), noBatch <= previous, previous < name.from
+        else { throw JSONError("its header contradicts itself") }
+        self.level = Int(level)
+        shards = []
+        for shard in try json.array("shards") {
+            let shard = StateShard(
+                shard: Int(try shard.integer("shard")), byteCount: Int(try shard.integer("bytes")),
+                rawByteCount: Int(try shard.integer("rawBytes")))
+            guard shard.shard > (shards.last?.shard ?? -1), (1...(1 << 40)).contains(shard.byteCount),
+                (1...(1 << 40)).contains(shard.rawByteCount)
+            else { throw JSONError("its list of shards makes no sense") }
+            shards.append(shard)
+        }
+        lastJoinTimeMicros = try json.integers("lastJoinTimeMicros")
+        evictedThroughMicros = try json.integers("evictedThroughMicros")
+    }
+}
+
+/// A state file on disk.
+struct StateFile: Hashable, Sendable {
+    var header: StateHeader
+    /// Of the header's gzip member.
+    var headerByteCount: Int
+
+    var name: StateFileName { header.name }
+
+    var byteCount: Int64 { header.shards.reduce(Int64(headerByteCount)) { $0 + Int64($1.byteCount) } }
+}

@@ -1,0 +1,177 @@
+// Reading and writing the files in state/. Compressing and unpacking is spread over threads by shard.
+
+package import SluiceEngine
+internal import Glibc
+internal import SluiceSystem
+internal import Synchronization
+
+/// What one batch changed in one shard. The bytes are borrowed: they stay as they are until the call that takes the
+/// payload has returned.
+@safe package struct ShardPayload: @unchecked Sendable {
+    // @unchecked: read-only memory, whose life the caller guarantees.
+    package let shard: Int
+    package let bytes: UnsafeRawBufferPointer
+
+    package init(shard: Int, bytes: UnsafeRawBufferPointer) {
+        self.shard = shard
+        unsafe self.bytes = bytes
+    }
+}
+
+/// Below so many bytes handing shards to other threads costs more than it saves.
+private let serialByteCount = 64 * 1024
+/// A header of the largest number of shards takes less.
+private let maxHeaderByteCount = 8 * 1024 * 1024
+/// The headers met in practice take less, compressed.
+private let headerProbeByteCount = 4096
+
+struct StateFolder: Sendable {
+    let path: String
+    let fileSystem: any FileSystem
+    private let compressors = Compressors()
+
+    init(path: String, fileSystem: any FileSystem) {
+        self.path = path
+        self.fileSystem = fileSystem
+    }
+
+    func path(of name: StateFileName) -> String { "\(path)/\(name)" }
+
+    // MARK: Writing
+
+    /// Writes a file; durable only after it and the folder are synced. `header.shards` is filled in from `payloads`,
+    /// which are in ascending shard order; empty ones are left out.
+    func write(
+        _ header: StateHeader, _ payloads: [ShardPayload], to fileName: String, parallel: ParallelFor
+    ) throws(CheckpointError) -> StateFile {
+        let payloads = payloads.filter { unsafe $0.bytes.count > 0 }
+        precondition(zip(payloads, payloads.dropFirst()).allSatisfy { $0.shard < $1.shard }, "shards out of order")
+        let members = payloads.map { _ in OutputBytes() }
+        let rawByteCount = payloads.reduce(0) { unsafe $0 + $1.bytes.count }
+        let run = rawByteCount < serialByteCount ? inline : parallel
+        run(payloads.count) { index in
+            _ = unsafe compressors.append(payloads[index].bytes, to: members[index])
+        }
+        var header = header
+        header.shards = zip(payloads, members).map { payload, member in
+            unsafe StateShard(
+                shard: payload.shard, byteCount: member.buffer.count, rawByteCount: payload.bytes.count)
+        }
+        return try write(header, members: members, to: fileName)
+    }
+
+    /// Writes a file whose payloads are compressed already.
+    func write(
+        _ header: StateHeader, members: [OutputBytes], to fileName: String
+    ) throws(CheckpointError) -> StateFile {
+        let headerMember = OutputBytes()
+        let text = header.json.text()
+        let headerByteCount = unsafe text.withUnsafeBytes { unsafe compressors.append($0, to: headerMember) }
+        let parts = unsafe [headerMember.buffer.bytes] + members.map { unsafe $0.buffer.bytes }
+        defer { withExtendedLifetime((headerMember, members)) {} }
+        do {
+            unsafe try fileSystem.write("\(path)/\(fileName)", parts)
+        } catch { throw .file(error) }
+        return StateFile(header: header, headerByteCount: headerByteCount)
+    }
+
+    /// Compresses one payload as the member of a file to be written. Thread-safe.
+    func compress(_ payload: [UInt8]) -> OutputBytes {
+        let member = OutputBytes()
+        _ = unsafe payload.withUnsafeBytes { unsafe compressors.append($0, to: member) }
+        return member
+    }
+
+    // MARK: Reading
+
+    /// Reads the header alone: a few KiB of a file of any size.
+    func readHeader(_ name: StateFileName) throws(FileError) -> Checked<StateFile> {
+        let file = try fileSystem.open(path(of: name))
+        let byteCount = try file.info().byteCount
+        var probe = headerProbeByteCount
+        while true {
+            let start = try read(file, at: 0, byteCount: min(probe, Int(clamping: byteCount)))
+            let text = unsafe start.withUnsafeBytes { unsafe decompress($0, maxByteCount: maxHeaderByteCount) }
+            if let text { return checkHeader(text.bytes, text.byteCount, name, fileByteCount: byteCount) }
+            guard probe < maxHeaderByteCount, probe < byteCount else { break }
+            probe = maxHeaderByteCount
+        }
+        return .damaged(reason: "it does not begin with a readable header")
+    }
+
+    private func checkHeader(
+        _ text: [UInt8], _ headerByteCount: Int, _ name: StateFileName, fileByteCount: Int64
+    ) -> Checked<StateFile> {
+        do {
+            let json = try JSONValue(text: text[...])
+            let format = try json.integer("format")
+            if format > checkpointFormat { return .futureFormat(format) }
+            let file = StateFile(header: try StateHeader(json: json, name: name), headerByteCount: headerByteCount)
+            guard file.byteCount == fileByteCount else {
+                return .damaged(reason: "it has \(fileByteCount) bytes, and should have \(file.byteCount)")
+            }
+            return .valid(file)
+        } catch { return .damaged(reason: error.description) }
+    }
+
+    /// Reads and unpacks what `file` holds for the `index`-th shard in its list. Thread-safe.
+    func readPayload(
+        _ index: Int, of file: StateFile, from open: any ReadableFile
+    ) throws(CheckpointError) -> [UInt8] {
+        let shard = file.header.shards[index]
+        let offset = file.header.shards[..<index].reduce(Int64(file.headerByteCount)) { $0 + Int64($1.byteCount) }
+        let member: [UInt8]
+        do { member = try read(open, at: offset, byteCount: shard.byteCount) } catch { throw .file(error) }
+        let payload = unsafe member.withUnsafeBytes { unsafe decompress($0, maxByteCount: shard.rawByteCount) }
+        guard let payload, payload.byteCount == shard.byteCount, payload.bytes.count == shard.rawByteCount else {
+            throw .corrupt(
+                path: path(of: file.name), reason: "the part of shard \(shard.shard) does not match its checksum")
+        }
+        return payload.bytes
+    }
+
+    private func read(_ file: any ReadableFile, at offset: Int64, byteCount: Int) throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+            do throws(FileError) {
+                count = unsafe try file.read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    private func decompress(
+        _ member: UnsafeRawBufferPointer, maxByteCount: Int
+    ) -> (bytes: [UInt8], byteCount: Int)? {
+        var memberByteCount: Int?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: maxByteCount) { buffer, count in
+            let result = unsafe decompressMember(member, into: UnsafeMutableRawBufferPointer(buffer))
+            count = result?.rawByteCount ?? 0
+            memberByteCount = result?.byteCount
+        }
+        return memberByteCount.map { (bytes, $0) }
+    }
+}
+
+/// A `ParallelFor` that uses the caller's thread alone.
+package let inline: ParallelFor = { count, body in for index in 0..<count { body(index) } }
+
+/// Runs `body` for each index below `count` through `parallel`. Throws the failure of the lowest index that failed;
+/// indexes behind a failure may be left out.
+func parallelThrowing(
+    _ count: Int, _ parallel: ParallelFor, _ body: @escaping @Sendable (Int) throws(CheckpointError) -> Void
+) throws(CheckpointError) {
+    let failure = Mutex<(index: Int, error: CheckpointError)?>(nil)
+    parallel(count) { index in
+        if failure.withLock({ $0 != nil && $0!.index < index }) { return }
+        do throws(CheckpointError) {
+            try body(index)
+        } catch {
+            failure.withLock { failure in
+                if failure == nil || index < failure!.index { failure = (index, error) }
+            }
+        }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure.error }
+}
