@@ -58,5 +58,8 @@ let package = Package(
             name: "SluiceConnectorsTests",
             dependencies: ["SluiceConnectors", "SluiceEngine", "SluiceSimulation", "SluiceSpec", "SluiceSystem"],
             swiftSettings: strict),
+        .testTarget(
+            name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec"],
+            swiftSettings: strict),
     ]
 )

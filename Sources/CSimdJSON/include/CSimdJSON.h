@@ -10,6 +10,10 @@
 extern "C" {
 #endif
 
+/// The digits Java prints of a positive finite double: the shortest decimal that reads back as `value`, the nearest of
+/// them, of two digits where one would do. Returns the digits as an integer, `*exponent` is their power of ten.
+uint64_t sluice_shortest_decimal(double value, int32_t *exponent);
+
 /// How many readable bytes must follow the text handed to `sluice_json_index`.
 enum { SLUICE_JSON_PADDING = 64 };
 
