@@ -1,0 +1,50 @@
+// What a person can ask for, as values. What each command does stands elsewhere.
+
+import SluiceSystem
+
+/// A command with its options, as typed.
+enum Command: Hashable {
+    case run(RunOptions)
+    case check(CheckOptions)
+    case explain(ExplainOptions)
+    case demo
+}
+
+struct RunOptions: Hashable {
+    /// Spec files, or folders of them; at least one.
+    var specs: [String]
+    /// The queries to run; empty for all.
+    var queries: [String] = []
+    /// In place of the specs' own, as a spec would write it.
+    var trigger: String?
+    /// The folder for every query's checkpoint folder.
+    var checkpoint: String?
+    /// Where one JSON object per batch is appended.
+    var progress: String?
+    /// `HOST:PORT` or `unix:PATH`.
+    var listen: String?
+    var logLevel: LogLevel = .info
+    var logFormat: LogFormat = .logfmt
+}
+
+struct CheckOptions: Hashable {
+    enum Format: String, CaseIterable {
+        case text
+        case json
+    }
+
+    /// Spec files, or folders of them; at least one.
+    var specs: [String]
+    var format: Format = .text
+}
+
+struct ExplainOptions: Hashable {
+    enum Format: String, CaseIterable {
+        case text
+        case json
+        case dot
+    }
+
+    var spec: String
+    var format: Format = .text
+}

@@ -1,0 +1,119 @@
+// The commands as data: parsing, help and suggestions all come from this one list.
+
+import SluiceSystem
+
+/// An option that takes a value: `--name value` or `--name=value`.
+struct OptionDefinition: Sendable {
+    /// Without its dashes.
+    var name: String
+    /// What stands for the value in usage and help.
+    var valueName: String
+    var help: String
+    /// The values that are allowed; empty for any.
+    var choices: [String] = []
+    var isRepeatable = false
+}
+
+/// What a command takes besides options.
+struct ArgumentDefinition: Sendable {
+    var name: String
+    var help: String
+    /// True for one or more, false for exactly one.
+    var isRepeatable: Bool
+}
+
+struct CommandDefinition: Sendable {
+    var name: String
+    var abstract: String
+    var argument: ArgumentDefinition?
+    var options: [OptionDefinition] = []
+    /// Puts the command together; everything required is there and every choice is one of the allowed ones.
+    var make: @Sendable (ParsedArguments) -> Command
+}
+
+/// What was typed, checked against a definition.
+struct ParsedArguments {
+    var arguments: [String] = []
+    /// By option name, in the order typed.
+    var values: [String: [String]] = [:]
+
+    /// The value that counts when an option was given more than once: the last, as everywhere.
+    func last(_ name: String) -> String? { values[name]?.last }
+
+    /// The value of an option with choices.
+    func choice<Choice: RawRepresentable<String>>(_ name: String, default: Choice) -> Choice {
+        last(name).flatMap(Choice.init(rawValue:)) ?? `default`
+    }
+}
+
+private func choices<Choice: RawRepresentable<String> & CaseIterable>(_ type: Choice.Type) -> [String] {
+    Choice.allCases.map(\.rawValue)
+}
+
+extension CommandDefinition {
+    static let all = [run, check, explain, demo]
+
+    private static let specs = ArgumentDefinition(
+        name: "spec", help: "Spec files, or folders whose *.yaml files are taken.", isRepeatable: true)
+
+    private static let run = CommandDefinition(
+        name: "run", abstract: "Run the queries of one or more specs.", argument: specs,
+        options: [
+            OptionDefinition(
+                name: "query", valueName: "name", help: "Run this query only; may be given several times.",
+                isRepeatable: true),
+            OptionDefinition(
+                name: "trigger", valueName: "trigger",
+                help: "Use this trigger for all queries: a duration, as_fast_as_possible, once or available_now."),
+            OptionDefinition(
+                name: "checkpoint", valueName: "folder",
+                help: "Keep the checkpoints of all queries below this folder, each under its query's name."),
+            OptionDefinition(
+                name: "progress", valueName: "file", help: "Append one JSON object per batch to this file."),
+            OptionDefinition(
+                name: "listen", valueName: "address",
+                help: "Serve status and control at HOST:PORT or unix:PATH; port 0 picks a free one."),
+            OptionDefinition(
+                name: "log-level", valueName: "level", help: "Log events from this level on.",
+                choices: choices(LogLevel.self)),
+            OptionDefinition(
+                name: "log-format", valueName: "format", help: "How a line of the log is written.",
+                choices: choices(LogFormat.self)),
+        ],
+        make: { parsed in
+            .run(
+                RunOptions(
+                    specs: parsed.arguments, queries: parsed.values["query"] ?? [], trigger: parsed.last("trigger"),
+                    checkpoint: parsed.last("checkpoint"), progress: parsed.last("progress"),
+                    listen: parsed.last("listen"), logLevel: parsed.choice("log-level", default: .info),
+                    logFormat: parsed.choice("log-format", default: .logfmt)))
+        })
+
+    private static let check = CommandDefinition(
+        name: "check", abstract: "Report every mistake of one or more specs.", argument: specs,
+        options: [
+            OptionDefinition(
+                name: "format", valueName: "format", help: "How the report is written.",
+                choices: choices(CheckOptions.Format.self))
+        ],
+        make: { parsed in
+            .check(CheckOptions(specs: parsed.arguments, format: parsed.choice("format", default: .text)))
+        })
+
+    private static let explain = CommandDefinition(
+        name: "explain", abstract: "Show how the queries of a spec will run and what their state holds.",
+        argument: ArgumentDefinition(
+            name: "spec", help: "A spec file, or a folder whose *.yaml files are taken.", isRepeatable: false),
+        options: [
+            OptionDefinition(
+                name: "format", valueName: "format", help: "How the plans are written.",
+                choices: choices(ExplainOptions.Format.self))
+        ],
+        make: { parsed in
+            .explain(
+                ExplainOptions(spec: parsed.arguments[0], format: parsed.choice("format", default: .text)))
+        })
+
+    private static let demo = CommandDefinition(
+        name: "demo", abstract: "Play a join of visits and ads step by step; needs nothing.", make: { _ in .demo })
+}

@@ -1,0 +1,115 @@
+// From the words of the command line to a command. It behaves as swift-argument-parser does where that is defined:
+// options may stand anywhere, `--` ends them, the last of a repeated option counts, help wins over mistakes behind it.
+
+import SluiceSpec
+
+/// What the command line asks for.
+enum CommandLineOutcome: Hashable {
+    case command(Command)
+    /// Goes to standard output; the exit code is 0.
+    case information(String)
+    /// Goes to standard error; the exit code is 2.
+    case wrongUsage(String)
+}
+
+/// The product's version.
+let sluiceVersion = "0.1.0"
+
+/// Reads the arguments, without the program's own name.
+func parseCommandLine(_ arguments: [String]) -> CommandLineOutcome {
+    guard let first = arguments.first else { return .information(overviewHelp()) }
+    let rest = arguments.dropFirst()
+    switch first {
+    case "-h", "--help": return .information(overviewHelp())
+    case "--version": return .information(sluiceVersion)
+    case "help":
+        guard let name = rest.first else { return .information(overviewHelp()) }
+        guard let definition = definition(of: name) else { return unknownCommand(name) }
+        return .information(commandHelp(definition))
+    default: break
+    }
+    guard let definition = definition(of: first) else {
+        return first.hasPrefix("-") ? unknownOption(first, nil) : unknownCommand(first)
+    }
+    return parse(rest, definition)
+}
+
+private func definition(of name: String) -> CommandDefinition? {
+    CommandDefinition.all.first { $0.name == name }
+}
+
+private func parse(_ arguments: ArraySlice<String>, _ definition: CommandDefinition) -> CommandLineOutcome {
+    var parsed = ParsedArguments()
+    var rest = arguments
+    while let word = rest.popFirst() {
+        if word == "-h" || word == "--help" { return .information(commandHelp(definition)) }
+        if word == "--version" { return .information(sluiceVersion) }
+        if word == "--" {
+            parsed.arguments += rest
+            break
+        }
+        // A dash alone is a name like any other.
+        guard word.hasPrefix("-"), word != "-" else {
+            parsed.arguments.append(word)
+            continue
+        }
+        let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let option = definition.options.first(where: { "--" + $0.name == parts[0] }) else {
+            return unknownOption(parts[0], definition)
+        }
+        let value: String
+        if parts.count > 1 {
+            value = parts[1]
+        } else if let next = rest.first, !next.hasPrefix("-") || next == "-" {
+            value = next
+            rest.removeFirst()
+        } else {
+            return wrongUsage("Missing value for '--\(option.name) <\(option.valueName)>'.", definition)
+        }
+        if !option.choices.isEmpty, !option.choices.contains(value) { return wrongChoice(value, option, definition) }
+        parsed.values[option.name, default: []].append(value)
+    }
+    return finish(parsed, definition)
+}
+
+private func finish(_ parsed: ParsedArguments, _ definition: CommandDefinition) -> CommandLineOutcome {
+    let allowed = definition.argument.map { $0.isRepeatable ? Int.max : 1 } ?? 0
+    if parsed.arguments.count > allowed {
+        return wrongUsage("Unexpected argument '\(parsed.arguments[allowed])'.", definition)
+    }
+    if let argument = definition.argument, parsed.arguments.isEmpty {
+        return wrongUsage("Missing expected argument '\(usage(of: argument))'.", definition)
+    }
+    return .command(definition.make(parsed))
+}
+
+// MARK: - Wrong usage
+
+private func unknownCommand(_ name: String) -> CommandLineOutcome {
+    let meant = nearest(to: name, in: CommandDefinition.all.map(\.name) + ["help"])
+    return wrongUsage("Unknown command '\(name)'.\(didYouMean(meant))", nil)
+}
+
+private func unknownOption(_ word: String, _ definition: CommandDefinition?) -> CommandLineOutcome {
+    let names = (definition?.options.map(\.name) ?? []) + ["help", "version"]
+    let meant = nearest(to: String(word.drop { $0 == "-" }), in: names)
+    return wrongUsage("Unknown option '\(word)'.\(didYouMean(meant.map { "--" + $0 }))", definition)
+}
+
+private func wrongChoice(
+    _ value: String, _ option: OptionDefinition, _ definition: CommandDefinition
+) -> CommandLineOutcome {
+    let choices = option.choices.map { "'\($0)'" }
+    let list = choices.dropLast().joined(separator: ", ") + " or " + choices[choices.count - 1]
+    return wrongUsage(
+        "The value '\(value)' is invalid for '--\(option.name) <\(option.valueName)>'. Please provide \(list).",
+        definition)
+}
+
+private func didYouMean(_ name: String?) -> String { name.map { " Did you mean '\($0)'?" } ?? "" }
+
+private func wrongUsage(_ message: String, _ definition: CommandDefinition?) -> CommandLineOutcome {
+    let command = definition.map { "sluice \($0.name)" } ?? "sluice"
+    let usage = definition.map { usageLine($0) } ?? "sluice <command>"
+    return .wrongUsage("Error: \(message)\nUsage: \(usage)\n  See '\(command) --help' for more information.")
+}
