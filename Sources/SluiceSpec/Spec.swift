@@ -7,6 +7,8 @@ package struct Spec: Sendable {
     package var sources: [SourceSpec] = []
     package var sinks: [SinkSpec] = []
     package var queries: [QuerySpec] = []
+    /// Hides what came from `${file:…}` in any text that leaves the process, such as explain output and errors.
+    package var secretMask = SecretMask()
 
     package init() {}
 }

@@ -17,6 +17,13 @@ package func nearest(to word: String, in candidates: some Sequence<String>) -> S
     return best?.name
 }
 
+/// ``did you mean `x`?``, or the list of what is possible when nothing is near and the list is short.
+func suggestion(for word: String, in candidates: [String], listing: String? = nil) -> String? {
+    if let name = nearest(to: word, in: candidates) { return "did you mean `\(name)`?" }
+    guard let listing, !candidates.isEmpty, candidates.count <= 16 else { return nil }
+    return "\(listing) \(candidates.map { "`\($0)`" }.joined(separator: ", "))"
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. O(n * m).
 private func editDistance(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
     var beforeLast = [Int](repeating: 0, count: b.count + 1)

@@ -25,7 +25,9 @@ package enum Function: String, Hashable, Sendable, CaseIterable {
     case like
     /// First operand against all others.
     case `in`
-    // Arithmetic; operands and result share the type, but for timestamp +/- duration and timestamp - timestamp.
+    // Arithmetic. The operands share one type, which is the result's too, but for timestamp +/- duration,
+    // timestamp - timestamp and duration * long. Decimal operands share precision and scale while the result has
+    // those of Spark's DecimalPrecision, so its scale can differ from theirs.
     case add, subtract, multiply, divide, remainder, negate
     /// `||` and `concat`: null if any operand is null.
     case concat
@@ -50,6 +52,8 @@ package struct Expression<Column: Hashable & Sendable>: Hashable, Sendable {
     package var type: DataType
     package var isNullable: Bool
     package var position: SourcePosition
+    /// True for a constant with characters from `${file:…}`; such a constant prints as `•••`.
+    package var isSecret = false
 
     package init(_ kind: Kind, type: DataType, isNullable: Bool, at position: SourcePosition) {
         self.kind = kind
@@ -105,7 +109,9 @@ extension Expression {
                     branches.map { ($0.condition.mapColumns(transform), $0.value.mapColumns(transform)) },
                     otherwise: otherwise?.mapColumns(transform))
             }
-        return Expression<Other>(kind, type: type, isNullable: isNullable, at: position)
+        var mapped = Expression<Other>(kind, type: type, isNullable: isNullable, at: position)
+        mapped.isSecret = isSecret
+        return mapped
     }
 
     /// Calls `body` for every column leaf, from left to right.

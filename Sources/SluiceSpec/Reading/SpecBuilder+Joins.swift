@@ -1,0 +1,246 @@
+// The `join` list of a query. Each entry adds one input to what is there: what stands left of it is everything so far.
+
+extension SpecBuilder {
+    private static let joinKeys = ["with", "type", "keys", "null_safe", "within", "window", "where"]
+
+    func readJoins(_ map: MapReader, _ inputs: inout QueryInputs) -> [JoinSpec] {
+        guard let node = map["join"] else { return [] }
+        let items: [YAMLNode]
+        switch node.kind {
+        case .sequence(let list): items = list
+        // One join needs no list.
+        case .mapping: items = [node]
+        case .invalid: return []
+        case .scalar:
+            diagnostics.error(
+                .wrongShape, at: node.place, "`join` is a list of joins, and this is \(node.noun)",
+                fix: "write `- with: SOURCE` below it")
+            return []
+        }
+        if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`join` joins nothing") }
+        for extra in items.dropFirst() {
+            unsupported("more than one join in a query", at: extra.place, fix: "write the first join's rows to a sink")
+        }
+        return items.compactMap { readJoin($0, query: map, &inputs) }
+    }
+
+    private func readJoin(_ node: YAMLNode, query: MapReader, _ inputs: inout QueryInputs) -> JoinSpec? {
+        let place = query.keyPlace("join")
+        guard
+            let map = MapReader(node, noun: "a join", keys: Self.joinKeys, at: place, diagnostics: diagnostics)
+        else {
+            append(nil, to: &inputs)
+            return nil
+        }
+        let with = map.required("with", fix: "name the source to join").flatMap { sourceReference($0) }
+        if let with, inputs.eventTimes.contains(where: { $0.source == with.value }) {
+            diagnostics.error(
+                .selfJoin, at: Place(position: with.position, length: with.length),
+                "`\(with.value)` is already an input of this query",
+                fix: "declare a second source that reads the same data, and join that")
+        }
+        let type = map.required("type", fix: "write `type: inner`, `left outer`, …").flatMap { readJoinType($0) }
+        let left = inputs
+        append(with, to: &inputs)
+        let keys = readKeys(map, left: left.scope, inputs.scope)
+        let window = map["window"].flatMap { duration($0, "`window`") }
+        let within = map["within"].flatMap { readWithin($0, left: left, inputs) }
+        let filter = map["where"].flatMap { condition($0, "`where`", scope: inputs.scope) }
+        checkTimeCondition(map, left: left, inputs)
+        if !map.contains("keys"), !map.contains("window") {
+            diagnostics.error(
+                .joinWithoutEquality, at: with.map { Place(position: $0.position, length: $0.length) } ?? place,
+                "a join needs at least one equality", fix: "add `keys: { left.column: right.column }` or `window`")
+        }
+        if let type { hideInputs(type.value, left: left, &inputs) }
+        guard let with, let type else { return nil }
+        return JoinSpec(with: with, type: type, keys: keys, within: within, windowMicros: window, filter: filter)
+    }
+
+    private func readJoinType(_ node: YAMLNode) -> Located<JoinType>? {
+        guard let scalar = scalar(node, "`type`") else { return nil }
+        let words = scalar.text.lowercased().split { $0 == " " || $0 == "_" }.joined(separator: " ")
+        if let type = JoinType(rawValue: scalar.text.split(separator: " ").joined(separator: " ")) {
+            return located(type, node)
+        }
+        let spark = ["left": "left outer", "right": "right outer", "full": "full outer", "outer": "full outer"]
+        let others = ["semi": "left semi", "anti": "left anti", "leftouter": "left outer", "cross": "inner"]
+        let names = JoinType.allCases.map(\.rawValue)
+        let near =
+            names.contains(words) ? "write `\(words)`" : (spark[words] ?? others[words]).map { "did you mean `\($0)`?" }
+        diagnostics.error(
+            .unknownWord, at: node.place, "`\(scalar.shown)` is not a type of join",
+            fix: near ?? suggestion(for: scalar.isSecret ? "" : scalar.text, in: names, listing: "types are"))
+        return nil
+    }
+
+    /// After a semi or anti join only the left inputs have columns.
+    private func hideInputs(_ type: JoinType, left: QueryInputs, _ inputs: inout QueryInputs) {
+        guard type == .leftSemi || type == .leftAnti, let right = inputs.scope.inputs.last else { return }
+        let hidden = inputs.scope.hidden
+        inputs.scope = left.scope
+        inputs.scope.hidden =
+            hidden + [(right.name, "a \(type.rawValue) join keeps only the columns of its left side")]
+    }
+
+    // MARK: Keys
+
+    private func readKeys(_ map: MapReader, left: ColumnScope, _ both: ColumnScope) -> [JoinKeySpec] {
+        guard let node = map["keys"] else {
+            if map.contains("null_safe") {
+                diagnostics.error(
+                    .conflictingKeys, at: map.keyPlace("null_safe"), "`null_safe` without `keys` has nothing to act on")
+            }
+            return []
+        }
+        let right = ColumnScope(inputs: both.inputs.suffix(1))
+        var keys: [JoinKeySpec] = []
+        switch node.kind {
+        case .invalid: return []
+        case .scalar: keys = [commonKey(node, left, right)].compactMap { $0 }
+        case .sequence(let items):
+            if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`keys` names no column") }
+            keys = items.compactMap { commonKey($0, left, right) }
+        case .mapping(let entries):
+            if entries.isEmpty { diagnostics.error(.missingValue, at: node.place, "`keys` names no column") }
+            keys = entries.compactMap { mappedKey($0, left, right) }
+        }
+        applyNullSafety(map, &keys)
+        return keys
+    }
+
+    /// A name that both sides use.
+    private func commonKey(_ node: YAMLNode, _ left: ColumnScope, _ right: ColumnScope) -> JoinKeySpec? {
+        guard let scalar = scalar(node, "a key") else { return nil }
+        let (source, column) = columnName(scalar.text, left.inputs + right.inputs)
+        if source != nil {
+            diagnostics.error(
+                .wrongShape, at: node.place, "a key without its counterpart",
+                fix: "write `{ left.column: right.column }`, or only the name that both sides use")
+            return nil
+        }
+        let a = keyColumn(nil, column, left, node.place, shown: scalar.shown)
+        let b = keyColumn(nil, column, right, node.place, shown: scalar.shown)
+        return key(a, b, node.place)
+    }
+
+    private func mappedKey(_ entry: YAMLEntry, _ left: ColumnScope, _ right: ColumnScope) -> JoinKeySpec? {
+        guard let scalar = scalar(entry.value, "a key") else { return nil }
+        let all = left.inputs + right.inputs
+        var first = columnName(entry.key, all)
+        var second = columnName(scalar.text, all)
+        var (firstPlace, secondPlace) = (entry.keyPlace, entry.value.place)
+        var (firstShown, secondShown) = (entry.key, scalar.shown)
+        // Written the other way round it means the same.
+        let rightName = right.inputs.first?.name
+        if first.source != nil, first.source == rightName, second.source != rightName {
+            swap(&first, &second)
+            swap(&firstPlace, &secondPlace)
+            swap(&firstShown, &secondShown)
+        }
+        let a = keyColumn(first.source, first.column, left, firstPlace, shown: firstShown)
+        let b = keyColumn(second.source, second.column, right, secondPlace, shown: secondShown)
+        return key(a, b, entry.value.place)
+    }
+
+    private typealias KeyColumn = (column: Located<ColumnReference>, type: DataType)
+
+    private func keyColumn(
+        _ source: String?, _ column: String, _ scope: ColumnScope, _ place: Place, shown: String
+    ) -> KeyColumn? {
+        switch scope.find(source: source, column: column, shown: shown) {
+        case .found(let reference, let type):
+            return (Located(reference, at: place.position, length: place.length), type)
+        case .broken: return nil
+        case .failed(let code, let message, let fix):
+            let side = scope.inputs.map { "`\($0.name)`" }.joined(separator: ", ")
+            diagnostics.error(code, at: place, source == nil ? "\(message) (looked for in \(side))" : message, fix: fix)
+            return nil
+        }
+    }
+
+    private func key(_ left: KeyColumn?, _ right: KeyColumn?, _ place: Place) -> JoinKeySpec? {
+        guard let left, let right else { return nil }
+        let integers: [DataType] = [.int, .long]
+        if left.type != right.type, !(integers.contains(left.type) && integers.contains(right.type)) {
+            diagnostics.error(
+                .keyType, at: place,
+                "`\(left.column.value)` is \(article(left.type)) and `\(right.column.value)` is \(article(right.type))",
+                fix: "declare both columns with one type")
+            return nil
+        }
+        return JoinKeySpec(left: left.column, right: right.column, isNullSafe: false)
+    }
+
+    /// `source.column` or `column` as a key writes it. The names of sources are known, so they may hold hyphens.
+    private func columnName(_ text: String, _ inputs: [ColumnScope.Input]) -> (source: String?, column: String) {
+        for input in inputs where !input.name.isEmpty && text.hasPrefix(input.name + ".") {
+            return (input.name, String(text.dropFirst(input.name.count + 1)))
+        }
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let unquoted = parts.map { part in
+            part.count > 2 && part.hasPrefix("`") && part.hasSuffix("`")
+                ? String(part.dropFirst().dropLast()) : String(part)
+        }
+        return unquoted.count == 2 ? (unquoted[0], unquoted[1]) : (nil, text)
+    }
+
+    private func applyNullSafety(_ map: MapReader, _ keys: inout [JoinKeySpec]) {
+        guard let node = map["null_safe"] else { return }
+        guard case .sequence(let items) = node.kind else {
+            guard let isNullSafe = boolean(node, "`null_safe`") else { return }
+            for index in keys.indices { keys[index].isNullSafe = isNullSafe }
+            return
+        }
+        for item in items {
+            guard let scalar = scalar(item, "a key") else { continue }
+            let matches = keys.indices.filter { index in
+                let (left, right) = (keys[index].left.value, keys[index].right.value)
+                return [left.column, right.column, "\(left.source).\(left.column)", "\(right.source).\(right.column)"]
+                    .contains(scalar.text)
+            }
+            for index in matches { keys[index].isNullSafe = true }
+            if matches.isEmpty, !keys.isEmpty {
+                diagnostics.error(
+                    .unknownColumn, at: item.place, "`\(scalar.shown)` is not one of the keys",
+                    fix: scalar.isSecret
+                        ? nil : suggestion(for: scalar.text, in: keys.map(\.left.value.column), listing: "keys are"))
+            }
+        }
+    }
+
+    // MARK: Time
+
+    private func readWithin(_ node: YAMLNode, left: QueryInputs, _ inputs: QueryInputs) -> TypedExpression? {
+        guard let parsed = syntax(node, "`within`") else { return nil }
+        let checker = WithinChecker(
+            text: parsed.text, left: left, all: inputs, rightName: inputs.eventTimes.last?.source ?? "",
+            diagnostics: diagnostics)
+        guard checker.check(parsed.syntax) else { return nil }
+        return TypeChecker(text: parsed.text, scope: inputs.scope, diagnostics: diagnostics)
+            .boolean(parsed.syntax, of: "within")
+    }
+
+    /// `within` and `window` need an event time on both sides, and exclude each other.
+    private func checkTimeCondition(_ map: MapReader, left: QueryInputs, _ inputs: QueryInputs) {
+        guard let key = ["within", "window"].first(where: { map.contains($0) }) else { return }
+        if map.contains("within"), map.contains("window") {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace("window"), "a join has `within` or `window`, not both",
+                fix: "write the condition that is left over as `where`")
+        }
+        let leftStates = left.eventTimes
+        if !leftStates.contains(where: { $0.state != .none }), let first = leftStates.first {
+            reportNoEventTime(first.source, map.keyPlace(key), key)
+        }
+        if let right = inputs.eventTimes.last, right.state == .none {
+            reportNoEventTime(right.source, map.keyPlace(key), key)
+        }
+    }
+
+    private func reportNoEventTime(_ source: String, _ place: Place, _ key: String) {
+        diagnostics.error(
+            .noEventTime, at: place, "`\(key)` needs an event time, and the source `\(source)` declares none",
+            fix: "give it `watermark: { column: …, delay: … }` or `event_time: …`")
+    }
+}

@@ -1,0 +1,255 @@
+// One entry of `queries`.
+
+enum QueryKeys {
+    static let all = [
+        "from", "join", "where", "select", "trigger", "checkpoint", "watermark_policy", "late", "to", "state",
+        "on_failure",
+    ]
+}
+
+/// The inputs of a query while its joins are read, left to right.
+struct QueryInputs {
+    /// What expressions can name after the joins so far.
+    var scope: ColumnScope
+    /// Event times of all inputs, also of those that a semi join hides.
+    var eventTimes: [(source: String, state: EventTimeState)]
+}
+
+extension SpecBuilder {
+    /// The query, or nil if a part without which it means nothing is missing; what is wrong is reported.
+    func readQuery(_ named: NamedNode) -> QuerySpec? {
+        guard
+            let map = MapReader(
+                named.node, noun: "a query", keys: QueryKeys.all, at: named.place, diagnostics: diagnostics)
+        else { return nil }
+        let from = map.required("from", fix: "name the source to read").flatMap { sourceReference($0) }
+        var inputs = QueryInputs(scope: ColumnScope(inputs: []), eventTimes: [])
+        append(from, to: &inputs)
+        let joins = readJoins(map, &inputs)
+        let filter = map["where"].flatMap { condition($0, "`where`", scope: inputs.scope) }
+        let select = readSelect(map, inputs.scope)
+        let sinks = readSinkReferences(map)
+        let trigger = readTrigger(map)
+        let late = readLate(map)
+        let policy = map["watermark_policy"].flatMap {
+            word($0, "`watermark_policy`", ["min": WatermarkPolicy.min, "max": .max])
+        }
+        let onFailure = map["on_failure"].flatMap {
+            word($0, "`on_failure`", ["restart": QuerySpec.FailurePolicy.restart, "stop": .stop])
+        }
+        let file = named.name.position.file
+        let checkpoint =
+            map["checkpoint"].flatMap { path($0, "`checkpoint`") }?.value
+            ?? resolvePath("checkpoints/\(named.name.value)", besideFile: file)
+        let state = readState(map)
+        guard let from else { return nil }
+        var query = QuerySpec(
+            name: named.name, file: file, from: from, trigger: trigger, checkpoint: checkpoint, late: late)
+        query.joins = joins
+        query.filter = filter
+        query.select = select
+        query.watermarkPolicy = policy?.value ?? .min
+        query.sinks = sinks
+        query.state = state
+        query.onFailure = onFailure?.value ?? .restart
+        return query
+    }
+
+    /// A source's name; it counts as used even when it is unknown.
+    func sourceReference(_ node: YAMLNode) -> Located<String>? {
+        guard let scalar = scalar(node, "a source's name") else { return nil }
+        usedSources.insert(scalar.text)
+        if sources[scalar.text] == nil, !hasUnreadableFile {
+            diagnostics.error(
+                .unknownSource, at: node.place, "there is no source `\(scalar.shown)`",
+                fix: scalar.isSecret
+                    ? nil : suggestion(for: scalar.text, in: sources.keys.sorted(), listing: "sources are"))
+        }
+        return located(scalar.text, node)
+    }
+
+    /// Adds an input; one that is missing or unknown is added as such, so that its columns are not called unknown.
+    func append(_ source: Located<String>?, to inputs: inout QueryInputs) {
+        let name = source?.value ?? ""
+        let entry = sources[name]
+        inputs.scope.inputs.append(entry?.scope ?? ColumnScope.Input(name: name, columns: [], isUnknown: true))
+        inputs.eventTimes.append((name, entry?.eventTime ?? .unknown))
+    }
+
+    // MARK: Output
+
+    private func readSelect(_ map: MapReader, _ scope: ColumnScope) -> [OutputColumnSpec] {
+        guard map.contains("select") else { return defaultSelect(map, scope) }
+        guard let node = map["select"] else { return [] }
+        switch node.kind {
+        case .mapping(let entries):
+            if entries.isEmpty { diagnostics.error(.missingValue, at: node.place, "`select` names no column") }
+            return entries.compactMap { selected($0, scope) }
+        case .sequence(let items):
+            if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`select` names no column") }
+            var seen: [String: Place] = [:]
+            return items.compactMap { item in
+                if case .mapping(let entries) = item.kind, entries.count == 1 {
+                    return unlessDuplicate(selected(entries[0], scope), entries[0].keyPlace, &seen)
+                }
+                guard let parsed = syntax(item, "a column of `select`") else { return nil }
+                guard case .name(_, let column) = parsed.syntax.kind else {
+                    diagnostics.error(
+                        .wrongShape, at: item.place, "an expression in a list of columns has no name",
+                        fix: "make `select` a map: `name: expression`")
+                    return nil
+                }
+                let expression = TypeChecker(text: parsed.text, scope: scope, diagnostics: diagnostics)
+                    .check(parsed.syntax)
+                let output = expression.map {
+                    OutputColumnSpec(name: column, expression: $0, position: item.place.position)
+                }
+                return unlessDuplicate(output, item.place, &seen)
+            }
+        case .scalar:
+            diagnostics.error(
+                .wrongShape, at: node.place, "`select` is a map from names to expressions, or a list of columns",
+                fix: "leave `select` out for all columns")
+            return []
+        case .invalid: return []
+        }
+    }
+
+    private func selected(_ entry: YAMLEntry, _ scope: ColumnScope) -> OutputColumnSpec? {
+        if entry.key.isEmpty {
+            diagnostics.error(.badName, at: entry.keyPlace, "an output column needs a name")
+        }
+        guard var expression = expression(entry.value, "`\(entry.key)`", scope: scope) else { return nil }
+        if expression.type == .duration {
+            diagnostics.error(
+                .typeMismatch, at: entry.value.place, "a duration cannot be an output column",
+                fix: "write the two timestamps instead")
+            return nil
+        }
+        if expression.type == .null {
+            expression.type = .string
+        }
+        return OutputColumnSpec(name: entry.key, expression: expression, position: entry.keyPlace.position)
+    }
+
+    private func unlessDuplicate(
+        _ output: OutputColumnSpec?, _ place: Place, _ seen: inout [String: Place]
+    ) -> OutputColumnSpec? {
+        guard let output else { return nil }
+        if let first = seen[output.name] {
+            diagnostics.error(
+                .duplicateOutput, at: place, "a second output column `\(output.name)`",
+                fix: "the other is in line \(first.position.line); make `select` a map and rename one:"
+                    + " `other_\(output.name): \(output.expression)`")
+            return nil
+        }
+        seen[output.name] = place
+        return output
+    }
+
+    /// All columns, left then right, as Spark's `select *`. Two columns of one name would be written twice.
+    private func defaultSelect(_ map: MapReader, _ scope: ColumnScope) -> [OutputColumnSpec] {
+        var outputs: [OutputColumnSpec] = []
+        var owners: [String: String] = [:]
+        for input in scope.inputs {
+            for column in input.columns {
+                let reference = ColumnReference(source: input.name, column: column.name)
+                if let other = owners[column.name] {
+                    let renamed = quotedName(input.name + "_" + column.name)
+                    diagnostics.error(
+                        .duplicateOutput, at: map.place,
+                        "both `\(other)` and `\(input.name)` have a column `\(column.name)`, and the output would have two",
+                        fix: "add `select` and rename one: `\(renamed): \(reference)`")
+                    continue
+                }
+                owners[column.name] = input.name
+                outputs.append(
+                    OutputColumnSpec(
+                        name: column.name,
+                        expression: TypedExpression(
+                            .column(reference), type: column.type, isNullable: true, at: map.place.position),
+                        position: map.place.position))
+            }
+        }
+        return outputs
+    }
+
+    // MARK: Settings
+
+    private func readSinkReferences(_ map: MapReader) -> [Located<String>] {
+        guard let node = map.required("to", fix: "name the sink for the results") else { return [] }
+        guard case .sequence(let items) = node.kind else { return [sinkReference(node)].compactMap { $0 } }
+        if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`to` names no sink") }
+        var seen: Set<String> = []
+        return items.compactMap { item in
+            guard let sink = sinkReference(item) else { return nil }
+            if seen.insert(sink.value).inserted { return sink }
+            diagnostics.error(.duplicateName, at: item.place, "the sink `\(sink.value)` stands twice in `to`")
+            return nil
+        }
+    }
+
+    private static let triggerWords: KeyValuePairs<String, TriggerSpec> = [
+        "as_fast_as_possible": .asFastAsPossible, "once": .once, "available_now": .availableNow,
+    ]
+
+    /// Without `trigger` batches follow one another as fast as possible, as in Spark.
+    private func readTrigger(_ map: MapReader) -> Located<TriggerSpec> {
+        let fallback = Located(TriggerSpec.asFastAsPossible, at: map.place.position, length: map.place.length)
+        guard let node = map["trigger"] else { return fallback }
+        guard case .mapping = node.kind else { return triggerValue(node) ?? fallback }
+        let inner = MapReader(
+            node, noun: "a trigger", keys: ["every"], at: map.keyPlace("trigger"), diagnostics: diagnostics)
+        guard let every = inner?.required("every", fix: "write `{ every: 2s }`") else { return fallback }
+        return triggerInterval(every) ?? fallback
+    }
+
+    private func triggerValue(_ node: YAMLNode) -> Located<TriggerSpec>? {
+        guard let scalar = scalar(node, "`trigger`") else { return nil }
+        let isWord = scalar.text.unicodeScalars.first.map { Lexer.isNameStart($0) && $0 != "P" } ?? false
+        return isWord ? word(node, "`trigger`", Self.triggerWords) : triggerInterval(node)
+    }
+
+    private func triggerInterval(_ node: YAMLNode) -> Located<TriggerSpec>? {
+        // Batches start at multiples of the interval on a millisecond clock.
+        guard let interval = duration(node, "`trigger`", atLeast: 1000) else { return nil }
+        return located(.interval(micros: interval.value), node)
+    }
+
+    private func readLate(_ map: MapReader) -> Located<LateRowsPolicy> {
+        let fallback = Located(LateRowsPolicy.drop, at: map.place.position, length: map.place.length)
+        guard let node = map["late"] else { return fallback }
+        guard case .mapping = node.kind else { return word(node, "`late`", ["drop": .drop]) ?? fallback }
+        unsupported("`late` to a sink", at: map.keyPlace("late"), fix: "use `late: drop` for now")
+        return readRowsToSink(node, "`late`", map.keyPlace("late")).map { located(.sink($0.value), node) } ?? fallback
+    }
+
+    private func readState(_ map: MapReader) -> StateSpec {
+        var state = StateSpec()
+        let keys = ["shards", "max_bytes", "retain_batches"]
+        guard let node = map["state"],
+            let inner = MapReader(
+                node, noun: "`state`", keys: keys, at: map.keyPlace("state"), diagnostics: diagnostics)
+        else { return state }
+        if let node = inner["shards"], let shards = count(node, "`shards`", in: 1...1024) {
+            if shards.nonzeroBitCount == 1 {
+                state.shards = located(Int(shards), node)
+            } else {
+                let above = 1 << (64 - shards.leadingZeroBitCount)
+                diagnostics.error(
+                    .outOfRange, at: node.place, "`shards` is a power of two, and \(shards) is not",
+                    fix: "write \(above / 2)\(above <= 1024 ? " or \(above)" : "")")
+            }
+        }
+        if let node = inner["max_bytes"] {
+            state.maxBytes = size(node, "`max_bytes`")
+            unsupported("`state.max_bytes`", at: inner.keyPlace("max_bytes"))
+        }
+        if let node = inner["retain_batches"],
+            let batches = count(node, "`retain_batches`", in: 1...Int64(Int32.max))
+        {
+            state.retainBatches = Int(batches)
+        }
+        return state
+    }
+}

@@ -1,0 +1,109 @@
+// One entry of `sinks`, and the places that name one.
+
+enum SinkKeys {
+    static let connectors = ["kafka", "file", "stdout"]
+    static let all = connectors + ["format"]
+}
+
+extension SpecBuilder {
+    func readSink(_ named: NamedNode) -> SinkEntry {
+        var entry = SinkEntry(name: named.name, spec: nil)
+        guard
+            let map = MapReader(
+                named.node, noun: "a sink", keys: SinkKeys.all, at: named.place, diagnostics: diagnostics)
+        else { return entry }
+        let connector = readSinkConnector(map)
+        let format =
+            map.contains("format")
+            ? map["format"].flatMap { readOutputFormat($0) } : .json(timeZone: "UTC", writesNulls: false)
+        if let connector, let format {
+            entry.spec = SinkSpec(name: named.name, connector: connector, format: format)
+        }
+        return entry
+    }
+
+    /// A sink's name; it counts as used even when it is unknown.
+    func sinkReference(_ node: YAMLNode) -> Located<String>? {
+        guard let scalar = scalar(node, "a sink's name") else { return nil }
+        usedSinks.insert(scalar.text)
+        if sinks[scalar.text] == nil, !hasUnreadableFile {
+            diagnostics.error(
+                .unknownSink, at: node.place, "there is no sink `\(scalar.shown)`",
+                fix: scalar.isSecret
+                    ? nil : suggestion(for: scalar.text, in: sinks.keys.sorted(), listing: "sinks are"))
+        }
+        return located(scalar.text, node)
+    }
+
+    private func readSinkConnector(_ map: MapReader) -> SinkConnectorSpec? {
+        let kafka = map["kafka"].flatMap { readKafkaSink($0, map.keyPlace("kafka")) }
+        if map.contains("kafka") {
+            unsupported("`kafka` as a sink", at: map.keyPlace("kafka"), fix: "write to `file` or `stdout` for now")
+        }
+        var path: Located<String>?
+        if let node = map["file"],
+            let file = MapReader(
+                node, noun: "a `file` sink", keys: ["path"], at: map.keyPlace("file"), diagnostics: diagnostics)
+        {
+            path = file.required("path", fix: "name the folder for the files").flatMap { self.path($0, "`path`") }
+        }
+        if let node = map.nullable("stdout") {
+            _ = MapReader(
+                node, noun: "`stdout`", keys: [], at: map.keyPlace("stdout"), allowsNull: true,
+                diagnostics: diagnostics)
+        }
+        switch onlyConnector(map, SinkKeys.connectors, noun: "a sink") {
+        case "kafka": return kafka.map { .kafka($0) }
+        case "file": return path.map { .file(path: $0) }
+        case "stdout": return .standardOutput(position: map.keyPlace("stdout").position)
+        default: return nil
+        }
+    }
+
+    private func readKafkaSink(_ node: YAMLNode, _ place: Place) -> KafkaSinkSpec? {
+        let keys = ["brokers", "topic", "key", "delivery", "options"]
+        guard let map = MapReader(node, noun: "a `kafka` sink", keys: keys, at: place, diagnostics: diagnostics) else {
+            return nil
+        }
+        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { text($0, "`brokers`") }
+        let topic = map.required("topic", fix: "name the topic to write").flatMap { text($0, "`topic`") }
+        let key = map["key"].flatMap { text($0, "`key`") }
+        let delivery = map["delivery"].flatMap {
+            word($0, "`delivery`", ["exactly_once": true, "at_least_once": false])
+        }
+        let options = readKafkaOptions(map)
+        guard let brokers, let topic else { return nil }
+        var spec = KafkaSinkSpec(position: place.position, brokers: brokers, topic: topic)
+        spec.key = key
+        spec.isExactlyOnce = delivery?.value ?? true
+        spec.options = options
+        return spec
+    }
+
+    private func readOutputFormat(_ node: YAMLNode) -> OutputFormat? {
+        guard case .mapping(let entries) = node.kind else {
+            return word(
+                node, "`format`",
+                [
+                    "json": .json(timeZone: "UTC", writesNulls: false),
+                    "csv": .csv(timeZone: "UTC", separator: UInt8(ascii: ","), writesHeader: false),
+                ])?.value
+        }
+        guard let entry = onlyFormat(entries, node) else { return nil }
+        let isJSON = entry.key == "json"
+        let keys = isJSON ? ["time_zone", "nulls"] : ["time_zone", "separator", "header"]
+        guard
+            let map = MapReader(
+                entry.value, noun: "`\(entry.key)`", keys: keys, at: entry.keyPlace, allowsNull: true,
+                diagnostics: diagnostics)
+        else { return nil }
+        let zone = map["time_zone"].flatMap { timeZone($0, "`time_zone`") }?.value ?? "UTC"
+        if isJSON {
+            let writesNulls = map["nulls"].flatMap { word($0, "`nulls`", ["omit": false, "write": true]) }
+            return .json(timeZone: zone, writesNulls: writesNulls?.value ?? false)
+        }
+        let separator = map["separator"].flatMap { readSeparator($0) } ?? UInt8(ascii: ",")
+        let header = map["header"].flatMap { boolean($0, "`header`") } ?? false
+        return .csv(timeZone: zone, separator: separator, writesHeader: header)
+    }
+}

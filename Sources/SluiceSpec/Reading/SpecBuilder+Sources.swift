@@ -1,0 +1,384 @@
+// One entry of `sources`.
+
+enum SourceKeys {
+    static let connectors = ["kafka", "file", "stdin"]
+    static let all =
+        connectors + ["format", "columns", "event_time", "watermark", "where", "time_zone", "bad_rows"]
+}
+
+extension SpecBuilder {
+    func readSource(_ named: NamedNode) -> SourceEntry {
+        let name = named.name
+        var entry = SourceEntry(
+            name: name, scope: ColumnScope.Input(name: name.value, columns: [], isUnknown: true), eventTime: .unknown,
+            spec: nil, readsStandardInput: false)
+        guard
+            let map = MapReader(
+                named.node, noun: "a source", keys: SourceKeys.all, at: named.place, diagnostics: diagnostics)
+        else { return entry }
+        let connector = readSourceConnector(map)
+        if case .standardInput = connector { entry.readsStandardInput = true }
+        let format = map.contains("format") ? map["format"].flatMap { readRecordFormat($0) } : .json
+        let columnsNode = map.required("columns", fix: "say which fields the rows have, as in `{ page: string }`")
+        if let columnsNode { entry.scope = readColumns(columnsNode, source: name.value) }
+        let watermark = map["watermark"].flatMap { readWatermark($0, map.keyPlace("watermark"), entry.scope) }
+        let eventTime = readEventTime(map, watermark, entry.scope)
+        entry.eventTime = eventTime.state
+        let timeZone =
+            map.contains("time_zone")
+            ? map["time_zone"].flatMap { self.timeZone($0, "`time_zone`") }
+            : Located("UTC", at: name.position, length: name.length)
+        let badRows = readBadRows(map, defaultAt: name)
+        var filter: TypedExpression?
+        if let node = map["where"] {
+            filter = condition(node, "`where`", scope: ColumnScope(inputs: [entry.scope]))
+            if let timeZone, timeZone.value != "UTC" { warnOfZonelessTimestamps(node, timeZone.value) }
+        }
+        guard let connector, let format, let timeZone, let badRows else { return entry }
+        entry.spec = SourceSpec(
+            name: name, connector: connector, format: format, columns: entry.scope.columns,
+            eventTime: eventTime.column, watermark: watermark, filter: filter, timeZone: timeZone, badRows: badRows)
+        return entry
+    }
+
+    // MARK: Connectors
+
+    /// The key of the only connector among `connectors`, or nil after a report.
+    func onlyConnector(_ map: MapReader, _ connectors: [String], noun: String) -> String? {
+        let present = connectors.filter { map.contains($0) }
+        if present.count == 1 { return present[0] }
+        let list = connectors.map { "`\($0)`" }.joined(separator: ", ")
+        if present.isEmpty {
+            diagnostics.error(
+                .connectorCount, at: map.place, "\(noun) needs a connector", fix: "add one of \(list)")
+        }
+        for extra in present.dropFirst() {
+            diagnostics.error(
+                .connectorCount, at: map.keyPlace(extra),
+                "\(noun) has one connector, and `\(present[0])` is there already",
+                fix: "remove one of them")
+        }
+        return nil
+    }
+
+    private func readSourceConnector(_ map: MapReader) -> SourceConnectorSpec? {
+        // All that are there are read for their mistakes, even when only one may stay.
+        let kafka = map["kafka"].flatMap { readKafkaSource($0, map.keyPlace("kafka")) }
+        let file = map["file"].flatMap { readFileSource($0, map.keyPlace("file")) }
+        if map.contains("kafka") {
+            unsupported("`kafka` as a source", at: map.keyPlace("kafka"), fix: "read from `file` or `stdin` for now")
+        }
+        if let node = map.nullable("stdin") {
+            let place = map.keyPlace("stdin")
+            _ = MapReader(node, noun: "`stdin`", keys: [], at: place, allowsNull: true, diagnostics: diagnostics)
+            diagnostics.warning(
+                .noReplay, at: place, "standard input cannot be read again: rows in hand at a crash are lost",
+                fix: "for input that survives a crash use `file` with `follow: true`")
+        }
+        switch onlyConnector(map, SourceKeys.connectors, noun: "a source") {
+        case "kafka": return kafka.map { .kafka($0) }
+        case "file": return file.map { .file($0) }
+        case "stdin": return .standardInput(position: map.keyPlace("stdin").position)
+        default: return nil
+        }
+    }
+
+    private func readFileSource(_ node: YAMLNode, _ place: Place) -> FileSourceSpec? {
+        let keys = ["path", "follow", "max_files_per_trigger", "max_bytes_per_trigger"]
+        guard let map = MapReader(node, noun: "a `file` source", keys: keys, at: place, diagnostics: diagnostics) else {
+            return nil
+        }
+        let path = map.required("path", fix: "name a file, a folder or a pattern such as `in/*.jsonl`")
+            .flatMap { self.path($0, "`path`") }
+        let follow = map["follow"].flatMap { boolean($0, "`follow`") } ?? false
+        let maxFiles = map["max_files_per_trigger"].flatMap {
+            count($0, "`max_files_per_trigger`", in: 1...Int64(Int32.max))
+        }
+        let maxBytes = map["max_bytes_per_trigger"].flatMap { size($0, "`max_bytes_per_trigger`") }
+        if follow, map.contains("max_files_per_trigger") {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace("max_files_per_trigger"),
+                "`max_files_per_trigger` counts whole files, and with `follow` files have no end",
+                fix: "use `max_bytes_per_trigger`")
+        }
+        return path.map {
+            FileSourceSpec(
+                path: $0, isFollowed: follow, maxFilesPerTrigger: maxFiles.map { Int($0) }, maxBytesPerTrigger: maxBytes
+            )
+        }
+    }
+
+    private func readKafkaSource(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec? {
+        let keys = [
+            "brokers", "topic", "start", "max_offsets_per_trigger", "min_offsets_per_trigger", "max_trigger_delay",
+            "on_data_loss", "isolation", "options",
+        ]
+        guard let map = MapReader(node, noun: "a `kafka` source", keys: keys, at: place, diagnostics: diagnostics)
+        else { return nil }
+        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { text($0, "`brokers`") }
+        let topic = map.required("topic", fix: "name the topic to read").flatMap { text($0, "`topic`") }
+        let start = map["start"].flatMap { readKafkaStart($0, map.keyPlace("start")) }
+        let maximum = map["max_offsets_per_trigger"].flatMap { count($0, "`max_offsets_per_trigger`") }
+        let minimum = map["min_offsets_per_trigger"].flatMap { count($0, "`min_offsets_per_trigger`") }
+        let delay = map["max_trigger_delay"].flatMap { duration($0, "`max_trigger_delay`") }
+        let fails = map["on_data_loss"].flatMap { word($0, "`on_data_loss`", ["fail": true, "continue": false]) }
+        let committed = map["isolation"].flatMap {
+            word($0, "`isolation`", ["read_committed": true, "read_uncommitted": false])
+        }
+        let options = readKafkaOptions(map)
+        if let maximum, let minimum, minimum > maximum {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace("min_offsets_per_trigger"),
+                "`min_offsets_per_trigger` is above `max_offsets_per_trigger`")
+        }
+        guard let brokers, let topic else { return nil }
+        var spec = KafkaSourceSpec(position: place.position, brokers: brokers, topic: topic)
+        spec.start = start ?? .latest
+        spec.maxOffsetsPerTrigger = maximum
+        spec.minOffsetsPerTrigger = minimum
+        spec.maxTriggerDelayMicros = delay?.value
+        spec.failsOnDataLoss = fails?.value ?? true
+        spec.isReadCommitted = committed?.value ?? true
+        spec.options = options
+        return spec
+    }
+
+    private func readKafkaStart(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec.Start? {
+        guard case .mapping(let entries) = node.kind else {
+            return word(node, "`start`", ["latest": .latest, "earliest": .earliest])?.value
+        }
+        if entries.count == 1, entries[0].key == "timestamp" {
+            guard let scalar = scalar(entries[0].value, "`timestamp`") else { return nil }
+            if let parsed = parseTimestamp(scalar.text) { return .timestamp(parsed.micros) }
+            diagnostics.error(
+                .badTimestamp, at: entries[0].value.place, "`\(scalar.shown)` is not a point in time",
+                fix: "write it as `2024-01-31T08:18:00Z`")
+            return nil
+        }
+        var offsets: [Int32: Int64] = [:]
+        for entry in entries {
+            guard let partition = Int32(entry.key), partition >= 0 else {
+                diagnostics.error(
+                    .badCount, at: entry.keyPlace, "`\(entry.key)` is not the number of a partition",
+                    fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
+                continue
+            }
+            offsets[partition] = count(entry.value, "an offset", in: 0...Int64.max)
+        }
+        return .offsets(offsets)
+    }
+
+    /// `options` go to librdkafka as they are; any of them may be a password, so all are kept as secrets.
+    func readKafkaOptions(_ map: MapReader) -> [String: Secret] {
+        guard let node = map["options"] else { return [:] }
+        guard case .mapping(let entries) = node.kind else {
+            diagnostics.error(.wrongShape, at: node.place, "`options` is a map, and this is \(node.noun)")
+            return [:]
+        }
+        var options: [String: Secret] = [:]
+        for entry in entries {
+            if let scalar = scalar(entry.value, "`\(entry.key)`") { options[entry.key] = Secret(scalar.text) }
+        }
+        return options
+    }
+
+    // MARK: Rows
+
+    private func readRecordFormat(_ node: YAMLNode) -> RecordFormat? {
+        guard case .mapping(let entries) = node.kind else {
+            return word(node, "`format`", ["json": .json, "csv": .csv(CSVOptions())])?.value
+        }
+        guard let entry = onlyFormat(entries, node) else { return nil }
+        let isJSON = entry.key == "json"
+        let keys = isJSON ? [] : ["separator", "header"]
+        guard
+            let map = MapReader(
+                entry.value, noun: "`\(entry.key)`", keys: keys, at: entry.keyPlace, allowsNull: true,
+                diagnostics: diagnostics)
+        else { return nil }
+        if isJSON { return .json }
+        var options = CSVOptions()
+        if let separator = map["separator"] { options.separator = readSeparator(separator) ?? options.separator }
+        if let header = map["header"] { options.hasHeader = boolean(header, "`header`") ?? false }
+        return .csv(options)
+    }
+
+    /// The only entry of a `format` map, if it names a format.
+    func onlyFormat(_ entries: [YAMLEntry], _ node: YAMLNode) -> YAMLEntry? {
+        let formats = ["json", "csv"]
+        for entry in entries where !formats.contains(entry.key) {
+            diagnostics.error(
+                .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a format",
+                fix: suggestion(for: entry.key, in: formats, listing: "formats are"))
+        }
+        let known = entries.filter { formats.contains($0.key) }
+        if known.count != 1, known.count == entries.count {
+            diagnostics.error(
+                .wrongShape, at: node.place, "`format` names one format", fix: "write `format: json` or `format: csv`")
+        }
+        return known.count == 1 ? known[0] : nil
+    }
+
+    func readSeparator(_ node: YAMLNode) -> UInt8? {
+        guard let scalar = scalar(node, "`separator`") else { return nil }
+        let bytes = Array(scalar.text.utf8)
+        let forbidden = [UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r")]
+        guard bytes.count == 1, bytes[0] < 128, !forbidden.contains(bytes[0]) else {
+            diagnostics.error(
+                .outOfRange, at: node.place, "`separator` is one ASCII character other than a quote or a line break",
+                fix: "write `\";\"`, or `\"\\t\"` for a tab")
+            return nil
+        }
+        return bytes[0]
+    }
+
+    private func readColumns(_ node: YAMLNode, source: String) -> ColumnScope.Input {
+        var input = ColumnScope.Input(name: source, columns: [], isUnknown: true)
+        guard case .mapping(let entries) = node.kind else {
+            if case .invalid = node.kind { return input }
+            diagnostics.error(
+                .wrongShape, at: node.place, "`columns` is a map from names to types, and this is \(node.noun)",
+                fix: "write `{ page: string, event_time: timestamp }`")
+            return input
+        }
+        input.isUnknown = false
+        if entries.isEmpty {
+            diagnostics.error(.missingValue, at: node.place, "a source needs at least one column")
+            input.isUnknown = true
+        }
+        for entry in entries {
+            if entry.key.isEmpty {
+                diagnostics.error(.badName, at: entry.keyPlace, "a column needs a name")
+            } else if let column = readColumn(entry) {
+                input.columns.append(column)
+            } else {
+                input.brokenColumns.insert(entry.key)
+            }
+        }
+        return input
+    }
+
+    private func readColumn(_ entry: YAMLEntry) -> ColumnSpec? {
+        var origin = ColumnSpec.Origin.field(entry.key)
+        var typeNode: YAMLNode? = entry.value
+        if case .mapping = entry.value.kind {
+            guard
+                let map = MapReader(
+                    entry.value, noun: "a column", keys: ["type", "from"], at: entry.keyPlace, diagnostics: diagnostics)
+            else { return nil }
+            typeNode = map.required("type", fix: "say its type, as in `type: string`")
+            if let from = map["from"], let field = text(from, "`from`") {
+                let isKafka = field.value.hasPrefix("kafka.")
+                origin = isKafka ? .kafka(field.value) : .field(field.value)
+                if isKafka {
+                    unsupported(
+                        "a column from Kafka's record", at: from.place, fix: "take it from a field of the row for now")
+                }
+            }
+        }
+        guard let typeNode else { return nil }
+        guard let scalar = scalar(typeNode, "the type of `\(entry.key)`") else { return nil }
+        guard let type = DataType(scalar.text) else {
+            diagnostics.error(
+                .unknownType, at: typeNode.place, "`\(scalar.shown)` is not a type",
+                fix: scalar.isSecret ? nil : DataType.fix(for: scalar.text))
+            return nil
+        }
+        return ColumnSpec(name: entry.key, type: type, origin: origin, position: entry.keyPlace.position)
+    }
+
+    // MARK: Time
+
+    private func readWatermark(_ node: YAMLNode, _ place: Place, _ scope: ColumnScope.Input) -> WatermarkSpec? {
+        let keys = ["column", "delay", "idle_timeout", "per_partition"]
+        guard let map = MapReader(node, noun: "a watermark", keys: keys, at: place, diagnostics: diagnostics) else {
+            return nil
+        }
+        let column = map.required("column", fix: "name the event-time column").flatMap { text($0, "`column`") }
+        let delay = map.required("delay", fix: "say how late rows may come, as in `delay: 10 minutes`")
+            .flatMap { duration($0, "`delay`", atLeast: 0) }
+        let idle = map["idle_timeout"].flatMap { duration($0, "`idle_timeout`") }
+        let perPartition = map["per_partition"].flatMap { boolean($0, "`per_partition`") } ?? false
+        if perPartition { unsupported("a watermark per partition", at: map.keyPlace("per_partition")) }
+        guard let column, let delay, checkTimeColumn(column, map["column"], scope, "the watermark's column") else {
+            return nil
+        }
+        return WatermarkSpec(
+            column: column, delayMicros: delay, idleTimeoutMicros: idle, isPerPartition: perPartition)
+    }
+
+    /// Whether a column exists and is a timestamp; a column with a mistake of its own passes.
+    private func checkTimeColumn(
+        _ column: Located<String>, _ node: YAMLNode?, _ scope: ColumnScope.Input, _ what: String
+    ) -> Bool {
+        guard let node, let scalar = scalar(node, what) else { return false }
+        if let declared = scope.columns.first(where: { $0.name == column.value }) {
+            if declared.type == .timestamp { return true }
+            diagnostics.error(
+                .eventTime, at: node.place,
+                "\(what) must be a timestamp, and `\(scalar.shown)` is \(article(declared.type))",
+                fix: "declare it as `timestamp`")
+            return false
+        }
+        if scope.isUnknown || scope.brokenColumns.contains(column.value) { return true }
+        diagnostics.error(
+            .unknownColumn, at: node.place, "the source has no column `\(scalar.shown)`",
+            fix: suggestion(for: column.value, in: scope.columns.map(\.name), listing: "its columns are"))
+        return false
+    }
+
+    private func readEventTime(
+        _ map: MapReader, _ watermark: WatermarkSpec?, _ scope: ColumnScope.Input
+    ) -> (column: Located<String>?, state: EventTimeState) {
+        guard map.contains("event_time") else {
+            if let watermark { return (watermark.column, .declared(watermark.column.value)) }
+            return (nil, map.contains("watermark") ? .unknown : .none)
+        }
+        guard let node = map["event_time"], let column = text(node, "`event_time`"),
+            checkTimeColumn(column, node, scope, "`event_time`")
+        else { return (nil, .unknown) }
+        if let watermark, watermark.column.value != column.value {
+            diagnostics.error(
+                .eventTime, at: node.place, "`event_time` and the watermark name different columns",
+                fix: "with a watermark leave `event_time` out")
+        }
+        return (column, .declared(column.value))
+    }
+
+    private func readBadRows(_ map: MapReader, defaultAt name: Located<String>) -> Located<BadRowsPolicy>? {
+        guard let node = map.nullable("bad_rows") else {
+            return Located(.null, at: name.position, length: name.length)
+        }
+        if node.isNull { return located(.null, node) }
+        if case .mapping = node.kind {
+            guard let sink = readRowsToSink(node, "`bad_rows`", map.keyPlace("bad_rows")) else { return nil }
+            unsupported(
+                "`bad_rows` to a sink", at: map.keyPlace("bad_rows"), fix: "use `null`, `drop` or `fail` for now")
+            return located(.sink(sink.value), node)
+        }
+        return word(node, "`bad_rows`", ["null": .null, "drop": .drop, "fail": .fail])
+    }
+
+    /// `{ to: SINK }`.
+    func readRowsToSink(_ node: YAMLNode, _ noun: String, _ place: Place) -> Located<String>? {
+        guard let map = MapReader(node, noun: noun, keys: ["to"], at: place, diagnostics: diagnostics) else {
+            return nil
+        }
+        return map.required("to", fix: "name the sink").flatMap { sinkReference($0) }
+    }
+
+    private func warnOfZonelessTimestamps(_ node: YAMLNode, _ zone: String) {
+        guard let scalar = scalar(node, "`where`") else { return }
+        let text = ExpressionText(scalar)
+        guard let tokens = try? Lexer.tokens(of: text) else { return }
+        for (word, literal) in zip(tokens, tokens.dropFirst()) {
+            guard case .identifier(let name) = word.kind, name.lowercased() == "timestamp",
+                case .string(let value) = literal.kind, parseTimestamp(value)?.hasZone == false
+            else { continue }
+            diagnostics.warning(
+                .zonelessTimestamp, at: text.place(literal.range),
+                "a constant without a zone is UTC, although the source's texts are read as \(zone)",
+                fix: "say the zone, as in `'2024-01-31 08:18:00Z'` or `+01:00`")
+        }
+    }
+}

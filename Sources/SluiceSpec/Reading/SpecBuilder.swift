@@ -1,0 +1,293 @@
+// Gathers the trees of all files into one namespace and turns them into a Spec. Sources and sinks come first, so that
+// every name and type is known when queries are read. Whatever has a mistake still leaves behind what is known about it
+// (a source's columns, a query's sinks), so that one run finds the mistakes of all of them and none is reported twice.
+
+/// What is known about the event time of a source.
+enum EventTimeState: Equatable {
+    case declared(String)
+    case none
+    /// Could not be read; reported elsewhere.
+    case unknown
+}
+
+/// A source, complete or not, as queries see it.
+struct SourceEntry {
+    var name: Located<String>
+    var scope: ColumnScope.Input
+    var eventTime: EventTimeState
+    /// nil when it has mistakes.
+    var spec: SourceSpec?
+    var readsStandardInput: Bool
+}
+
+struct SinkEntry {
+    var name: Located<String>
+    var spec: SinkSpec?
+}
+
+/// A named part of a file, such as one source, with the defaults merged in.
+struct NamedNode {
+    var name: Located<String>
+    var node: YAMLNode
+
+    var place: Place { Place(position: name.position, length: name.length) }
+}
+
+final class SpecBuilder {
+    let diagnostics: DiagnosticCollector
+    /// True when a file could not be read, so that a missing name may just stand there.
+    var hasUnreadableFile = false
+    var sources: [String: SourceEntry] = [:]
+    var sinks: [String: SinkEntry] = [:]
+    var usedSources: Set<String> = []
+    var usedSinks: Set<String> = []
+    private var sourceNodes: [NamedNode] = []
+    private var sinkNodes: [NamedNode] = []
+    private var queryNodes: [NamedNode] = []
+    private var anyPlace: Place?
+
+    init(diagnostics: DiagnosticCollector) {
+        self.diagnostics = diagnostics
+    }
+
+    private static let topLevelKeys = ["sluice", "defaults", "sources", "tables", "queries", "sinks", "tests"]
+
+    /// Takes in the names of a file.
+    func add(root: YAMLNode) {
+        anyPlace = anyPlace ?? root.place
+        guard case .mapping(let entries) = root.kind else {
+            if case .invalid = root.kind { return }
+            diagnostics.error(
+                root.isNull ? .missingVersion : .wrongShape, at: root.place,
+                root.isNull ? "the file is empty" : "a spec is a map, and this is \(root.noun)",
+                fix: "a spec begins with `sluice: 1`")
+            return
+        }
+        checkVersion(entries, root: root)
+        for entry in entries where !Self.topLevelKeys.contains(entry.key) && !entry.key.hasPrefix("x-") {
+            // As in compose files, keys that begin with `x-` are the user's own, for anchors.
+            diagnostics.error(
+                .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a key of a spec",
+                fix: suggestion(for: entry.key, in: Self.topLevelKeys, listing: "its keys are"))
+        }
+        let sections = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        let defaults = readDefaults(sections["defaults"])
+        sourceNodes += named(sections["sources"], "source", defaults["sources"], SourceKeys.connectors)
+        sinkNodes += named(sections["sinks"], "sink", defaults["sinks"], SinkKeys.connectors)
+        queryNodes += named(sections["queries"], "query", defaults["queries"], [])
+        for key in ["tables", "tests"] {
+            guard let section = sections[key] else { continue }
+            if case .mapping = section.value.kind {
+                unsupported("`\(key)`", at: section.keyPlace)
+            } else {
+                diagnostics.error(.wrongShape, at: section.keyPlace, "`\(key)` is a map of names")
+            }
+        }
+    }
+
+    /// The whole spec after all files were added. It is worth using only if nothing was reported as an error.
+    func finish() -> Spec {
+        var spec = Spec()
+        for node in unique(sourceNodes, "source") { sources[node.name.value] = readSource(node) }
+        for node in unique(sinkNodes, "sink") { sinks[node.name.value] = readSink(node) }
+        spec.queries = unique(queryNodes, "query").compactMap { readQuery($0) }
+        spec.sources = sources.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
+        spec.sinks = sinks.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
+        if queryNodes.isEmpty, !hasUnreadableFile, let anyPlace {
+            diagnostics.error(.noQueries, at: anyPlace, "there is no query", fix: "add one below `queries:`")
+        }
+        checkSharedResources(spec)
+        if !hasUnreadableFile, !queryNodes.isEmpty { reportUnused() }
+        return spec
+    }
+
+    func unsupported(_ what: String, at place: Place, fix: String? = nil) {
+        diagnostics.error(.notSupportedYet, at: place, "\(what) is not supported yet", fix: fix ?? "remove it for now")
+    }
+
+    // MARK: Files
+
+    private func checkVersion(_ entries: [YAMLEntry], root: YAMLNode) {
+        guard let version = entries.first(where: { $0.key == "sluice" }) else {
+            diagnostics.error(
+                .missingVersion, at: root.place, "the file does not say its version", fix: "begin it with `sluice: 1`")
+            return
+        }
+        if entries.first?.key != "sluice" {
+            diagnostics.error(
+                .missingVersion, at: version.keyPlace, "`sluice` is not the first key", fix: "begin the file with it")
+        }
+        guard case .scalar(let scalar) = version.value.kind else {
+            if case .invalid = version.value.kind { return }
+            diagnostics.error(
+                .badVersion, at: version.keyPlace, "`sluice` is a version number", fix: "write `sluice: 1`")
+            return
+        }
+        if scalar.text != "1" {
+            diagnostics.error(
+                .badVersion, at: version.value.place, "`\(scalar.shown)` is not a version of the format",
+                fix: "write `sluice: 1`")
+        }
+    }
+
+    /// `defaults: { sources: {…}, queries: {…}, sinks: {…} }`: what every source, query or sink of the same file has
+    /// unless it says something else. Maps are merged key by key; everything else is replaced. A connector's defaults
+    /// only reach those who use that connector, and a watermark without its column only those who have a watermark.
+    private func readDefaults(_ entry: YAMLEntry?) -> [String: [YAMLEntry]] {
+        let sections = [
+            ("sources", "a source", SourceKeys.all), ("queries", "a query", QueryKeys.all),
+            ("sinks", "a sink", SinkKeys.all),
+        ]
+        guard let entry,
+            let map = MapReader(
+                entry.value, noun: "`defaults`", keys: sections.map(\.0), at: entry.keyPlace, diagnostics: diagnostics)
+        else { return [:] }
+        var result: [String: [YAMLEntry]] = [:]
+        for (key, noun, keys) in sections {
+            guard let node = map[key] else { continue }
+            _ = MapReader(node, noun: noun, keys: keys, at: map.keyPlace(key), diagnostics: diagnostics)
+            if case .mapping(let entries) = node.kind { result[key] = entries.filter { keys.contains($0.key) } }
+        }
+        return result
+    }
+
+    private func named(
+        _ section: YAMLEntry?, _ noun: String, _ defaults: [YAMLEntry]?, _ connectors: [String]
+    ) -> [NamedNode] {
+        guard let section else { return [] }
+        switch section.value.kind {
+        case .invalid: return []
+        case .mapping(let entries):
+            return entries.map { entry in
+                checkName(entry, noun)
+                let node = defaults.map { Self.merged(entry.value, under: $0, connectors: connectors) } ?? entry.value
+                let position = entry.keyPlace
+                return NamedNode(
+                    name: Located(entry.key, at: position.position, length: position.length), node: node)
+            }
+        case .scalar(let scalar) where scalar.isNull: return []
+        case .scalar, .sequence:
+            diagnostics.error(
+                .wrongShape, at: section.value.place,
+                "`\(section.key)` is a map from names to their content, and this is \(section.value.noun)",
+                fix: "write each name as a key")
+            return []
+        }
+    }
+
+    private static func merged(_ node: YAMLNode, under defaults: [YAMLEntry], connectors: [String]) -> YAMLNode {
+        guard case .mapping(var entries) = node.kind else { return node }
+        for entry in defaults {
+            if let index = entries.firstIndex(where: { $0.key == entry.key }) {
+                guard case .mapping(let inner) = entry.value.kind else { continue }
+                entries[index].value = merged(entries[index].value, under: inner, connectors: [])
+            } else if !connectors.contains(entry.key), !isOpenWatermark(entry) {
+                entries.append(entry)
+            }
+        }
+        return YAMLNode(kind: .mapping(entries), place: node.place, size: node.size)
+    }
+
+    private static func isOpenWatermark(_ entry: YAMLEntry) -> Bool {
+        guard entry.key == "watermark", case .mapping(let inner) = entry.value.kind else { return false }
+        return !inner.contains { $0.key == "column" }
+    }
+
+    private func checkName(_ entry: YAMLEntry, _ noun: String) {
+        let isGood =
+            !entry.key.isEmpty && entry.key.utf8.count <= 100
+            && entry.key.utf8.allSatisfy {
+                ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || $0 == 95 || $0 == 45
+            } && !entry.key.hasPrefix("-")
+        if !isGood {
+            diagnostics.error(
+                .badName, at: entry.keyPlace, "`\(entry.key)` cannot be the name of a \(noun)",
+                fix: "use letters, digits, `_` and `-`, at most 100")
+        }
+    }
+
+    /// In the order of their names; a name that comes again is reported at both places.
+    private func unique(_ nodes: [NamedNode], _ noun: String) -> [NamedNode] {
+        var first: [String: NamedNode] = [:]
+        for node in nodes {
+            guard let earlier = first[node.name.value] else {
+                first[node.name.value] = node
+                continue
+            }
+            for (here, there) in [(earlier, node), (node, earlier)] {
+                diagnostics.error(
+                    .duplicateName, at: here.place, "the \(noun) `\(node.name.value)` is defined twice",
+                    fix: "rename one; the other is at \(there.name.position.file):\(there.name.position.line)")
+            }
+        }
+        return first.values.sorted { $0.name.value < $1.name.value }
+    }
+
+    // MARK: Across queries
+
+    private func checkSharedResources(_ spec: Spec) {
+        var writers: [String: String] = [:]
+        var checkpoints: [String: String] = [:]
+        var standardInputReader: String?
+        let paths = Dictionary(
+            spec.sinks.compactMap { sink -> (String, String)? in
+                if case .file(let path) = sink.connector { (sink.name.value, comparablePath(path.value)) } else { nil }
+            }, uniquingKeysWith: { first, _ in first })
+        for query in spec.queries {
+            for sink in query.sinks {
+                guard let path = paths[sink.value] else { continue }
+                if let other = writers.updateValue(query.name.value, forKey: path), other != query.name.value {
+                    diagnostics.error(
+                        .sharedSinkPath, at: Place(position: sink.position, length: sink.length),
+                        "the queries `\(other)` and `\(query.name.value)` would overwrite each other's files",
+                        fix: "give each query a file sink with its own `path`")
+                } else if query.sinks.contains(where: { $0.value < sink.value && paths[$0.value] == path }) {
+                    diagnostics.error(
+                        .sharedSinkPath, at: Place(position: sink.position, length: sink.length),
+                        "two sinks of the query `\(query.name.value)` write to one folder",
+                        fix: "give each file sink its own `path`")
+                }
+            }
+            let namePlace = Place(position: query.name.position, length: query.name.length)
+            if let other = checkpoints.updateValue(query.name.value, forKey: comparablePath(query.checkpoint)) {
+                diagnostics.error(
+                    .sharedCheckpoint, at: namePlace,
+                    "the queries `\(other)` and `\(query.name.value)` have one checkpoint folder",
+                    fix: "give each its own `checkpoint`, or leave it out")
+            }
+            for input in [query.from] + query.joins.map(\.with) where sources[input.value]?.readsStandardInput == true {
+                if let other = standardInputReader {
+                    diagnostics.error(
+                        .sharedStandardInput, at: Place(position: input.position, length: input.length),
+                        other == query.name.value
+                            ? "`\(other)` reads standard input twice"
+                            : "`\(other)` reads standard input already, and its rows come only once",
+                        fix: "put the rows into a file and read that")
+                }
+                standardInputReader = query.name.value
+            }
+        }
+    }
+
+    private func reportUnused() {
+        for (name, source) in sources where !usedSources.contains(name) {
+            diagnostics.warning(
+                .unusedSource, at: Place(position: source.name.position, length: source.name.length),
+                "no query reads the source `\(name)`")
+        }
+        for (name, sink) in sinks where !usedSinks.contains(name) {
+            diagnostics.warning(
+                .unusedSink, at: Place(position: sink.name.position, length: sink.name.length),
+                "no query writes to the sink `\(name)`")
+        }
+    }
+}
+
+/// A path without its `..` parts, for telling whether two name the same folder.
+private func comparablePath(_ path: String) -> String {
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") {
+        if part == "..", let last = parts.last, last != ".." { parts.removeLast() } else { parts.append(part) }
+    }
+    return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+}

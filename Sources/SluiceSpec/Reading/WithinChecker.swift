@@ -1,0 +1,121 @@
+// Whether `within` says what state can be bounded by: comparisons, joined by `and`, of which each sets one event time of
+// the left side against the right side's, give or take a duration. That is the form for which Spark derives thresholds
+// (StreamingJoinHelper); where Spark silently derives none, Sluice says so.
+
+struct WithinChecker {
+    let text: ExpressionText
+    let left: QueryInputs
+    let all: QueryInputs
+    let rightName: String
+    let diagnostics: DiagnosticCollector
+
+    /// How often each side's event time is added; a comparison is fine if they cancel out.
+    private struct Times {
+        var left = 0
+        var right = 0
+        /// False when something about them could not be found out.
+        var isKnown = true
+
+        static func + (a: Times, b: Times) -> Times {
+            Times(left: a.left + b.left, right: a.right + b.right, isKnown: a.isKnown && b.isKnown)
+        }
+
+        static prefix func - (a: Times) -> Times { Times(left: -a.left, right: -a.right, isKnown: a.isKnown) }
+    }
+
+    /// True if the form is right; what is wrong is reported.
+    func check(_ syntax: Syntax) -> Bool {
+        switch syntax.kind {
+        case .binary(.and, let a, let b):
+            let first = check(a)
+            return check(b) && first
+        case .binary(.less, let a, let b), .binary(.lessOrEqual, let a, let b), .binary(.greater, let a, let b),
+            .binary(.greaterOrEqual, let a, let b):
+            return comparison(a, b, syntax)
+        case .between(let x, let low, let high, isNegated: false):
+            let first = comparison(x, low, syntax)
+            return comparison(x, high, syntax) && first
+        case .binary(.or, _, _), .not, .between(_, _, _, isNegated: true):
+            return reject(
+                syntax, "`within` is one range: `or` and `not` have no place in it", fix: "move it to `where`")
+        case .binary(.equal, _, _), .binary(.nullSafeEqual, _, _):
+            return reject(syntax, "`within` bounds a range of time", fix: "write equalities as `keys`")
+        default:
+            return reject(
+                syntax, "`within` is made of comparisons of the two event times",
+                fix: "write it as `b.time between a.time and a.time + 2 minutes`, and move the rest to `where`")
+        }
+    }
+
+    private func comparison(_ a: Syntax, _ b: Syntax, _ syntax: Syntax) -> Bool {
+        guard let first = times(a), let second = times(b) else { return false }
+        let difference = first + -second
+        guard difference.isKnown else { return true }
+        if abs(difference.left) == 1, difference.left == -difference.right { return true }
+        return reject(
+            syntax, "each comparison in `within` sets one event time of each side against the other",
+            fix: "write it as `b.time <= a.time + 2 minutes`")
+    }
+
+    /// The event times in a sum, or nil after a report.
+    private func times(_ syntax: Syntax) -> Times? {
+        switch syntax.kind {
+        case .literal(_, .duration): return Times()
+        case .negate(let operand): return times(operand).map { -$0 }
+        case .binary(.add, let a, let b), .binary(.subtract, let a, let b):
+            let (first, second) = (times(a), times(b))
+            guard let first, let second else { return nil }
+            if case .binary(.add, _, _) = syntax.kind { return first + second }
+            return first + -second
+        case .binary(.multiply, let a, let b) where isConstant(a) && isConstant(b): return Times()
+        case .name(let source, let column): return eventTime(source, column, syntax)
+        case .literal(_, let type):
+            _ = reject(
+                syntax, "\(article(type)) has no place in `within`",
+                fix: type.isNumeric ? "say the unit, as in `10s`" : "move the condition to `where`")
+            return nil
+        default:
+            _ = reject(
+                syntax, "only event times, durations, `+` and `-` can be compared in `within`",
+                fix: "move the condition to `where`")
+            return nil
+        }
+    }
+
+    private func isConstant(_ syntax: Syntax) -> Bool {
+        switch syntax.kind {
+        case .literal: true
+        case .negate(let operand): isConstant(operand)
+        default: false
+        }
+    }
+
+    private func eventTime(_ source: String?, _ column: String, _ syntax: Syntax) -> Times? {
+        let shown = text.shown(syntax.range)
+        switch all.scope.find(source: source, column: column, shown: shown) {
+        case .broken: return Times(isKnown: false)
+        case .failed(let code, let message, let fix):
+            diagnostics.error(code, at: text.place(syntax.range), message, fix: fix)
+            return nil
+        case .found(let reference, _):
+            switch all.eventTimes.last(where: { $0.source == reference.source })?.state {
+            case .declared(let declared) where declared != reference.column:
+                _ = reject(
+                    syntax, "`\(shown)` is not the event time of `\(reference.source)`",
+                    fix: "write `\(ColumnReference(source: reference.source, column: declared))`, or move the"
+                        + " condition to `where`")
+                return nil
+            case .declared:
+                return reference.source == rightName ? Times(right: 1) : Times(left: 1)
+            case .unknown, nil: return Times(isKnown: false)
+            // The missing event time is reported with the join.
+            case .some(.none): return Times(isKnown: false)
+            }
+        }
+    }
+
+    private func reject(_ syntax: Syntax, _ message: String, fix: String) -> Bool {
+        diagnostics.error(.withinForm, at: text.place(syntax.range), message, fix: fix)
+        return false
+    }
+}
