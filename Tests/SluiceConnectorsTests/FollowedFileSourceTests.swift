@@ -138,6 +138,7 @@ struct FollowedFileSourceTests {
         let error = try #require(sourceError { _ = try source.latestOffsets(from: position, untilEnd: false) })
         #expect(error.code == "file-rotated" && !error.isRetriable)
         #expect(error.message.contains("/log is another file") && error.message.contains("byte 4"))
+        #expect(sourceError { _ = try source.latestOffsets(from: position, untilEnd: false) }?.code == "file-rotated")
         #expect(
             try source.latestOffsets(from: SourceOffsets(), untilEnd: false).next == ["/log": 10],
             "a file nothing was read from may be replaced")
@@ -155,6 +156,30 @@ struct FollowedFileSourceTests {
             let source = FollowedFileSource(fileSpec("/log", follow: true), fileSystem: files, log: .none)
             #expect(sourceError { try body(source) }?.code == "file-changed")
         }
+    }
+
+    @Test("A file that was emptied and filled again, beyond the offset, is another file", arguments: [false, true])
+    func refilled(planned: Bool) throws {
+        let temporary = try TemporaryFolder()
+        let path = temporary.path + "/log"
+        let files = RealFileSystem()
+        func fill(_ text: String) throws { try Array(text.utf8).withUnsafeBytes { try files.write(path, [$0]) } }
+        try fill("one\ntwo\n")
+        let source = FollowedFileSource(fileSpec(path, follow: true), fileSystem: files, log: .none)
+        let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
+        try fill("uno\ndos\ntres\n")
+        // Asking again does not make it the right file.
+        for _ in 0..<2 {
+            let error = sourceError {
+                if planned {
+                    _ = try source.open([OffsetRange(partition: path, start: 4, end: 8)])
+                } else {
+                    _ = try source.latestOffsets(from: position, untilEnd: false)
+                }
+            }
+            #expect(error?.code == "file-changed" && error?.message.contains("byte \(planned ? 4 : 8)") == true)
+        }
+        #expect(try source.latestOffsets(from: SourceOffsets(), untilEnd: false).next == [path: 13])
     }
 
     @Test("A file replaced or cut between opening a batch and reading it fails the read", arguments: [false, true])

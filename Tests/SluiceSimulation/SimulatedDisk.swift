@@ -259,12 +259,23 @@ struct SimulatedDisk {
 
 /// `/a//b/` as `/a/b`; a relative path is taken from the root.
 func normalised(_ path: String) -> String {
-    if path.utf8.first == UInt8(ascii: "/"), path.utf8.last != UInt8(ascii: "/"), !path.contains("//"),
-        !path.contains("/./")
-    {
-        return path
+    isNormal(path) ? path : "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+}
+
+/// Bytes and not characters: a million batches ask ten million times.
+private func isNormal(_ path: String) -> Bool {
+    let slash = UInt8(ascii: "/")
+    guard path.utf8.first == slash else { return false }
+    var last = UInt8(0)
+    for byte in path.utf8 {
+        if last == slash && (byte == slash || byte == UInt8(ascii: ".")) {
+            // `/.name` is fine, but rare enough for the long way.
+            return path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+                .allSatisfy { !$0.isEmpty && $0 != "." }
+        }
+        last = byte
     }
-    return "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    return last != slash || path == "/"
 }
 
 /// True for `folder` itself and everything below it.

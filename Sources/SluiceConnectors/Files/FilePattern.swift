@@ -54,7 +54,7 @@ struct FilePattern {
         _ paths: [String], _ fileSystem: any FileSystem, _ skips: (String) -> Bool
     ) throws(FileError) -> [(path: String, info: FileInfo)] {
         var files: [(path: String, info: FileInfo)] = []
-        for path in paths.sorted(by: precedesInBytes) where !skips(path) {
+        for path in paths.filter({ !skips($0) }).sorted(by: precedesInBytes) {
             // A file that went away since it was listed is not there; a folder is not looked into.
             if let info = try fileSystem.info(path), info.kind == .file { files.append((path, info)) }
         }

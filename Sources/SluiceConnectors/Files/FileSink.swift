@@ -46,7 +46,6 @@ package final class FileSink: Sink, @unchecked Sendable {
         do throws(FileError) {
             try fileSystem.makeFolders(folder)
             let names = try fileSystem.list(folder)
-            let visible = Set(names)
             var foreign: Int64?
             for name in names {
                 if let batch = batch(of: name, prefix: "batch-", suffix: ".\(fileExtension)") {
@@ -54,7 +53,8 @@ package final class FileSink: Sink, @unchecked Sendable {
                     if batch > (lastCommitted ?? -1) + 1 { foreign = max(foreign ?? 0, batch) }
                 }
                 guard let batch = batch(of: name, prefix: ".batch-", suffix: ".\(fileExtension).tmp") else { continue }
-                if batch <= lastCommitted ?? -1, !visible.contains(fileName(batch)) {
+                let isVisible = try fileSystem.info(path(fileName(batch))) != nil
+                if batch <= lastCommitted ?? -1 && !isVisible {
                     try fileSystem.rename(path(name), to: path(fileName(batch)))
                 } else {
                     try fileSystem.remove(path(name))

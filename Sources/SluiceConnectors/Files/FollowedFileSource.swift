@@ -2,7 +2,8 @@
 //
 // A partition is a file, an offset is a byte position, always right behind a newline. What has been read must not
 // change: a file that is shorter than its offset, or another file under the same path, cannot be told from lost rows,
-// so both are errors. Within a process the inode tells files apart; over a restart the newline before the offset does.
+// so both are errors. Within a process the inode tells files apart, and the last bytes before a line end tell when one
+// was emptied and filled again, or an inode came back; over a restart only the newline before the offset is left.
 
 internal import Glibc
 package import SluiceEngine
@@ -18,6 +19,8 @@ package final class FollowedFileSource: Source {
         /// How far line ends have been looked for, and the last one before that (0: none).
         var searchedTo: Int64
         var lineEnd: Int64
+        /// The last bytes before `lineEnd`.
+        var tail: [UInt8]
 
         func isSameFile(as info: FileInfo) -> Bool { device == info.device && inode == info.inode }
     }
@@ -108,7 +111,9 @@ package final class FollowedFileSource: Source {
 
     /// The offset behind the last whole line; `offset` when there is no more than a part of one.
     private func lineEnd(_ path: String, _ info: FileInfo, from offset: Int64) throws(SourceError) -> Int64 {
-        if let known = known[path], known.isSameFile(as: info), known.searchedTo == info.byteCount {
+        if let known = known[path], known.isSameFile(as: info), known.searchedTo == info.byteCount,
+            offset <= info.byteCount
+        {
             // Nothing was appended: the usual answer of a poll, and it costs no read.
             return max(known.lineEnd, offset)
         }
@@ -124,7 +129,8 @@ package final class FollowedFileSource: Source {
             let lowest = max(from, size - maxLineByteCount)
             if let found = try file.lastLineEnd(in: lowest..<size) { end = found }
         }
-        known[path] = Known(device: info.device, inode: info.inode, searchedTo: size, lineEnd: end)
+        let tail = try tail(of: file, before: end)
+        known[path] = Known(device: info.device, inode: info.inode, searchedTo: size, lineEnd: end, tail: tail)
         let result = max(end, offset)
         if size - result > maxLineByteCount { throw SourceError(lineTooLongIn: path, at: result) }
         return result
@@ -143,7 +149,7 @@ package final class FollowedFileSource: Source {
     private func check(_ file: TextFile, _ info: FileInfo, at offset: Int64) throws(SourceError) {
         let path = file.path
         if let before = known[path], !before.isSameFile(as: info) {
-            known[path] = nil
+            // What is known stays, so that asking again gives the same answer.
             if offset > 0 {
                 throw SourceError(
                     code: "file-rotated",
@@ -151,17 +157,32 @@ package final class FollowedFileSource: Source {
                         + "and to follow logs that rotate give a glob that matches old and new files",
                     isRetriable: false)
             }
+            known[path] = nil
         }
         if info.byteCount < offset { throw SourceError(truncated: path, to: info.byteCount, below: offset) }
-        guard known[path] == nil else { return }
-        if offset > 0, try file.lastLineEnd(in: offset - 1..<offset) == nil {
-            throw SourceError(
-                code: "file-changed",
-                "\(path) is not the file that was read up to byte \(offset), for no line ends there: put the old "
-                    + "file back, or start the query over with a new checkpoint",
-                isRetriable: false)
+        if let before = known[path] {
+            if info.byteCount < before.lineEnd { return }
+            if try tail(of: file, before: before.lineEnd) == before.tail { return }
+            if offset > 0 { throw changed(path, offset, "its content before that is not the same any more") }
         }
-        known[path] = Known(device: info.device, inode: info.inode, searchedTo: offset, lineEnd: offset)
+        let tail = try tail(of: file, before: offset)
+        if offset > 0 && tail.last != newline { throw changed(path, offset, "no line ends there") }
+        known[path] = Known(
+            device: info.device, inode: info.inode, searchedTo: offset, lineEnd: offset, tail: tail)
+    }
+
+    private func tail(of file: TextFile, before offset: Int64) throws(SourceError) -> [UInt8] {
+        var buffer = ByteBuffer()
+        try file.append(max(0, offset - 64)..<offset, to: &buffer)
+        return buffer.array()
+    }
+
+    private func changed(_ path: String, _ offset: Int64, _ reason: String) -> SourceError {
+        SourceError(
+            code: "file-changed",
+            "\(path) is not the file that was read up to byte \(offset), for \(reason): put the old file back, or start "
+                + "the query over with a new checkpoint",
+            isRetriable: false)
     }
 
     /// For the first of the files that were read from and are not there any more.
