@@ -59,6 +59,8 @@ let package = Package(
             dependencies: ["SluiceConnectors", "SluiceEngine", "SluiceSimulation", "SluiceSpec", "SluiceSystem"],
             swiftSettings: strict),
         .testTarget(
+            name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
+        .testTarget(
             name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec"],
             swiftSettings: strict),
     ]
