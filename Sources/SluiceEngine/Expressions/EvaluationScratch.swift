@@ -28,7 +28,7 @@ internal import Glibc
     deinit {
         unsafe registers.deallocate()
         unsafe block.deallocate()
-        for unsafeblock in unsafe fullBlocks { unsafe block.deallocate() }
+        for index in 0..<unsafe fullBlocks.count { unsafe fullBlocks[index].deallocate() }
     }
 
     /// Forgets the strings of the last evaluation and makes room for `registerCount` registers.
@@ -46,8 +46,7 @@ internal import Glibc
             registerCapacity = registerCount
         }
         guard fullByteCount > 0 else { return }
-        for unsafeblock in unsafe fullBlocks { unsafe block.deallocate() }
-        unsafe fullBlocks.removeAll()
+        while let full = unsafe fullBlocks.popLast() { unsafe full.deallocate() }
         unsafe block.deallocate()
         blockCapacity += fullByteCount
         fullByteCount = 0
