@@ -28,7 +28,7 @@ internal import Glibc
     deinit {
         unsafe registers.deallocate()
         unsafe block.deallocate()
-        for index in 0..<unsafe fullBlocks.count { unsafe fullBlocks[index].deallocate() }
+        for index in unsafe fullBlocks.indices { unsafe fullBlocks[index].deallocate() }
     }
 
     /// Forgets the strings of the last evaluation and makes room for `registerCount` registers.
