@@ -139,14 +139,10 @@ extension Checkpoint {
         let path = historyPath(source)
         let mustRewrite = book.withLock { $0.histories[source]?.mustRewrite ?? false }
         do throws(FileError) {
-            if mustRewrite {
-                try rewriteHistory(path)
-            } else if try fileSystem.info(path) != nil {
-                try fileSystem.sync(path)
-            }
+            if try fileSystem.info(path) == nil { return }
+            if mustRewrite { try rewriteHistory(path) } else { try fileSystem.sync(path) }
             book.withLock { $0.histories[source]?.mustRewrite = false }
         } catch {
-            // The kernel may have given up the bytes, and would then call a second sync of them a success.
             book.withLock { $0.histories[source]?.mustRewrite = true }
             throw .file(error)
         }

@@ -246,7 +246,7 @@ struct Opening {
         if !lines.isEmpty {
             do throws(FileError) { try fileSystem.append(historyPath(source), lines) } catch { throw .file(error) }
         }
-        return Checkpoint.HistoryLog(byteCount: history.fileByteCount + lines.count)
+        return Checkpoint.HistoryLog(byteCount: history.fileByteCount + lines.count, mustRewrite: true)
     }
 
     private func answer(

@@ -124,7 +124,8 @@ package final class Checkpoint: Sendable {
         var byteCount = 0
         /// Bytes of a write that failed may stand behind them.
         var isTorn = false
-        /// A sync failed, so that only a new file can be made durable.
+        /// A sync may have failed, here or in an earlier process, and the kernel have given up the bytes: a second sync
+        /// would call that a success, so only a new file can be made durable.
         var mustRewrite = false
     }
 

@@ -141,7 +141,8 @@ private struct Resolver {
         let first = max(0, metadata.rolledBack.retainedFrom)
         let isClean = contents.commits.isEmpty && contents.stateFiles.isEmpty && contents.historyFiles.isEmpty
         guard isClean, first == 0 else {
-            throw .missing(path: offsetsPath(first), reason: "the folder holds what batches have written")
+            let newest = max(first, contents.commits.keys.max() ?? 0, contents.stateFiles.keys.map(\.to).max() ?? 0)
+            throw .missing(path: offsetsPath(newest), reason: "the folder holds what batches have written")
         }
     }
 

@@ -29,6 +29,10 @@ struct ToyQuery {
     var committed: Recovered.Committed?
     var plan: MaintenancePlan?
     var generator: SplitMix64
+    /// Below 0 counts as 0.
+    var rowsPerBatch = -2...8
+    /// Whether it ever maintains its checkpoint.
+    var isMaintained = true
 
     static func options(_ files: any FileSystem, folder: String = "/cp/q", retain: Int = 5) -> CheckpointOptions {
         CheckpointOptions(
@@ -83,7 +87,7 @@ struct ToyQuery {
     }
 
     private mutating func maintain(_ history: inout ToyHistory) throws {
-        guard let plan else { return }
+        guard let plan, isMaintained else { return }
         self.plan = nil
         try checkpoint.perform(plan, merge: mergeToyPayloads)
         history.maintenanceCount += 1
@@ -94,7 +98,7 @@ struct ToyQuery {
         let batch = (committed?.commit.batch ?? -1) + 1
         var rows = committed?.offsets.sources[0].next ?? SourceOffsets()
         let start = rows.next["0"] ?? 0
-        let count = Int64(max(0, Int.random(in: -2...8, using: &generator)))
+        let count = Int64(max(0, Int.random(in: rowsPerBatch, using: &generator)))
         let rowRanges = count == 0 ? [] : [OffsetRange(partition: "0", start: start, end: start + count)]
         rows.advance(by: rowRanges)
         var files = committed?.offsets.sources[1].next ?? SourceOffsets()
