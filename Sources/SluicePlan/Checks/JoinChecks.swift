@@ -1,0 +1,209 @@
+// What Spark refuses when a query with a stream-stream join starts (UnsupportedOperationChecker), what it accepts and
+// then never answers or never forgets, and what is only worth a warning: all of it found before anything runs.
+
+internal import SluiceSpec
+
+/// The planner's findings, by their stable names.
+enum PlanDiagnosticCode: String, CaseIterable {
+    /// A join without any equality between its sides.
+    case joinWithoutEquality = "join-without-equality"
+    /// A side whose unmatched rows come out can never be evicted, so they never would.
+    case unmatchedNeverEmitted = "unmatched-never-emitted"
+    /// Bounds that no pair of times satisfies.
+    case emptyBounds = "empty-bounds"
+    /// A column of the right side of a left semi or anti join after the join.
+    case columnNotInOutput = "column-not-in-output"
+    /// Rows that never leave state.
+    case stateGrows = "state-grows"
+    /// A comparison of event times that filters pairs but bounds no state.
+    case comparisonWithoutBound = "comparison-without-bound"
+    /// A source or column that is not there.
+    case unknownName = "unknown-name"
+    /// More than this version plans.
+    case notSupportedYet = "not-supported-yet"
+}
+
+extension Diagnostic {
+    init(
+        _ severity: Severity, _ code: PlanDiagnosticCode, at position: SourcePosition, length: Int = 1,
+        _ message: String, fix: String? = nil
+    ) {
+        self.init(severity, code: code.rawValue, at: position, length: length, message, fix: fix)
+    }
+}
+
+/// Checks one join after all rules have run.
+struct JoinChecks {
+    let join: Join
+    let left: LogicalPlan
+    let right: LogicalPlan
+
+    /// All findings about the joins of a rewritten plan, from the top down.
+    static func diagnose(_ plan: LogicalPlan) -> [Diagnostic] {
+        var own: [Diagnostic] = []
+        if case .join(let join, let left, let right) = plan {
+            own = JoinChecks(join: join, left: left, right: right).diagnose()
+        }
+        return own + plan.children.flatMap(diagnose)
+    }
+
+    private func diagnose() -> [Diagnostic] {
+        checkEquality() + checkBounds() + checkEviction() + checkComparisons()
+    }
+
+    private func diagnostic(
+        _ severity: Diagnostic.Severity, _ code: PlanDiagnosticCode, _ message: String, fix: String? = nil
+    ) -> Diagnostic {
+        Diagnostic(
+            severity, code, at: join.declaredType.position, length: join.declaredType.length, message, fix: fix)
+    }
+
+    private func checkEquality() -> [Diagnostic] {
+        guard join.keys.isEmpty, join.window == nil else { return [] }
+        return [
+            diagnostic(
+                .error, .joinWithoutEquality, "a join needs at least one equality between its sides",
+                fix: "name the columns that are equal in `keys`, or put both event times in one `window`")
+        ]
+    }
+
+    private func checkBounds() -> [Diagnostic] {
+        guard let time = join.time, !time.limits.isEmpty else { return [] }
+        let allowed = TimeBounds(tightest: time.limits)
+        let position = time.limits[0].position
+        let difference = "`\(name(time.right))` - `\(name(time.left))`"
+        if allowed.isEmpty, let lower = allowed.lower, let upper = allowed.upper {
+            return [
+                Diagnostic(
+                    .error, .emptyBounds, at: position,
+                    "no pair of rows can match: \(difference) would be at least \(spoken(lower)) and at most "
+                        + spoken(upper),
+                    fix: "swap the ends, or the sign of a duration")
+            ]
+        }
+        if time.basis == .key, !(allowed.lower ?? 0 <= 0 && allowed.upper ?? 0 >= 0) {
+            return [
+                Diagnostic(
+                    .error, .emptyBounds, at: position,
+                    "no pair of rows can match: the key makes \(difference) 0, which this comparison excludes",
+                    fix: "take the event times out of `keys`, or the comparison out of the condition")
+            ]
+        }
+        return []
+    }
+
+    // MARK: Eviction
+
+    private func checkEviction() -> [Diagnostic] {
+        let kept = JoinInput.allCases.filter { join.state($0).keptForever != nil }
+        let refused = kept.filter(join.type.mustEvict)
+        let growing = kept.filter { !join.type.mustEvict($0) }
+        var found: [Diagnostic] = []
+        if let reason = refused.first.flatMap({ join.state($0).keptForever }) { found.append(refuse(refused, reason)) }
+        // The same missing watermark or time condition has been reported with its fix.
+        if let reason = growing.first.flatMap({ join.state($0).keptForever }), refused.isEmpty || reason == .openEnd {
+            found.append(warn(growing, reason))
+        }
+        return found
+    }
+
+    private func refuse(_ sides: [JoinInput], _ reason: KeptForever) -> Diagnostic {
+        let rows = sourcesText(sides)
+        let never =
+            join.type == .leftSemi
+            ? "rows of \(rows) that match nothing would stay in state for ever"
+            : "unmatched rows of \(rows) would never come out"
+        return diagnostic(
+            .error, .unmatchedNeverEmitted, "\(article) \(join.type.rawValue) join \(why(reason, sides)), so \(never)",
+            fix: fix(reason, sides))
+    }
+
+    private func warn(_ sides: [JoinInput], _ reason: KeptForever) -> Diagnostic {
+        diagnostic(
+            .warning, .stateGrows,
+            "state grows for ever: rows of \(sourcesText(sides)) never leave it, as the join \(why(reason, sides))",
+            fix: fix(reason, sides))
+    }
+
+    private var article: String { join.type == .inner ? "an" : "a" }
+
+    private func why(_ reason: KeptForever, _ sides: [JoinInput]) -> String {
+        switch reason {
+        case .noTimeCondition: "has no time condition"
+        case .openEnd:
+            "puts no bound on how late \(sides == [.left] ? "a partner" : "after its partner a row") may come"
+        case .missingWatermark(let sources):
+            "needs a watermark on \(sources.map { "`\($0)`" }.joined(separator: " and ")) to forget rows"
+        }
+    }
+
+    private func fix(_ reason: KeptForever, _ sides: [JoinInput]) -> String {
+        switch reason {
+        case .noTimeCondition: return timeConditionFix()
+        case .openEnd:
+            guard let time = join.time else { return timeConditionFix() }
+            let (left, right) = (name(time.left), name(time.right))
+            return sides == [.left]
+                ? "add an upper bound, such as `\(right) <= \(left) + 1 hour`"
+                : "add a lower bound, such as `\(right) >= \(left)`"
+        case .missingWatermark(let sources):
+            let watermarks = sources.map { source in
+                "`\(source)` a `watermark: { column: \(eventTime(of: source)), delay: 10 minutes }`"
+            }
+            return "give " + watermarks.joined(separator: " and ")
+        }
+    }
+
+    /// What to write when a join says nothing about time; names what only looks like a time condition.
+    private func timeConditionFix() -> String {
+        let times = Set([left.eventTime, right.eventTime].compactMap(\.self))
+        if let key = join.keys.first(where: { $0.isNullSafe && (times.contains($0.left) || times.contains($0.right)) })
+        {
+            return "a null-safe key on `\(name(key.left))` evicts nothing: leave it out of `null_safe`"
+        }
+        if join.residual.contains(where: { $0.isEquality && !$0.columns.isDisjoint(with: times) }) {
+            return "an equality of expressions over the event times evicts nothing: use `window`, or plain columns in "
+                + "`keys`"
+        }
+        guard let left = left.eventTime, let right = right.eventTime else {
+            return "give both sources a `watermark`, and the join a `within` over their event times"
+        }
+        return "add `within: \(name(right)) between \(name(left)) and \(name(left)) + 1 hour`, or a `window`"
+    }
+
+    /// Comparisons of the two event times in a form that bounds nothing.
+    private func checkComparisons() -> [Diagnostic] {
+        guard let left = left.eventTime, let right = right.eventTime, join.window == nil, join.time?.basis != .key
+        else { return [] }
+        return join.residual.filter { $0.isComparison && $0.columns.isSuperset(of: [left, right]) }.map { conjunct in
+            Diagnostic(
+                .warning, .comparisonWithoutBound, at: conjunct.position,
+                "this comparison of event times only filters pairs: it does not bound how long rows stay in state",
+                fix: "compare sums and differences of the two event times and constant durations")
+        }
+    }
+
+    // MARK: Names
+
+    private func name(_ column: ColumnReference) -> String { "\(column.source).\(column.column)" }
+
+    private func eventTime(of source: String) -> String {
+        (left.relations + right.relations).first { $0.source == source }?.eventTime ?? "COLUMN"
+    }
+
+    private func sourcesText(_ sides: [JoinInput]) -> String {
+        sides.flatMap { ($0 == .left ? left : right).relations.map { "`\($0.source)`" } }.joined(separator: " and ")
+    }
+}
+
+extension Expression {
+    fileprivate var isEquality: Bool {
+        if case .call(.equal, _) = kind { return true }
+        return false
+    }
+
+    fileprivate var isComparison: Bool {
+        guard case .call(let function, _) = kind else { return false }
+        return [.equal, .less, .lessOrEqual, .greater, .greaterOrEqual].contains(function)
+    }
+}

@@ -1,0 +1,246 @@
+// What a query means, as a small tree over named columns. Operators have Spark's names. The tree is first built as the
+// spec was written; the rules in Rules/ rewrite it until nothing is left to decide but positions in rows.
+//
+//     Sink [visits_enriched]
+//     └─ Project [visit_id, …]
+//        └─ Join LeftOuter, …
+//           ├─ EventTimeWatermark event_time, delay 10 min
+//           │  └─ StreamingRelation visits [visit_id, event_time, page]
+//           └─ …
+
+package import SluiceSpec
+
+/// An expression over `source.column` names.
+package typealias LogicalExpression = Expression<ColumnReference>
+
+/// One operator and what is below it.
+package indirect enum LogicalPlan: Hashable, Sendable {
+    case relation(StreamingRelation)
+    case watermark(EventTimeWatermark, LogicalPlan)
+    case filter(Filter, LogicalPlan)
+    case project([ProjectedColumn], LogicalPlan)
+    case join(Join, left: LogicalPlan, right: LogicalPlan)
+    case sink([String], LogicalPlan)
+}
+
+/// Rows of one source, as they arrive.
+package struct StreamingRelation: Hashable, Sendable {
+    package var source: String
+    package var position: SourcePosition
+    /// The columns that are decoded, in row order.
+    package var columns: [ColumnSpec]
+    /// The column `within` and `window` speak of.
+    package var eventTime: String?
+    /// True when every declared column has to be decoded, because a bad value in any of them decides about the row.
+    package var checksAllColumns: Bool
+}
+
+/// The watermark follows the maximum of a column, `delay` behind; rows below this node move it.
+package struct EventTimeWatermark: Hashable, Sendable {
+    package var column: ColumnReference
+    package var delayMicros: Int64
+}
+
+/// Keeps rows for which all conjuncts are true.
+package struct Filter: Hashable, Sendable {
+    package enum Place: Hashable, Sendable {
+        /// Part of an input: a source's `where`, and what the rules move there.
+        case input
+        /// The query's `where`, over what the joins give.
+        case query
+    }
+
+    /// Never empty.
+    package var conjuncts: [LogicalExpression]
+    package var place: Place
+}
+
+/// An output column, or a column that a projection lets through.
+package struct ProjectedColumn: Hashable, Sendable {
+    package var name: String
+    package var expression: LogicalExpression
+}
+
+/// Columns that must be equal.
+package struct LogicalJoinKey: Hashable, Sendable {
+    package var left: ColumnReference
+    package var right: ColumnReference
+    package var isNullSafe: Bool
+    package var position: SourcePosition
+
+    package func column(_ side: JoinInput) -> ColumnReference { side == .left ? left : right }
+
+    /// True for the same pair of columns, wherever it was written.
+    func names(sameAs other: LogicalJoinKey) -> Bool {
+        left == other.left && right == other.right && isNullSafe == other.isNullSafe
+    }
+}
+
+/// A stream-stream join: its condition, at first as written in `conditions`, taken apart by the rules.
+package struct Join: Hashable, Sendable {
+    package var declaredType: Located<JoinType>
+    package var keys: [LogicalJoinKey]
+    /// The tumbling window both event times must share; part of the key.
+    package var window: JoinWindow?
+    /// Conjuncts of `within` and `where` that no rule has looked at yet.
+    package var conditions: [LogicalExpression]
+    /// Conjuncts over one side's columns alone (constants go left, as in Spark).
+    package var leftConditions: [LogicalExpression] = []
+    package var rightConditions: [LogicalExpression] = []
+    /// Conjuncts over both sides that are neither keys nor time bounds.
+    package var residual: [LogicalExpression] = []
+    /// What the condition says about time; nil when it says nothing.
+    package var time: JoinTime?
+    /// What the spec asks for; `ChooseStateLayout` fills it in.
+    package var shards: Int?
+    package var leftState = JoinSideState()
+    package var rightState = JoinSideState()
+
+    init(
+        type: Located<JoinType>, keys: [LogicalJoinKey], window: JoinWindow?,
+        conditions: [LogicalExpression], shards: Int?
+    ) {
+        declaredType = type
+        self.keys = keys
+        self.window = window
+        self.conditions = conditions
+        self.shards = shards
+    }
+
+    package var type: JoinType { declaredType.value }
+
+    package func conditions(_ side: JoinInput) -> [LogicalExpression] {
+        side == .left ? leftConditions : rightConditions
+    }
+
+    package func state(_ side: JoinInput) -> JoinSideState { side == .left ? leftState : rightState }
+}
+
+package struct JoinWindow: Hashable, Sendable {
+    package var micros: Int64
+    package var position: SourcePosition
+}
+
+/// The time condition of a join: `lower <= right - left <= upper` over one time of each side.
+package struct JoinTime: Hashable, Sendable {
+    /// What makes it a time condition, which decides how state is evicted.
+    package enum Basis: Hashable, Sendable {
+        /// Range comparisons of the two event times.
+        case range
+        /// An event time that is part of the key.
+        case key
+        /// Both event times in one tumbling window, which is part of the key: the times are the windows' ends.
+        case window(micros: Int64)
+    }
+
+    package var basis: Basis
+    package var left: ColumnReference
+    package var right: ColumnReference
+    /// The tightest bounds: what a pair must satisfy.
+    package var bounds: TimeBounds
+    /// Every comparison that gave a bound, in the order written; eviction follows the loosest.
+    package var limits: [TimeLimit] = []
+
+    package func column(_ side: JoinInput) -> ColumnReference { side == .left ? left : right }
+}
+
+/// One comparison of the event times, as an end of `right - left`.
+package struct TimeLimit: Hashable, Sendable {
+    package enum End: Hashable, Sendable {
+        case lower
+        case upper
+    }
+
+    package var end: End
+    /// As written, before a strict comparison is moved by a microsecond.
+    package var micros: Int64
+    package var isInclusive: Bool
+    package var position: SourcePosition
+}
+
+/// What the rules find out about one side's state.
+package struct JoinSideState: Hashable, Sendable {
+    package var eviction: EvictionRule?
+    /// Why there is no eviction rule; nil when there is one.
+    package var keptForever: KeptForever?
+    package var retention: Retention?
+    package var bucketWidthMicros: Int64?
+    package var cellWidthMicros: Int64?
+}
+
+/// Why rows of a side never leave state.
+package enum KeptForever: Hashable, Sendable {
+    /// The join says nothing about time.
+    case noTimeCondition
+    /// No comparison bounds this side's rows.
+    case openEnd
+    /// These sources lack the watermark that eviction needs.
+    case missingWatermark([String])
+}
+
+extension LogicalPlan {
+    /// The operators directly below, left before right.
+    package var children: [LogicalPlan] {
+        switch self {
+        case .relation: []
+        case .watermark(_, let child), .filter(_, let child), .project(_, let child), .sink(_, let child): [child]
+        case .join(_, let left, let right): [left, right]
+        }
+    }
+
+    /// The same operator over other children, given in the order of `children`.
+    func replacingChildren(_ transform: (LogicalPlan) -> LogicalPlan) -> LogicalPlan {
+        switch self {
+        case .relation: self
+        case .watermark(let watermark, let child): .watermark(watermark, transform(child))
+        case .filter(let filter, let child): .filter(filter, transform(child))
+        case .project(let columns, let child): .project(columns, transform(child))
+        case .join(let join, let left, let right): .join(join, left: transform(left), right: transform(right))
+        case .sink(let sinks, let child): .sink(sinks, transform(child))
+        }
+    }
+
+    /// Rewrites every join, the lowest first.
+    func mapJoins(_ transform: (Join, LogicalPlan, LogicalPlan) -> LogicalPlan) -> LogicalPlan {
+        let rewritten = replacingChildren { $0.mapJoins(transform) }
+        guard case .join(let join, let left, let right) = rewritten else { return rewritten }
+        return transform(join, left, right)
+    }
+
+    /// All relations, from left to right.
+    package var relations: [StreamingRelation] {
+        if case .relation(let relation) = self { return [relation] }
+        return children.flatMap(\.relations)
+    }
+
+    /// All watermarks, from left to right.
+    package var watermarks: [EventTimeWatermark] {
+        var own: [EventTimeWatermark] = []
+        if case .watermark(let watermark, _) = self { own = [watermark] }
+        return own + children.flatMap(\.watermarks)
+    }
+
+    /// All joins, from the top down.
+    package var joins: [Join] {
+        var own: [Join] = []
+        if case .join(let join, _, _) = self { own = [join] }
+        return own + children.flatMap(\.joins)
+    }
+
+    /// The type of a column of one of the sources below; nil if there is none of that name.
+    func columnType(_ column: ColumnReference) -> DataType? {
+        relations.first { $0.source == column.source }?.columns.first { $0.name == column.column }?.type
+    }
+
+    /// The names of the sources below.
+    var sources: Set<String> { Set(relations.map(\.source)) }
+
+    /// The event time of the side this plan is, if it is a single source that has one.
+    var eventTime: ColumnReference? {
+        guard relations.count == 1, let relation = relations.first, let column = relation.eventTime else { return nil }
+        return ColumnReference(source: relation.source, column: column)
+    }
+
+    /// The watermark of the side this plan is, if it is a single source that has one.
+    var watermark: EventTimeWatermark? { relations.count == 1 ? watermarks.first : nil }
+}

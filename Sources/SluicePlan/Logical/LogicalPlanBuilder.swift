@@ -1,0 +1,47 @@
+// From what the spec says to the tree as it was written: nothing is decided here.
+
+internal import SluiceSpec
+
+enum LogicalPlanBuilder {
+    /// The plan of a query as written; `sources` maps every name the query uses to its source.
+    static func build(_ query: QuerySpec, sources: [String: SourceSpec]) -> LogicalPlan? {
+        guard let from = sources[query.from.value] else { return nil }
+        var plan = input(from, position: query.from.position)
+        for join in query.joins {
+            guard let with = sources[join.with.value] else { return nil }
+            plan = .join(
+                self.join(join, in: query), left: plan, right: input(with, position: join.with.position))
+        }
+        if let filter = query.filter { plan = .filter(Filter(conjuncts: filter.conjuncts, place: .query), plan) }
+        plan = .project(query.select.map { ProjectedColumn(name: $0.name, expression: $0.expression) }, plan)
+        return .sink(query.sinks.map(\.value), plan)
+    }
+
+    /// A source's `where` stands above its watermark, as in Spark's `withWatermark(…).where(…)`.
+    private static func input(_ source: SourceSpec, position: SourcePosition) -> LogicalPlan {
+        let name = source.name.value
+        var plan = LogicalPlan.relation(
+            StreamingRelation(
+                source: name, position: position, columns: source.columns,
+                eventTime: source.eventTime?.value ?? source.watermark?.column.value,
+                checksAllColumns: source.badRows.value != .null))
+        if let watermark = source.watermark {
+            let column = ColumnReference(source: name, column: watermark.column.value)
+            plan = .watermark(EventTimeWatermark(column: column, delayMicros: watermark.delayMicros.value), plan)
+        }
+        if let filter = source.filter { plan = .filter(Filter(conjuncts: filter.conjuncts, place: .input), plan) }
+        return plan
+    }
+
+    private static func join(_ join: JoinSpec, in query: QuerySpec) -> Join {
+        Join(
+            type: join.type,
+            keys: join.keys.map {
+                LogicalJoinKey(
+                    left: $0.left.value, right: $0.right.value, isNullSafe: $0.isNullSafe, position: $0.left.position)
+            },
+            window: join.windowMicros.map { JoinWindow(micros: $0.value, position: $0.position) },
+            conditions: (join.within?.conjuncts ?? []) + (join.filter?.conjuncts ?? []),
+            shards: query.state.shards?.value)
+    }
+}

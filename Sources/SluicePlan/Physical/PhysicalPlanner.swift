@@ -1,0 +1,120 @@
+// The last step: names become positions in rows. By now every decision is in the logical plan.
+
+internal import SluiceSpec
+
+struct PhysicalPlanner {
+    private let query: QuerySpec
+    private let sources: [String: SourceSpec]
+    private let sinks: [String: SinkSpec]
+    /// Where each column of each input went.
+    private var slots: [ColumnReference: ColumnSlot] = [:]
+    private var inputs: [InputPlan] = []
+
+    private init(query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec]) {
+        self.query = query
+        self.sources = sources
+        self.sinks = sinks
+    }
+
+    /// The plan of a rewritten logical plan over one input or one join of two; nil for any other shape.
+    static func plan(
+        _ logical: LogicalPlan, query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec]
+    ) -> PhysicalPlan? {
+        guard case .sink(let sinkNames, .project(let columns, var body)) = logical else { return nil }
+        var filter: [LogicalExpression] = []
+        if case .filter(let queryFilter, let child) = body, queryFilter.place == .query {
+            (filter, body) = (queryFilter.conjuncts, child)
+        }
+        var planner = PhysicalPlanner(query: query, sources: sources, sinks: sinks)
+        var join: JoinPlan?
+        if case .join(let logicalJoin, let left, let right) = body {
+            guard let leftChain = InputChain(left), let rightChain = InputChain(right),
+                planner.add(leftChain), planner.add(rightChain)
+            else { return nil }
+            planner.compareWindowEnds(logicalJoin)
+            join = planner.joinPlan(logicalJoin, leftChain, rightChain)
+            if join == nil { return nil }
+        } else {
+            guard let chain = InputChain(body), planner.add(chain) else { return nil }
+        }
+        let output = OutputPlan(
+            filter: planner.condition(filter),
+            columns: columns.map { OutputColumn(name: $0.name, expression: planner.resolve($0.expression)) },
+            sinks: sinkNames.compactMap { name in
+                sinks[name].map { OutputSink(name: name, format: $0.format) }
+            })
+        return PhysicalPlan(
+            query: query.name.value, inputs: planner.inputs, join: join, output: output,
+            watermarkPolicy: query.watermarkPolicy)
+    }
+
+    /// Adds the next input; false if its source is unknown.
+    private mutating func add(_ chain: InputChain) -> Bool {
+        guard let source = sources[chain.relation.source] else { return false }
+        let input = inputs.count
+        let columns = chain.relation.columns.map { column in
+            InputColumn(
+                name: column.name, type: column.type, origin: column.origin,
+                declaredIndex: source.columns.firstIndex { $0.name == column.name } ?? 0)
+        }
+        for (index, column) in columns.enumerated() {
+            slots[ColumnReference(source: chain.relation.source, column: column.name)] =
+                ColumnSlot(input: input, index: index)
+        }
+        var plan = InputPlan(
+            source: source.name.value, format: source.format, timeZone: source.timeZone.value,
+            badRows: source.badRows.value, columns: columns)
+        plan.filterBelowWatermark = condition(chain.belowWatermark)
+        plan.filterAboveWatermark = condition(chain.aboveWatermark)
+        if let watermark = chain.watermark, let slot = slots[watermark.column] {
+            plan.watermark = WatermarkPlan(
+                column: slot.index, delayMicros: watermark.delayMicros,
+                idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value)
+        }
+        inputs.append(plan)
+        return true
+    }
+
+    /// In a window join lateness compares the end of the window, as the window is what carries the watermark.
+    private mutating func compareWindowEnds(_ join: Join) {
+        guard let time = join.time, case .window(let micros) = time.basis else { return }
+        for slot in [slots[time.left], slots[time.right]].compactMap(\.self)
+        where inputs[slot.input].watermark?.column == slot.index {
+            inputs[slot.input].latenessWindowMicros = micros
+        }
+    }
+
+    private func joinPlan(_ join: Join, _ left: InputChain, _ right: InputChain) -> JoinPlan? {
+        let keys = join.keys.compactMap { key -> JoinKey? in
+            guard let left = slots[key.left], let right = slots[key.right] else { return nil }
+            return JoinKey(left: left.index, right: right.index, isNullSafe: key.isNullSafe)
+        }
+        guard keys.count == join.keys.count, let shards = join.shards else { return nil }
+        return JoinPlan(
+            type: join.type, keys: keys, bounds: join.time?.bounds, left: side(.left, of: join, left),
+            right: side(.right, of: join, right), residual: condition(join.residual), shards: shards)
+    }
+
+    private func side(_ side: JoinInput, of join: Join, _ chain: InputChain) -> JoinSidePlan {
+        let state = join.state(side)
+        let window: Int64? = if case .window(let micros)? = join.time?.basis { micros } else { nil }
+        return JoinSidePlan(
+            joinTime: (join.time?.column(side)).flatMap { slots[$0]?.index }, windowMicros: window,
+            isPreserved: join.type.preserves(side), predicate: condition(join.conditions(side)),
+            eviction: state.eviction, stateColumnCount: chain.kept?.count ?? 0,
+            bucketWidthMicros: state.bucketWidthMicros, cellWidthMicros: state.cellWidthMicros)
+    }
+
+    private func condition(_ conjuncts: [LogicalExpression]) -> Expression<ColumnSlot>? {
+        LogicalExpression.conjunction(conjuncts).map(resolve)
+    }
+
+    /// The same expression over slots. Every column has one: pruning keeps what expressions read, and the checks refuse
+    /// names that are not there.
+    private func resolve(_ expression: LogicalExpression) -> Expression<ColumnSlot> {
+        expression.mapColumns { column in
+            guard let slot = slots[column] else { preconditionFailure("no slot for \(column.source).\(column.column)") }
+            return slot
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// How long rows stay in state, in terms a person set: bounds and delays.
+
+internal import SluiceSpec
+
+/// How far event time must go beyond a row's own before the row leaves state, when both sides keep pace.
+package struct Retention: Hashable, Sendable {
+    /// The column that is the row's time.
+    package var timeColumn: String
+    /// How long after its own time a row can still match; negative when its partners come earlier.
+    package var boundMicros: Int64
+    /// The width of the tumbling window; a row waits for its end.
+    package var windowMicros: Int64?
+    /// How far the watermark trails the latest event time.
+    package var delayMicros: Int64
+
+    /// `delays` are those of the inputs that have a watermark: the policy `min` is held back by the longest.
+    init(
+        timeColumn: String, eviction: EvictionRule, windowMicros: Int64?, delaysMicros: [Int64],
+        policy: WatermarkPolicy
+    ) {
+        self.timeColumn = timeColumn
+        boundMicros = eviction.offsetMicros == .min ? .max : -eviction.offsetMicros
+        self.windowMicros = windowMicros
+        delayMicros = (policy == .min ? delaysMicros.max() : delaysMicros.min()) ?? 0
+    }
+
+    /// bound + window + delay, at least 0.
+    package var totalMicros: Int64 {
+        max(0, saturatingSum(saturatingSum(boundMicros, windowMicros ?? 0), delayMicros))
+    }
+}
+
+extension PhysicalPlan {
+    /// How long that side's rows stay in state; nil when there is no join or they stay for ever.
+    package func retention(of side: JoinInput) -> Retention? {
+        guard let plan = join?.side(side), let eviction = plan.eviction, let time = plan.joinTime else { return nil }
+        return Retention(
+            timeColumn: inputs[side.rawValue].columns[time].name, eviction: eviction, windowMicros: plan.windowMicros,
+            delaysMicros: inputs.compactMap(\.watermark?.delayMicros), policy: watermarkPolicy)
+    }
+}
+
+extension JoinPlan {
+    package func side(_ side: JoinInput) -> JoinSidePlan { side == .left ? left : right }
+}
+
+/// The sum, held at the ends of Int64.
+func saturatingSum(_ a: Int64, _ b: Int64) -> Int64 {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? (a < 0 ? .min : .max) : sum
+}

@@ -1,0 +1,50 @@
+// From a query of a spec to what the engine runs:
+//
+//     QuerySpec ─▶ LogicalPlan as written ─▶ rules, one after another ─▶ checks ─▶ PhysicalPlan
+//
+// Everything here is a pure function of the spec; mistakes are values, found all at once.
+
+package import SluiceSpec
+
+/// What planning one query gave.
+package struct PlanningResult: Sendable {
+    package var query: QuerySpec
+    /// The plan as written; nil when names are missing.
+    package var logical: LogicalPlan?
+    /// The plan after all rules.
+    package var optimized: LogicalPlan?
+    /// The rules that changed the plan, in the order they ran.
+    package var appliedRules: [String] = []
+    /// nil when there is an error among the diagnostics.
+    package var physical: PhysicalPlan?
+    /// Errors and warnings, sorted by place.
+    package var diagnostics: [Diagnostic] = []
+}
+
+/// Plans queries.
+package enum Planner {
+    /// Plans one query of a spec.
+    package static func plan(query: QuerySpec, in spec: Spec) -> PlanningResult {
+        let sources = Dictionary(spec.sources.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
+        let sinks = Dictionary(spec.sinks.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
+        var result = PlanningResult(query: query)
+        result.diagnostics = NameChecks(query: query, sources: sources).diagnose()
+        if result.diagnostics.isEmpty, let logical = LogicalPlanBuilder.build(query, sources: sources) {
+            result.logical = logical
+            let context = RuleContext(watermarkPolicy: query.watermarkPolicy)
+            var plan = logical
+            for rule in RewriteRules.all {
+                let rewritten = rule.apply(to: plan, in: context)
+                if rewritten != plan { result.appliedRules.append(rule.name) }
+                plan = rewritten
+            }
+            result.optimized = plan
+            result.diagnostics += JoinChecks.diagnose(plan)
+            if !result.diagnostics.contains(where: { $0.severity == .error }) {
+                result.physical = PhysicalPlanner.plan(plan, query: query, sources: sources, sinks: sinks)
+            }
+        }
+        result.diagnostics.sort { ($0.position, $0.code) < ($1.position, $1.code) }
+        return result
+    }
+}

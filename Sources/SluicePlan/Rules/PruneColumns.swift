@@ -1,0 +1,82 @@
+// Leaves only the columns that someone reads: state keeps what output, residual, keys and join time need; besides
+// those, what filters, the watermark and the join's own side conditions need is decoded and then forgotten.
+//
+// Spark does this with ColumnPruning; what state holds there, too, is the projected row. Rows are the same, as no
+// expression loses a column it reads. A left semi or anti join gives left columns only, so its right state keeps no
+// more than the pairing needs. A source whose bad rows are dropped, fail or go to a sink decodes every declared column,
+// because each decides whether the row is bad, but state keeps no more for it.
+//
+// State columns come first in a row and in the order of their names: adding, removing or reordering columns that state
+// does not keep leaves a stored row's layout as it is.
+//
+//     before   Join                                    after   Join
+//              └─ StreamingRelation ads                        └─ Project [campaign_name, display_time, page]
+//                 [page, display_time,                            └─ StreamingRelation ads
+//                  campaign_name, cost]                              [campaign_name, display_time, page]
+
+internal import SluiceSpec
+
+enum PruneColumns: RewriteRule {
+    static let name = "PruneColumns"
+
+    static func apply(to plan: LogicalPlan, in context: RuleContext) -> LogicalPlan {
+        prune(plan, needed: [])
+    }
+
+    /// `needed` is what the operators above read.
+    private static func prune(_ plan: LogicalPlan, needed: Set<ColumnReference>) -> LogicalPlan {
+        switch plan {
+        case .sink(let sinks, let child): return .sink(sinks, prune(child, needed: needed))
+        case .project(let columns, let child):
+            return .project(columns, prune(child, needed: columns.reduce([]) { $0.union($1.expression.columns) }))
+        case .filter(let filter, let child) where filter.place == .query:
+            return .filter(filter, prune(child, needed: filter.conjuncts.reduce(needed) { $0.union($1.columns) }))
+        case .join(let join, let left, let right):
+            var paired = join.residual.reduce(needed) { $0.union($1.columns) }
+            for key in join.keys { paired.formUnion([key.left, key.right]) }
+            if let time = join.time { paired.formUnion([time.left, time.right]) }
+            return .join(
+                join, left: pruneSide(left, .left, of: join, paired), right: pruneSide(right, .right, of: join, paired))
+        case .relation, .watermark, .filter: return pruneInput(plan, state: needed, others: [], isJoined: false)
+        }
+    }
+
+    private static func pruneSide(
+        _ plan: LogicalPlan, _ side: JoinInput, of join: Join, _ needed: Set<ColumnReference>
+    ) -> LogicalPlan {
+        let state = needed.filter { plan.sources.contains($0.source) }
+        let others = join.conditions(side).reduce(into: Set()) { $0.formUnion($1.columns) }
+        guard InputChain(plan) != nil else { return prune(plan, needed: state.union(others)) }
+        return pruneInput(plan, state: state, others: others, isJoined: true)
+    }
+
+    private static func pruneInput(
+        _ plan: LogicalPlan, state: Set<ColumnReference>, others: Set<ColumnReference>, isJoined: Bool
+    ) -> LogicalPlan {
+        guard var chain = InputChain(plan) else { return plan }
+        let source = chain.relation.source
+        var decoded = state.union(others)
+        for conjunct in chain.belowWatermark + chain.aboveWatermark { decoded.formUnion(conjunct.columns) }
+        if let watermark = chain.watermark { decoded.insert(watermark.column) }
+
+        func reference(_ column: ColumnSpec) -> ColumnReference {
+            ColumnReference(source: source, column: column.name)
+        }
+        let declared = chain.relation.columns
+        let kept = declared.filter { state.contains(reference($0)) }.sorted { $0.name < $1.name }
+        let rest = declared.filter { column in
+            !state.contains(reference(column))
+                && (chain.relation.checksAllColumns || decoded.contains(reference(column)))
+        }
+        chain.relation.columns = kept + rest
+        if isJoined {
+            chain.kept = kept.map { column in
+                ProjectedColumn(
+                    name: column.name,
+                    expression: LogicalExpression(
+                        .column(reference(column)), type: column.type, isNullable: true, at: column.position))
+            }
+        }
+        return chain.plan
+    }
+}
