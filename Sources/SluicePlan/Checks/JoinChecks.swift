@@ -3,24 +3,16 @@
 
 internal import SluiceSpec
 
-/// The planner's findings, by their stable names.
+/// The planner's findings, by their stable names; what it has in common with the spec's reader is in DiagnosticCode.
 enum PlanDiagnosticCode: String, CaseIterable {
-    /// A join without any equality between its sides.
-    case joinWithoutEquality = "join-without-equality"
     /// A side whose unmatched rows come out can never be evicted, so they never would.
     case unmatchedNeverEmitted = "unmatched-never-emitted"
     /// Bounds that no pair of times satisfies.
     case emptyBounds = "empty-bounds"
-    /// A column of the right side of a left semi or anti join after the join.
-    case columnNotInOutput = "column-not-in-output"
     /// Rows that never leave state.
     case stateGrows = "state-grows"
     /// A comparison of event times that filters pairs but bounds no state.
     case comparisonWithoutBound = "comparison-without-bound"
-    /// A source or column that is not there.
-    case unknownName = "unknown-name"
-    /// More than this version plans.
-    case notSupportedYet = "not-supported-yet"
 }
 
 extension Diagnostic {
@@ -61,8 +53,9 @@ struct JoinChecks {
     private func checkEquality() -> [Diagnostic] {
         guard join.keys.isEmpty, join.window == nil else { return [] }
         return [
-            diagnostic(
-                .error, .joinWithoutEquality, "a join needs at least one equality between its sides",
+            Diagnostic(
+                .error, .joinWithoutEquality, at: join.declaredType.position, length: join.declaredType.length,
+                "a join needs at least one equality between its sides",
                 fix: "name the columns that are equal in `keys`, or put both event times in one `window`")
         ]
     }

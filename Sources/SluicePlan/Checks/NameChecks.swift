@@ -11,7 +11,7 @@ struct NameChecks {
     func diagnose() -> [Diagnostic] {
         let missing = ([query.from] + query.joins.map(\.with)).filter { sources[$0.value] == nil }
         if !missing.isEmpty {
-            return missing.map { unknown("source `\($0.value)`", at: $0.position, length: $0.length) }
+            return missing.map { unknown(.unknownSource, "source `\($0.value)`", at: $0.position, length: $0.length) }
         }
         if query.joins.count > 1 {
             return query.joins.dropFirst().map {
@@ -24,8 +24,10 @@ struct NameChecks {
         return unknownColumns() + rightColumnsAfterSemiJoin()
     }
 
-    private func unknown(_ what: String, at position: SourcePosition, length: Int = 1) -> Diagnostic {
-        Diagnostic(.error, .unknownName, at: position, length: length, "there is no \(what)")
+    private func unknown(
+        _ code: DiagnosticCode, _ what: String, at position: SourcePosition, length: Int = 1
+    ) -> Diagnostic {
+        Diagnostic(.error, code, at: position, length: length, "there is no \(what)")
     }
 
     private var outputExpressions: [LogicalExpression] {
@@ -56,7 +58,7 @@ struct NameChecks {
         }
         return expressions.flatMap { expression in
             expression.columns.subtracting(known).map { "column `\($0.source).\($0.column)`" }.sorted()
-                .map { unknown($0, at: expression.position) }
+                .map { unknown(.unknownColumn, $0, at: expression.position) }
         }
     }
 
@@ -65,7 +67,7 @@ struct NameChecks {
             outputExpressions.flatMap { expression in
                 expression.columns.filter { $0.source == join.with.value }.map(\.column).sorted().map { column in
                     Diagnostic(
-                        .error, .columnNotInOutput, at: expression.position,
+                        .error, .unknownColumn, at: expression.position,
                         "a \(join.type.value.rawValue) join gives columns of `\(query.from.value)` only, not "
                             + "`\(join.with.value).\(column)`",
                         fix: "leave it out, or use an outer join")

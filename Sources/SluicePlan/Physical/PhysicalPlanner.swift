@@ -84,11 +84,14 @@ struct PhysicalPlanner {
         }
     }
 
+    /// Keys go in slot order, which is that of the columns' names: their order in the spec means nothing, and the hash
+    /// that picks a row's shard must not depend on it.
     private func joinPlan(_ join: Join, _ left: InputChain, _ right: InputChain) -> JoinPlan? {
         let keys = join.keys.compactMap { key -> JoinKey? in
             guard let left = slots[key.left], let right = slots[key.right] else { return nil }
             return JoinKey(left: left.index, right: right.index, isNullSafe: key.isNullSafe)
         }
+        .sorted { ($0.left, $0.right) < ($1.left, $1.right) }
         guard keys.count == join.keys.count, let shards = join.shards else { return nil }
         return JoinPlan(
             type: join.type, keys: keys, bounds: join.time?.bounds, left: side(.left, of: join, left),

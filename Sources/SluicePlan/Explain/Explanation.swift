@@ -1,0 +1,129 @@
+// `sluice explain`: both plans and what they mean, for people (text), tools (JSON) and pictures (Graphviz dot).
+
+internal import SluiceSpec
+
+extension PlanningResult {
+    /// What each side of the join keeps, and why for ever where that is so.
+    package var stateFacts: [StateFacts] {
+        let join = optimized?.joins.first
+        var reasons: [JoinInput: KeptForever] = [:]
+        for side in JoinInput.allCases { reasons[side] = join?.state(side).keptForever }
+        return physical?.stateFacts(reasons: reasons) ?? []
+    }
+
+    /// Both plans as trees, then in words what is kept, late and unmatched; ends in a line break.
+    package func explainText() -> String {
+        var lines = ["Query \(query.name.value)"]
+        func section(_ title: String, _ body: [String]) {
+            if !body.isEmpty { lines += ["", "== \(title) =="] + body }
+        }
+        section("Logical plan, as written", logical?.operators.lines ?? [])
+        if let optimized {
+            section("Logical plan after \(appliedRules.joined(separator: ", "))", optimized.operators.lines)
+        }
+        section("Physical plan", physical?.operators.lines ?? [])
+        section("State", stateFacts.flatMap { facts in [facts.summary] + facts.details.map { "    " + $0 } })
+        section("Time", physical?.timeFacts() ?? [])
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// One JSON object with stable keys; ends in a line break.
+    package func explainJSON() -> String { json.text() + "\n" }
+
+    /// One digraph, each plan a cluster; ends in a line break.
+    package func explainDot() -> String { Explanation.dot([self]) }
+
+    var json: JSONText {
+        .object([
+            ("query", .string(query.name.value)),
+            ("logical", logical?.operators.json ?? .null),
+            ("rules", .array(appliedRules.map { .string($0) })),
+            ("optimized", optimized?.operators.json ?? .null),
+            ("physical", physical?.operators.json ?? .null),
+            ("join", physical?.joinJSON ?? .null),
+            ("state", .array(stateFacts.map(\.json))),
+            ("time", .array((physical?.timeFacts() ?? []).map { .string($0) })),
+        ])
+    }
+
+    fileprivate func clusters(_ number: Int) -> [String] {
+        let trees = [("logical plan", "l", logical?.operators), ("physical plan", "p", physical?.operators)]
+        return trees.flatMap { title, letter, tree -> [String] in
+            guard let tree else { return [] }
+            let label = OperatorNode.escaped("\(query.name.value): \(title)")
+            return ["subgraph cluster_\(letter)\(number) {", "  label=\"\(label)\";"]
+                + tree.dot(prefix: "\(letter)\(number)_").map { "  " + $0 } + ["}"]
+        }
+    }
+}
+
+/// Several queries at once, as the command prints them.
+package enum Explanation {
+    /// One text per query, a blank line between them.
+    package static func text(_ results: [PlanningResult]) -> String {
+        results.map { $0.explainText() }.joined(separator: "\n")
+    }
+
+    /// `{"queries": […]}`, one object per query.
+    package static func json(_ results: [PlanningResult]) -> String {
+        JSONText.object([("queries", .array(results.map(\.json)))]).text() + "\n"
+    }
+
+    /// One digraph.
+    package static func dot(_ results: [PlanningResult]) -> String {
+        let settings = ["rankdir=BT;", "node [shape=box, fontname=\"monospace\"];"]
+        let body = settings + results.enumerated().flatMap { $1.clusters($0) }
+        return "digraph plan {\n" + body.map { "  " + $0 + "\n" }.joined() + "}\n"
+    }
+}
+
+extension StateFacts {
+    fileprivate var json: JSONText {
+        .object([
+            ("source", .string(source)),
+            ("side", .string("\(side)")),
+            ("keptForever", .boolean(retention == nil)),
+            ("keptMicros", .optional(retention?.totalMicros)),
+            ("boundMicros", .optional(retention?.boundMicros)),
+            ("windowMicros", .optional(retention?.windowMicros)),
+            ("delayMicros", .optional(retention?.delayMicros)),
+            ("summary", .string(summary)),
+            ("details", .array(details.map { .string($0) })),
+        ])
+    }
+}
+
+extension PhysicalPlan {
+    /// The join in numbers.
+    fileprivate var joinJSON: JSONText? {
+        guard let join else { return nil }
+        func side(_ side: JoinInput) -> JSONText {
+            let plan = join.side(side)
+            let columns = inputs[side.rawValue].columns.prefix(plan.stateColumnCount)
+            return .object([
+                ("source", .string(inputs[side.rawValue].source)),
+                ("preserved", .boolean(plan.isPreserved)),
+                ("time", .optional(timeName(side))),
+                ("stateColumns", .array(columns.map { .string($0.name) })),
+                ("evictionOffsetMicros", .optional(plan.eviction?.offsetMicros)),
+                ("evictionInclusive", plan.eviction.map { .boolean($0.isInclusive) } ?? .null),
+                ("bucketMicros", .optional(plan.bucketWidthMicros)),
+                ("cellMicros", .optional(plan.cellWidthMicros)),
+            ])
+        }
+        let keys = join.keys.map { key in
+            JSONText.object([
+                ("left", .string(name(ColumnSlot(input: 0, index: key.left)))),
+                ("right", .string(name(ColumnSlot(input: 1, index: key.right)))),
+                ("nullSafe", .boolean(key.isNullSafe)),
+            ])
+        }
+        return .object([
+            ("type", .string(join.type.rawValue)), ("keys", .array(keys)),
+            ("lowerMicros", .optional(join.bounds?.lower)), ("upperMicros", .optional(join.bounds?.upper)),
+            ("windowMicros", .optional(join.left.windowMicros)),
+            ("residual", .optional(join.residual.map(text))), ("shards", .integer(Int64(join.shards))),
+            ("left", side(.left)), ("right", side(.right)),
+        ])
+    }
+}

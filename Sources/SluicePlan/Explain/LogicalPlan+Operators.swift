@@ -1,0 +1,82 @@
+// The logical plan as a tree to show.
+
+internal import SluiceSpec
+
+extension LogicalPlan {
+    var operators: OperatorNode {
+        var node = OperatorNode(name: "", summary: "")
+        switch self {
+        case .relation(let relation):
+            node.name = "StreamingRelation"
+            node.summary = "\(quotedName(relation.source)) [\(relation.columns.map(\.name).joined(separator: ", "))]"
+        case .watermark(let watermark, _):
+            node.name = "EventTimeWatermark"
+            node.summary = "\(watermark.column), delay \(spoken(watermark.delayMicros))"
+        case .filter(let filter, _):
+            node.name = "Filter"
+            node.summary = Self.text(filter.conjuncts)
+        case .project(let columns, _):
+            node.name = "Project"
+            node.summary = "[\(columns.map(Self.text).joined(separator: ", "))]"
+        case .join(let join, _, _):
+            node.name = "Join"
+            node.summary = join.type.rawValue
+            node.details = join.details
+        case .sink(let sinks, _):
+            node.name = "Sink"
+            node.summary = "[\(sinks.joined(separator: ", "))]"
+        }
+        node.children = children.map(\.operators)
+        return node
+    }
+
+    private static func text(_ column: ProjectedColumn) -> String {
+        if case .column(let reference) = column.expression.kind, reference.column == column.name {
+            return reference.description
+        }
+        return "\(column.expression) as \(quotedName(column.name))"
+    }
+
+    /// Conjuncts in one line.
+    static func text(_ conjuncts: [LogicalExpression]) -> String {
+        LogicalExpression.conjunction(conjuncts)?.description ?? "true"
+    }
+}
+
+extension Join {
+    fileprivate var details: [(name: String, value: String)] {
+        var details: [(name: String, value: String)] = []
+        if !keys.isEmpty {
+            let text = keys.map { "\($0.left) \($0.isNullSafe ? "<=>" : "=") \($0.right)" }
+            details.append(("keys", text.joined(separator: ", ")))
+        }
+        if let window { details.append(("window", spoken(window.micros))) }
+        if let time {
+            let difference =
+                if case .window = time.basis {
+                    "window end of \(time.right) - window end of \(time.left)"
+                } else {
+                    "\(time.right) - \(time.left)"
+                }
+            details.append(("time", time.bounds.spoken(difference)))
+        }
+        if !conditions.isEmpty { details.append(("condition", LogicalPlan.text(conditions))) }
+        if !leftConditions.isEmpty { details.append(("left only", LogicalPlan.text(leftConditions))) }
+        if !rightConditions.isEmpty { details.append(("right only", LogicalPlan.text(rightConditions))) }
+        if !residual.isEmpty { details.append(("residual", LogicalPlan.text(residual))) }
+        for side in JoinInput.allCases {
+            let state = state(side)
+            if let eviction = state.eviction {
+                details.append(("\(side) state watermark", eviction.text))
+            } else if state.keptForever != nil {
+                details.append(("\(side) state watermark", "none"))
+            }
+        }
+        return details
+    }
+}
+
+extension EvictionRule {
+    /// `watermark - 2 min - 1 ms`: rows at or below it leave.
+    var text: String { "watermark\(spokenOffset(offsetMicros))\(isInclusive ? " - 1 ms" : "")" }
+}

@@ -1,0 +1,88 @@
+// Both plans are shown as trees of operators: this is the tree, and its printing as text, JSON and Graphviz dot.
+
+internal import SluiceSpec
+
+/// An operator as people see it.
+struct OperatorNode {
+    var name: String
+    /// What it is about, in a few words; may be empty.
+    var summary: String
+    /// What else is to be said, in order.
+    var details: [(name: String, value: String)] = []
+    var children: [OperatorNode] = []
+
+    /// Lines of text, each without indentation for the whole tree; children hang below their operator.
+    var lines: [String] {
+        var lines = [summary.isEmpty ? name : "\(name) \(summary)"]
+        let bar = children.isEmpty ? "    " : "│   "
+        for detail in details { lines.append("\(bar)\(detail.name): \(detail.value)") }
+        for (index, child) in children.enumerated() {
+            let isLast = index == children.count - 1
+            for (row, line) in child.lines.enumerated() {
+                lines.append((row == 0 ? (isLast ? "└─ " : "├─ ") : (isLast ? "   " : "│  ")) + line)
+            }
+        }
+        return lines
+    }
+
+    var json: JSONText {
+        var members: [(String, JSONText)] = [("operator", .string(name)), ("summary", .string(summary))]
+        if !details.isEmpty { members.append(("details", .object(details.map { ($0.name, .string($0.value)) }))) }
+        if !children.isEmpty { members.append(("children", .array(children.map(\.json)))) }
+        return .object(members)
+    }
+
+    /// Statements of a dot graph: this operator and all below it, named `prefix` and a number; rows flow upward.
+    func dot(prefix: String) -> [String] {
+        var count = 0
+        return dot(prefix: prefix, parent: nil, &count)
+    }
+
+    private func dot(prefix: String, parent: String?, _ count: inout Int) -> [String] {
+        let id = "\(prefix)\(count)"
+        count += 1
+        let text = [name] + (summary.isEmpty ? [] : [summary]) + details.map { "\($0.name): \($0.value)" }
+        let label = text.map { Self.escaped($0) }.joined(separator: "\\l") + "\\l"
+        var statements = ["\(id) [label=\"\(label)\"];"]
+        if let parent { statements.append("\(id) -> \(parent);") }
+        for child in children { statements += child.dot(prefix: prefix, parent: id, &count) }
+        return statements
+    }
+
+    /// `text` inside a quoted dot label.
+    static func escaped(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+}
+
+/// JSON that keeps the order of its members.
+indirect enum JSONText {
+    case null
+    case boolean(Bool)
+    case integer(Int64)
+    case string(String)
+    case array([JSONText])
+    case object([(String, JSONText)])
+
+    /// The text, two blanks deeper per level.
+    func text(indent: String = "") -> String {
+        let inner = indent + "  "
+        switch self {
+        case .null: return "null"
+        case .boolean(let value): return value ? "true" : "false"
+        case .integer(let value): return "\(value)"
+        case .string(let value): return quotedJSON(value)
+        case .array(let items):
+            if items.isEmpty { return "[]" }
+            return "[\n" + items.map { inner + $0.text(indent: inner) }.joined(separator: ",\n") + "\n\(indent)]"
+        case .object(let members):
+            if members.isEmpty { return "{}" }
+            return "{\n"
+                + members.map { "\(inner)\(quotedJSON($0.0)): \($0.1.text(indent: inner))" }.joined(separator: ",\n")
+                + "\n\(indent)}"
+        }
+    }
+
+    static func optional(_ value: Int64?) -> JSONText { value.map { .integer($0) } ?? .null }
+    static func optional(_ value: String?) -> JSONText { value.map { .string($0) } ?? .null }
+}
