@@ -10,7 +10,7 @@ import Testing
 private func run(_ arguments: [String]) -> Int32? {
     var process = pid_t()
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
+    defer { unsafe pointers.forEach { unsafe free($0) } }
     guard unsafe posix_spawn(&process, arguments[0], nil, nil, &pointers, environ) == 0 else { return nil }
     var status: Int32 = 0
     while unsafe waitpid(process, &status, 0) < 0 && errno == EINTR {}
