@@ -37,26 +37,33 @@ func integer(_ text: UnsafeRawBufferPointer) -> Int64? {
     return value == .min ? nil : -value
 }
 
-/// Reads text as DOUBLE as Spark's `try_cast` does: what Java's parseDouble takes, and `inf`, `infinity`, `nan` in any
-/// case. Hexadecimal floats, which Java takes too, are null here.
+/// Reads text as DOUBLE as Spark's `try_cast` does: what `javaDouble` reads, and `inf`, `infinity`, `nan` in any case.
 func parseDouble(_ text: UnsafeRawBufferPointer) -> Double? {
+    if let value = unsafe javaDouble(text) { return value }
+    let text = unsafe trimmed(text)
+    guard text.count >= 3, text.count <= 9 else { return nil }
+    // Setting the bit leaves the signs as they are.
+    switch String(decoding: unsafe text.map { $0 | 0x20 }, as: UTF8.self) {
+    case "inf", "infinity", "+inf", "+infinity": return .infinity
+    case "-inf", "-infinity": return -.infinity
+    case "nan": return .nan
+    default: return nil
+    }
+}
+
+/// Reads what java.lang.Double.parseDouble reads, but for hexadecimal numbers: blanks at both ends, a number, perhaps
+/// with a type suffix, or `NaN` or `Infinity` with or without a sign.
+func javaDouble(_ text: UnsafeRawBufferPointer) -> Double? {
     var body = unsafe trimmed(text)
-    if let value = unsafe namedDouble(body) { return value }
-    // Java's type suffixes.
     if let last = unsafe body.last, [0x64, 0x44, 0x66, 0x46].contains(last) {
         unsafe body = UnsafeRawBufferPointer(rebasing: body.dropLast())
     }
-    return unsafe NumberShape(body).isNumber ? unsafe doubleValue(body) : nil
-}
-
-private func namedDouble(_ text: UnsafeRawBufferPointer) -> Double? {
-    guard text.count >= 3, text.count <= 9 else { return nil }
-    switch String(decoding: unsafe text.map { $0 | 0x20 }, as: UTF8.self) {
-    case "inf", "infinity": return .infinity
-    // `|` turned `+` and `-` into themselves: both have the bit.
-    case "+inf", "+infinity": return .infinity
-    case "-inf", "-infinity": return -.infinity
-    case "nan": return .nan
+    if unsafe NumberShape(body).isNumber { return unsafe doubleValue(body) }
+    guard body.count >= 3, body.count <= 9, unsafe body.count == trimmed(text).count else { return nil }
+    switch unsafe String(decoding: body, as: UTF8.self) {
+    case "NaN", "+NaN", "-NaN": return .nan
+    case "Infinity", "+Infinity": return .infinity
+    case "-Infinity": return -.infinity
     default: return nil
     }
 }

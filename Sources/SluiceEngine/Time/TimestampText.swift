@@ -75,7 +75,8 @@ func parseDate(_ text: UnsafeRawBufferPointer) -> Int64? {
     guard isValid(), segment == 2 || index == text.count else { return nil }
     store()
     let date = CivilDate(year: sign * segments.0, month: segments.1, day: segments.2)
-    return date.isValid ? Int64(date.daysSinceEpoch) : nil
+    guard date.isValid, Int32(exactly: date.daysSinceEpoch) != nil else { return nil }
+    return Int64(date.daysSinceEpoch)
 }
 
 /// `text` without blanks and ASCII control characters at both ends, as Spark trims before it casts.

@@ -1,0 +1,105 @@
+// The structure of a block of lines, and the hand that walks over it. simdjson's first stage gives the positions of all
+// structural characters of the block: `{ } [ ] : ,`, opening quotes and the first bytes of other scalars. It has also
+// checked that the block is UTF-8, that strings are closed and hold no control characters, so that no string reaches
+// over a line's end. A block that it refuses is halved until the line at fault stands alone.
+
+internal import CSimdJSON
+
+@safe struct JSONWalk: ~Copyable {
+    /// The first byte of the chunk behind the current block.
+    private(set) var end = 0
+    /// False when the current block is one line that the indexer refuses.
+    private(set) var isIndexed = false
+    /// Where the current block begins in the chunk; structural positions count from there.
+    private(set) var blockStart = 0
+    /// Positions in the block, ascending; the block's byte count follows them twice.
+    private(set) var structurals: UnsafePointer<UInt32>
+    /// The next structural character that has not been read.
+    var cursor = 0
+    /// The column of the first wanted field in the last record that was walked, or -1.
+    var firstColumn = -1
+    /// Content of strings with escapes.
+    var unescaped = ByteBuffer()
+
+    private let indexer: OpaquePointer
+    private var blockByteCountMax = JSONWalk.blockByteCountLimit
+    /// At least the next backslash at or behind the last place asked for, in the chunk.
+    private var nextBackslash = 0
+
+    /// Text and structure of a block stay in the second-level cache together.
+    private static let blockByteCountLimit = 128 << 10
+
+    init() {
+        guard let indexer = unsafe sluice_json_indexer_create() else { fatalError("out of memory: a JSON indexer") }
+        unsafe self.indexer = unsafe indexer
+        unsafe structurals = unsafe UnsafePointer(bitPattern: 16)!
+    }
+
+    deinit { unsafe sluice_json_indexer_destroy(indexer) }
+
+    /// Forgets the last chunk.
+    mutating func begin() {
+        end = 0
+        isIndexed = false
+        nextBackslash = 0
+    }
+
+    /// Makes the lines from `start` on the current block.
+    @inline(never)
+    mutating func index(_ text: UnsafeRawPointer, from start: Int, to textByteCount: Int) {
+        while true {
+            end = unsafe JSONWalk.blockEnd(text, from: start, byteCountMax: blockByteCountMax, to: textByteCount)
+            var positions: UnsafePointer<UInt32>?
+            var count = 0
+            let block = unsafe (text + start).assumingMemoryBound(to: UInt8.self)
+            let error = unsafe sluice_json_index(indexer, block, end - start, &positions, &count)
+            if error == 0, let positions = unsafe positions {
+                isIndexed = true
+                blockStart = start
+                unsafe structurals = unsafe positions
+                cursor = 0
+                blockByteCountMax = min(blockByteCountMax * 2, JSONWalk.blockByteCountLimit)
+                return
+            }
+            if unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: end) + 1 >= end {
+                isIndexed = false
+                return
+            }
+            blockByteCountMax = max(1, (end - start) / 2)
+        }
+    }
+
+    /// The end of the last line that fits, or of the first line when none does.
+    private static func blockEnd(
+        _ text: UnsafeRawPointer, from start: Int, byteCountMax: Int, to textByteCount: Int
+    ) -> Int {
+        guard textByteCount - start > byteCountMax else { return textByteCount }
+        var end = start + byteCountMax
+        while end > start, unsafe text.load(fromByteOffset: end - 1, as: UInt8.self) != UInt8(ascii: "\n") { end -= 1 }
+        guard end == start else { return end }
+        return unsafe min(
+            findByte(UInt8(ascii: "\n"), in: text, from: start + byteCountMax, to: textByteCount) + 1, textByteCount)
+    }
+
+    /// True when a structural character that has not been read stands before a place in the chunk.
+    @inline(__always)
+    func hasStructure(before place: Int) -> Bool {
+        unsafe Int(structurals[cursor]) < place &- blockStart
+    }
+
+    /// Skips to the structural characters at or behind a place in the chunk.
+    @inline(__always)
+    mutating func skip(to place: Int) {
+        // The byte count behind the positions stops this at the block's end.
+        while hasStructure(before: place) { cursor &+= 1 }
+    }
+
+    /// True when there is a backslash in a part of the block. Parts must be asked for in ascending order.
+    @inline(__always)
+    mutating func hasBackslash(_ text: UnsafeRawPointer, in range: Range<Int>) -> Bool {
+        if nextBackslash < range.lowerBound {
+            nextBackslash = unsafe findByte(UInt8(ascii: "\\"), in: text, from: range.lowerBound, to: end)
+        }
+        return nextBackslash < range.upperBound
+    }
+}

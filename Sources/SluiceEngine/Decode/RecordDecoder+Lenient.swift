@@ -1,0 +1,88 @@
+// Spark's JacksonParser over `JSONTokenReader`: which field gets which value, what a failed field leaves behind, and when
+// a whole record is a row of nulls. Source: org.apache.spark.sql.catalyst.json.JacksonParser 4.1.1 (by behaviour).
+
+extension RecordDecoder {
+    /// Decodes one record, whatever its text. Blank text gives a bad row of nulls.
+    mutating func decodeLeniently(_ record: UnsafeRawBufferPointer, into arena: inout ByteBuffer) -> RecordOutcome {
+        unsafe reader.start(record)
+        fields.builder.begin(&arena)
+        var isGood = false
+        do throws(JSONTokenReader.Malformed) {
+            // Only an object can be a row; an array of objects is none.
+            if try reader.next() == .startObject { isGood = try readObject(into: &arena) }
+        } catch {
+            // Spark keeps nothing of a record that is broken outside of its fields.
+            fields.builder.abandon(&arena)
+            fields.builder.begin(&arena)
+        }
+        let byteCount = fields.builder.finish(&arena)
+        return isGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)
+    }
+
+    /// Reads fields up to the object's end (or to where Jackson has lost its way); false when one of them failed.
+    private mutating func readObject(into arena: inout ByteBuffer) throws(JSONTokenReader.Malformed) -> Bool {
+        var isGood = true
+        while let token = try reader.next(), token != .endObject {
+            var column = -1
+            if let name = unsafe reader.currentName { column = unsafe columns.column(named: name) }
+            guard column >= 0 else {
+                try reader.skipChildren()
+                continue
+            }
+            let mark = reader.mark
+            while true {
+                if !readField(column, into: &arena) {
+                    isGood = false
+                    try reader.skipChildren()
+                }
+                column = unsafe Int(columns.table[column].sameField)
+                if column < 0 { break }
+                reader.reset(to: mark)
+            }
+        }
+        return isGood
+    }
+
+    /// False when the field could not be read; the reader then stands wherever the error was.
+    private mutating func readField(_ slot: Int, into arena: inout ByteBuffer) -> Bool {
+        let arenaCount = arena.count
+        let column = unsafe columns.table[slot]
+        do throws(JSONTokenReader.Malformed) {
+            if try readValue(slot, column, into: &arena) { return true }
+        } catch {}
+        arena.truncate(to: arenaCount)
+        return false
+    }
+
+    private mutating func readValue(
+        _ slot: Int, _ column: DecodedColumn, into arena: inout ByteBuffer
+    ) throws(JSONTokenReader.Malformed) -> Bool {
+        if reader.current == .fieldName { _ = try reader.next() }
+        switch reader.current {
+        case nil, .null:
+            fields.builder.setNull(slot, in: &arena)
+            return true
+        case .string:
+            return unsafe fields.setJSONString(slot, column, try reader.string(), in: &arena)
+        case _ where column.kind == .string:
+            let start = arena.count
+            try copyJSONValue(from: &reader, to: &arena)
+            fields.builder.setAppended(slot, from: start, in: &arena)
+            return true
+        case .integer, .float:
+            guard let word = reader.wordNumber, reader.current == .float else {
+                return unsafe fields.setJSONNumber(
+                    slot, column, reader.numberText, isInteger: reader.current == .integer, in: &arena)
+            }
+            guard column.kind == .double else { return false }
+            fields.builder.set(slot, bits: word.bitPattern, in: &arena)
+            return true
+        case .isTrue, .isFalse:
+            guard column.kind == .boolean else { return false }
+            fields.builder.set(slot, bits: reader.current == .isTrue ? 1 : 0, in: &arena)
+            return true
+        default:
+            return false
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// Text becomes packed rows here, one record (one line) at a time. A decoder belongs to one worker; nothing is allocated
+// per row once its buffers have grown.
+//
+//   JSON   simdjson's first stage finds the structure of a block of many lines at once; `JSONWalk` reads the fields of
+//          the records that are well formed and ordinary. Every other line, and every line of a block that is not valid
+//          UTF-8 JSON text, goes to `JSONTokenReader`, which answers as Spark does.
+//   CSV    one scan per line (`CSVFields`).
+
+internal import CSimdJSON
+internal import Glibc
+internal import SluicePlan
+internal import SluiceSpec
+
+/// What a record has become.
+enum RecordOutcome: Equatable {
+    /// A row of so many bytes at the arena's end.
+    case row(byteCount: Int)
+    /// A malformed record, or one with a field that could not be read: its row holds what could be (Spark's
+    /// PERMISSIVE), which may be nothing.
+    case badRow(byteCount: Int)
+    /// The chunk has no more records.
+    case end
+}
+
+/// Reads the records of one input. `begin` a chunk, then `next` until `.end`.
+@safe struct RecordDecoder: ~Copyable {
+    /// Where the current record is in the chunk, without its line end.
+    private(set) var recordRange = 0..<0
+    /// Where the current record's row begins in the arena.
+    var rowStart: Int { fields.builder.start }
+
+    var columns: DecodedColumns
+    var fields: FieldWriter
+    var reader = JSONTokenReader()
+    var walk = JSONWalk()
+    private let isCSV: Bool
+    private var csv: CSVFields
+
+    private var text: UnsafeRawPointer
+    private var textByteCount = 0
+    /// The first byte that has not been read.
+    private var position = 0
+    private var isAtHeader = false
+
+    /// `zones` finds the input's time zone, which must exist, and those that text may name.
+    init(input: InputPlan, zones: TimeZones) {
+        var zones = zones
+        guard let rules = zones.rules(named: input.timeZone) else {
+            preconditionFailure("the planner let an unknown time zone pass: \(input.timeZone)")
+        }
+        columns = DecodedColumns(input.columns)
+        fields = FieldWriter(
+            builder: RowBuilder(layout: RowLayout(columns: input.columns)),
+            timestamps: TimestampReader(rules: rules, zones: zones))
+        if case .csv(let options) = input.format {
+            isCSV = true
+            csv = CSVFields(options: options, columns: input.columns)
+        } else {
+            isCSV = false
+            csv = CSVFields(options: CSVOptions(), columns: [])
+        }
+        unsafe text = unsafe UnsafeRawPointer(bitPattern: 16)!
+    }
+
+    /// Starts on a chunk: whole lines with `inputPaddingByteCount` readable bytes behind them. The buffer must be
+    /// neither changed nor freed before `next` has returned `.end` (or the next `begin`). `startsFile` says that a
+    /// CSV header may stand in the first line.
+    mutating func begin(_ chunk: borrowing ByteBuffer, startsFile: Bool = false) {
+        precondition(chunk.capacity >= chunk.count + inputPaddingByteCount || chunk.count == 0)
+        unsafe text = UnsafeRawPointer(chunk.base)
+        textByteCount = chunk.count
+        position = 0
+        isAtHeader = startsFile && csv.hasHeader
+        walk.begin()
+    }
+
+    /// Appends the next record's row to `arena`, whose count is a multiple of 8. Blank lines are skipped.
+    mutating func next(into arena: inout ByteBuffer) -> RecordOutcome {
+        while position < textByteCount {
+            if !isCSV, position >= walk.end {
+                unsafe walk.index(text, from: position, to: textByteCount)
+            }
+            let start = position
+            let limit = unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: textByteCount)
+            position = limit &+ 1
+            let end =
+                unsafe limit > start && text.load(fromByteOffset: limit &- 1, as: UInt8.self) == UInt8(ascii: "\r")
+                ? limit &- 1 : limit
+            recordRange = start..<end
+            if isCSV {
+                guard end > start, !isHeader() else { continue }
+                return decodeCSVRecord(into: &arena)
+            } else if walk.isIndexed {
+                guard walk.hasStructure(before: end) else { continue }
+                let byteCount = unsafe walkRecord(text, start..<end, into: &arena)
+                walk.skip(to: end)
+                if byteCount > 0 { return .row(byteCount: byteCount) }
+                return decodeLeniently(into: &arena)
+            } else {
+                guard !isBlank(start..<end) else { continue }
+                return decodeLeniently(into: &arena)
+            }
+        }
+        return .end
+    }
+
+    private func isBlank(_ range: Range<Int>) -> Bool {
+        unsafe record(range).allSatisfy(isJSONBlank)
+    }
+
+    private func record(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: text + range.lowerBound, count: range.count)
+    }
+
+    /// Decodes the current record with the complete reader.
+    private mutating func decodeLeniently(into arena: inout ByteBuffer) -> RecordOutcome {
+        unsafe decodeLeniently(record(recordRange), into: &arena)
+    }
+
+    private mutating func isHeader() -> Bool {
+        defer { isAtHeader = false }
+        return isAtHeader
+    }
+
+    private mutating func decodeCSVRecord(into arena: inout ByteBuffer) -> RecordOutcome {
+        fields.builder.begin(&arena)
+        let isGood = unsafe csv.decode(record(recordRange), columns, &fields, into: &arena)
+        let byteCount = fields.builder.finish(&arena)
+        return isGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)
+    }
+}
+
+/// The first place of `byte`, or `end`.
+@inline(__always)
+func findByte(_ byte: UInt8, in text: UnsafeRawPointer, from start: Int, to end: Int) -> Int {
+    guard let found = unsafe memchr(text + start, Int32(byte), end &- start) else { return end }
+    return unsafe UnsafeRawPointer(found) - text
+}

@@ -1,0 +1,105 @@
+// Decodes text in tests and shows rows as one optional text per column.
+
+import SluicePlan
+import SluiceSpec
+
+@testable import SluiceEngine
+
+/// A record as the decoder gave it.
+struct DecodedRecord: Equatable, CustomStringConvertible {
+    var isBad: Bool
+    /// Strings as they are, timestamps in microseconds, dates in days, doubles by their bits, decimals as digits.
+    var values: [String?]
+
+    var description: String {
+        (isBad ? "bad " : "") + values.map { $0 ?? "-" }.joined(separator: " | ")
+    }
+}
+
+func inputPlan(
+    _ columns: [(String, DataType)], format: RecordFormat = .json, timeZone: String = "Europe/Paris"
+) -> InputPlan {
+    InputPlan(
+        source: "source", format: format, timeZone: timeZone, badRows: .null,
+        columns: columns.enumerated().map {
+            InputColumn(name: $1.0, type: $1.1, origin: .field($1.0), declaredIndex: $0)
+        })
+}
+
+/// How the text of a chunk is handed to the decoder.
+enum DecodePath {
+    /// As the product does.
+    case block
+    /// Each line through the complete reader alone.
+    case lenient
+}
+
+/// All records of a chunk.
+func decode(
+    _ text: [UInt8], _ plan: InputPlan, path: DecodePath = .block, startsFile: Bool = false
+) -> [DecodedRecord] {
+    var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
+    return decode(text, with: &decoder, plan, path: path, startsFile: startsFile)
+}
+
+func decode(_ text: String, _ plan: InputPlan, path: DecodePath = .block) -> [DecodedRecord] {
+    decode(Array(text.utf8), plan, path: path)
+}
+
+/// All records of a chunk, by a decoder that may have seen others before.
+func decode(
+    _ text: [UInt8], with decoder: inout RecordDecoder, _ plan: InputPlan, path: DecodePath = .block,
+    startsFile: Bool = false
+) -> [DecodedRecord] {
+    var records: [DecodedRecord] = []
+    var arena = ByteBuffer()
+    func append(_ outcome: RecordOutcome) -> Bool {
+        switch outcome {
+        case .end: return false
+        case .row(let byteCount), .badRow(let byteCount):
+            precondition(byteCount % 8 == 0 && decoder.rowStart + byteCount == arena.count)
+            records.append(
+                DecodedRecord(
+                    isBad: outcome == .badRow(byteCount: byteCount), values: values(arena, decoder.rowStart, plan)))
+            return true
+        }
+    }
+    switch path {
+    case .block:
+        var chunk = ByteBuffer(capacity: text.count + inputPaddingByteCount)
+        chunk.append(contentsOf: text)
+        chunk.reserve(inputPaddingByteCount)
+        decoder.begin(chunk, startsFile: startsFile)
+        while append(decoder.next(into: &arena)) {}
+        withExtendedLifetime(chunk.count) {}
+    case .lenient:
+        for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
+            guard !line.allSatisfy(isJSONBlank) else { continue }
+            Array(line).withUnsafeBytes { _ = append(decoder.decodeLeniently($0, into: &arena)) }
+        }
+    }
+    return records
+}
+
+private func values(_ arena: borrowing ByteBuffer, _ start: Int, _ plan: InputPlan) -> [String?] {
+    let layout = RowLayout(columns: plan.columns)
+    let row = PackedRow(base: UnsafeRawPointer(arena.base) + start, layout: layout)
+    return plan.columns.indices.map { index in
+        guard !row.isNull(index) else {
+            precondition(row.slot(index) == 0)
+            return nil
+        }
+        switch plan.columns[index].type {
+        case .string: return String(decoding: row.bytes(index), as: UTF8.self)
+        case .double: return shown(row.double(index))
+        case .boolean: return row.integer(index) == 1 ? "true" : "false"
+        case .decimal: return String(row.decimal(index))
+        default: return String(row.integer(index))
+        }
+    }
+}
+
+/// A double so that equal texts mean equal values.
+func shown(_ value: Double) -> String {
+    value.isNaN ? "NaN" : String(value.bitPattern, radix: 16)
+}
