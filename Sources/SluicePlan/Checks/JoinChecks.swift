@@ -107,7 +107,7 @@ struct JoinChecks {
             ? "rows of \(rows) that match nothing would stay in state for ever"
             : "unmatched rows of \(rows) would never come out"
         return diagnostic(
-            .error, .unmatchedNeverEmitted, "\(article) \(join.type.rawValue) join \(why(reason, sides)), so \(never)",
+            .error, .unmatchedNeverEmitted, "this \(join.type.rawValue) join \(why(reason, sides)), so \(never)",
             fix: fix(reason, sides))
     }
 
@@ -118,15 +118,12 @@ struct JoinChecks {
             fix: fix(reason, sides))
     }
 
-    private var article: String { join.type == .inner ? "an" : "a" }
-
     private func why(_ reason: KeptForever, _ sides: [JoinInput]) -> String {
         switch reason {
         case .noTimeCondition: "has no time condition"
-        case .openEnd:
-            "puts no bound on how late \(sides == [.left] ? "a partner" : "after its partner a row") may come"
+        case .openEnd: "puts no bound on how long after a row of \(sourcesText(sides)) its partner may come"
         case .missingWatermark(let sources):
-            "needs a watermark on \(sources.map { "`\($0)`" }.joined(separator: " and ")) to forget rows"
+            "lacks a watermark on \(sources.map { "`\($0)`" }.joined(separator: " and "))"
         }
     }
 
@@ -164,10 +161,12 @@ struct JoinChecks {
         return "add `within: \(name(right)) between \(name(left)) and \(name(left)) + 1 hour`, or a `window`"
     }
 
-    /// Comparisons of the two event times in a form that bounds nothing.
+    /// Comparisons of the two event times in a form that bounds nothing, where a bound is missing.
     private func checkComparisons() -> [Diagnostic] {
-        guard let left = left.eventTime, let right = right.eventTime, join.window == nil, join.time?.basis != .key
-        else { return [] }
+        let lacksBound = JoinInput.allCases.contains {
+            [.noTimeCondition, .openEnd].contains(join.state($0).keptForever)
+        }
+        guard lacksBound, let left = left.eventTime, let right = right.eventTime else { return [] }
         return join.residual.filter { $0.isComparison && $0.columns.isSuperset(of: [left, right]) }.map { conjunct in
             Diagnostic(
                 .warning, .comparisonWithoutBound, at: conjunct.position,

@@ -28,6 +28,11 @@ package struct FingerprintChanges: Hashable, Sendable {
     package var refusals: [Change] = []
     /// Changes that the stored state survives; the sentence says what follows.
     package var warnings: [Change] = []
+
+    package init(refusals: [Change] = [], warnings: [Change] = []) {
+        self.refusals = refusals
+        self.warnings = warnings
+    }
 }
 
 extension PhysicalPlan {

@@ -4,7 +4,9 @@
 //   cell     rows of a key are found by cells of time. A probe looks for times in an interval as wide as the bounds, so
 //            a cell of that width means it overlaps two cells at most, and rows outside the bounds cost nothing. At
 //            least 1 ms, which is also what equal event times get: wider cells would put times that can never match
-//            into one. Windows: the window. No cells when an end is open: time does not narrow the probe.
+//            into one. Windows: the window. A side that is kept for less than the width gets narrower cells, down to
+//            an eighth, so that its buckets, which are whole cells, do not outlive its rows by far. No cells when an
+//            end is open: time does not narrow the probe.
 //   bucket   state is dropped by whole buckets of time, of which about eight are alive at once: an eighth of the
 //            retention, at least 1 s, rounded up to whole cells. None for a side that is never evicted.
 //   shards   16 unless the spec says: enough for the cores of one machine, and few enough that an idle one costs nothing
@@ -20,35 +22,44 @@ enum ChooseStateLayout: RewriteRule {
     private static let cellWidthMicrosMin: Int64 = 1000
     private static let bucketWidthMicrosMin: Int64 = 1_000_000
     private static let bucketsPerRetention: Int64 = 8
+    /// Whole cells that the bounds may span.
+    private static let cellsPerProbeMax: Int64 = 8
 
     static func apply(to plan: LogicalPlan, in context: RuleContext) -> LogicalPlan {
         plan.mapJoins { join, left, right in
             var join = join
             join.shards = join.shards ?? defaultShards
-            let cell = join.time.flatMap(cellWidthMicros)
-            join.leftState = layOut(join.leftState, cell: cell)
-            join.rightState = layOut(join.rightState, cell: cell)
+            join.leftState = layOut(join.leftState, join.time)
+            join.rightState = layOut(join.rightState, join.time)
             return .join(join, left: left, right: right)
         }
     }
 
-    private static func cellWidthMicros(_ time: JoinTime) -> Int64? {
-        if case .window(let micros) = time.basis { return max(micros, cellWidthMicrosMin) }
-        guard let lower = time.bounds.lower, let upper = time.bounds.upper else { return nil }
-        let (width, overflow) = upper.subtractingReportingOverflow(lower)
-        return overflow ? nil : max(width, cellWidthMicrosMin)
-    }
-
-    private static func layOut(_ state: JoinSideState, cell: Int64?) -> JoinSideState {
+    private static func layOut(_ state: JoinSideState, _ time: JoinTime?) -> JoinSideState {
         var state = state
-        state.cellWidthMicros = cell
+        state.cellWidthMicros = time.flatMap { cellWidthMicros($0, retention: state.retention) }
         state.bucketWidthMicros = state.retention.map { retention in
             let width = max(retention.totalMicros / bucketsPerRetention, bucketWidthMicrosMin)
-            guard let cell else { return width }
-            let cells = (width - 1) / cell + 1
-            let (whole, overflow) = cells.multipliedReportingOverflow(by: cell)
+            guard let cell = state.cellWidthMicros else { return width }
+            let (whole, overflow) = ceilingQuotient(width, cell).multipliedReportingOverflow(by: cell)
             return overflow ? cell : whole
         }
         return state
+    }
+
+    private static func cellWidthMicros(_ time: JoinTime, retention: Retention?) -> Int64? {
+        if case .window(let micros) = time.basis { return max(micros, cellWidthMicrosMin) }
+        guard let lower = time.bounds.lower, let upper = time.bounds.upper else { return nil }
+        let (width, overflow) = upper.subtractingReportingOverflow(lower)
+        if overflow { return nil }
+        let kept = max(retention?.totalMicros ?? .max, bucketWidthMicrosMin)
+        let cells = min(max(ceilingQuotient(width, kept), 1), cellsPerProbeMax)
+        return max(ceilingQuotient(width, cells), cellWidthMicrosMin)
+    }
+
+    /// a / b, rounded up; b is positive.
+    private static func ceilingQuotient(_ a: Int64, _ b: Int64) -> Int64 {
+        let (quotient, remainder) = a.quotientAndRemainder(dividingBy: b)
+        return quotient + (remainder > 0 ? 1 : 0)
     }
 }
