@@ -66,6 +66,9 @@ extension Join {
         if !residual.isEmpty { details.append(("residual", LogicalPlan.text(residual))) }
         for side in JoinInput.allCases {
             let state = state(side)
+            if !state.columns.isEmpty {
+                details.append(("\(side) state", "[\(state.columns.map(\.column).joined(separator: ", "))]"))
+            }
             if let eviction = state.eviction {
                 details.append(("\(side) state watermark", eviction.text))
             } else if state.keptForever != nil {

@@ -11,7 +11,7 @@ struct InputChain {
     var belowWatermark: [LogicalExpression] = []
     var watermark: EventTimeWatermark?
     var aboveWatermark: [LogicalExpression] = []
-    /// The columns that go on, once `PruneColumns` has said which.
+    /// The columns that go up into a join, once `PruneColumns` has said which.
     var kept: [ProjectedColumn]?
 
     /// nil when `plan` is more than one input, or a filter of the query stands in it.

@@ -160,6 +160,8 @@ package struct TimeLimit: Hashable, Sendable {
 
 /// What the rules find out about one side's state.
 package struct JoinSideState: Hashable, Sendable {
+    /// What is kept of a row, in the order of the columns' names.
+    package var columns: [ColumnReference] = []
     package var eviction: EvictionRule?
     /// Why there is no eviction rule; nil when there is one.
     package var keptForever: KeptForever?

@@ -32,7 +32,7 @@ struct PhysicalPlanner {
                 planner.add(leftChain), planner.add(rightChain)
             else { return nil }
             planner.compareWindowEnds(logicalJoin)
-            join = planner.joinPlan(logicalJoin, leftChain, rightChain)
+            join = planner.joinPlan(logicalJoin)
             if join == nil { return nil }
         } else {
             guard let chain = InputChain(body), planner.add(chain) else { return nil }
@@ -86,7 +86,7 @@ struct PhysicalPlanner {
 
     /// Keys go in slot order, which is that of the columns' names: their order in the spec means nothing, and the hash
     /// that picks a row's shard must not depend on it.
-    private func joinPlan(_ join: Join, _ left: InputChain, _ right: InputChain) -> JoinPlan? {
+    private func joinPlan(_ join: Join) -> JoinPlan? {
         let keys = join.keys.compactMap { key -> JoinKey? in
             guard let left = slots[key.left], let right = slots[key.right] else { return nil }
             return JoinKey(left: left.index, right: right.index, isNullSafe: key.isNullSafe)
@@ -94,17 +94,17 @@ struct PhysicalPlanner {
         .sorted { ($0.left, $0.right) < ($1.left, $1.right) }
         guard keys.count == join.keys.count, let shards = join.shards else { return nil }
         return JoinPlan(
-            type: join.type, keys: keys, bounds: join.time?.bounds, left: side(.left, of: join, left),
-            right: side(.right, of: join, right), residual: condition(join.residual), shards: shards)
+            type: join.type, keys: keys, bounds: join.time?.bounds, left: side(.left, of: join),
+            right: side(.right, of: join), residual: condition(join.residual), shards: shards)
     }
 
-    private func side(_ side: JoinInput, of join: Join, _ chain: InputChain) -> JoinSidePlan {
+    private func side(_ side: JoinInput, of join: Join) -> JoinSidePlan {
         let state = join.state(side)
         let window: Int64? = if case .window(let micros)? = join.time?.basis { micros } else { nil }
         return JoinSidePlan(
             joinTime: (join.time?.column(side)).flatMap { slots[$0]?.index }, windowMicros: window,
             isPreserved: join.type.preserves(side), predicate: condition(join.conditions(side)),
-            eviction: state.eviction, stateColumnCount: chain.kept?.count ?? 0,
+            eviction: state.eviction, stateColumnCount: state.columns.count,
             bucketWidthMicros: state.bucketWidthMicros, cellWidthMicros: state.cellWidthMicros)
     }
 

@@ -6,8 +6,9 @@
 // more than the pairing needs. A source whose bad rows are dropped, fail or go to a sink decodes every declared column,
 // because each decides whether the row is bad, but state keeps no more for it.
 //
-// State columns come first in a row and in the order of their names: adding, removing or reordering columns that state
-// does not keep leaves a stored row's layout as it is.
+// The projection below the join is what goes up into it; the join's sides say what state keeps of that. State columns
+// come first in a row and in the order of their names: adding, removing or reordering columns that state does not keep
+// leaves a stored row's layout as it is.
 //
 //     before   Join                                    after   Join
 //              └─ StreamingRelation ads                        └─ Project [campaign_name, display_time, page]
@@ -31,21 +32,30 @@ enum PruneColumns: RewriteRule {
             return .project(columns, prune(child, needed: columns.reduce([]) { $0.union($1.expression.columns) }))
         case .filter(let filter, let child) where filter.place == .query:
             return .filter(filter, prune(child, needed: filter.conjuncts.reduce(needed) { $0.union($1.columns) }))
-        case .join(let join, let left, let right):
+        case .join(var join, let left, let right):
             var paired = join.residual.reduce(needed) { $0.union($1.columns) }
             for key in join.keys { paired.formUnion([key.left, key.right]) }
             if let time = join.time { paired.formUnion([time.left, time.right]) }
-            return .join(
-                join, left: pruneSide(left, .left, of: join, paired), right: pruneSide(right, .right, of: join, paired))
+            let prunedLeft = pruneSide(left, of: join.leftConditions, paired)
+            let prunedRight = pruneSide(right, of: join.rightConditions, paired)
+            join.leftState.columns = stateColumns(left, paired)
+            join.rightState.columns = stateColumns(right, paired)
+            return .join(join, left: prunedLeft, right: prunedRight)
         case .relation, .watermark, .filter: return pruneInput(plan, state: needed, others: [], isJoined: false)
         }
     }
 
+    /// The columns of a side that state keeps, in the order of their names.
+    private static func stateColumns(_ side: LogicalPlan, _ needed: Set<ColumnReference>) -> [ColumnReference] {
+        needed.filter { side.sources.contains($0.source) }.sorted { ($0.column, $0.source) < ($1.column, $1.source) }
+    }
+
+    /// `conditions` are the join's own over that side: they are judged before a row gets to state.
     private static func pruneSide(
-        _ plan: LogicalPlan, _ side: JoinInput, of join: Join, _ needed: Set<ColumnReference>
+        _ plan: LogicalPlan, of conditions: [LogicalExpression], _ needed: Set<ColumnReference>
     ) -> LogicalPlan {
         let state = needed.filter { plan.sources.contains($0.source) }
-        let others = join.conditions(side).reduce(into: Set()) { $0.formUnion($1.columns) }
+        let others = conditions.reduce(into: Set()) { $0.formUnion($1.columns) }
         guard InputChain(plan) != nil else { return prune(plan, needed: state.union(others)) }
         return pruneInput(plan, state: state, others: others, isJoined: true)
     }
@@ -70,7 +80,8 @@ enum PruneColumns: RewriteRule {
         }
         chain.relation.columns = kept + rest
         if isJoined {
-            chain.kept = kept.map { column in
+            let joined = kept + rest.filter { others.contains(reference($0)) }
+            chain.kept = joined.map { column in
                 ProjectedColumn(
                     name: column.name,
                     expression: LogicalExpression(
