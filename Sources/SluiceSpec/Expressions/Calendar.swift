@@ -141,8 +141,8 @@ private struct CalendarReader {
     }
 }
 
-/// Whether a text has the form of a time zone's name: `UTC`, `Z`, `+01:00`, `Europe/Paris`. Whether there is such a zone
-/// only the machine that runs the query knows.
+/// Whether a text has the form of a time zone's name: `UTC`, `Z`, `+01:00`, `Europe/Paris`. Whether there is such a
+/// zone only the machine that runs the query knows.
 func isTimeZoneName(_ text: String) -> Bool {
     if text.hasPrefix("+") || text.hasPrefix("-") {
         var reader = CalendarReader(text: Array(text.utf8))

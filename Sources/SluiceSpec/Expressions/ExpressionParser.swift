@@ -281,9 +281,9 @@ struct ExpressionParser {
 
     // MARK: Time
 
-    /// `2 minutes`, `1 hour 30 minutes`, with `first` the number before the current token. nil if no unit follows.
+    /// `2 minutes`, `1 hour 30 minutes`, with `first` the number before the current token. nil if no word follows.
     private mutating func durationInWords(from first: Token) throws(ExpressionError) -> Syntax? {
-        guard case .identifier(let unit) = token.kind, DurationUnit.micros(unit) != nil else { return nil }
+        guard case .identifier(let unit) = token.kind, !Self.keywords.contains(unit.lowercased()) else { return nil }
         advance()
         while case .literal(.integer, _) = token.kind, let unit = identifier(at: index + 1),
             DurationUnit.micros(unit) != nil
@@ -389,7 +389,11 @@ struct ExpressionParser {
 
     private func binary(_ operation: Syntax.Operator, _ left: Syntax, _ right: Syntax) throws(ExpressionError) -> Syntax
     {
-        try node(.binary(operation, left, right), from: left.range.lowerBound, over: [left, right])
+        // The end comes from the operand: `self` was copied before the arguments of this call were parsed.
+        let range = left.range.lowerBound..<right.range.upperBound
+        let height = 1 + max(left.height, right.height)
+        if height > Syntax.maximumHeight { throw tooDeep(range) }
+        return Syntax(kind: .binary(operation, left, right), range: range, height: height)
     }
 
     private func node(_ kind: Syntax.Kind, from start: Int, over children: [Syntax]) throws(ExpressionError) -> Syntax {

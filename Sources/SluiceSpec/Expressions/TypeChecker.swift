@@ -1,6 +1,6 @@
-// From syntax to a typed expression: names are looked up, types brought together with explicit casts, sugar is taken out
-// (`between`, `not in`, `case x when`). A part that is wrong is reported and becomes nil; its siblings are still checked,
-// so that one run shows every mistake of an expression that parses.
+// From syntax to a typed expression: names are looked up, types brought together with explicit casts, sugar is taken
+// out (`between`, `not in`, `case x when`). A part that is wrong is reported and becomes nil; its siblings are still
+// checked, so that one run shows every mistake of an expression that parses.
 
 typealias TypedExpression = Expression<ColumnReference>
 
@@ -300,6 +300,10 @@ struct TypeChecker {
     private func castFix(_ operand: Checked, to type: DataType, against other: Checked) -> String? {
         let from = operand.expression.type
         let shown = text.shown(operand.syntax.range)
+        if from == .boolean || type == .boolean {
+            let isChain = isComparison(operand.syntax) || isComparison(other.syntax)
+            return isChain ? "comparisons do not chain: write `a < x and x < b`" : nil
+        }
         if case .literal(.string) = operand.expression.kind {
             if type == .timestamp { return "write `timestamp \(shown)`" }
             if type == .date { return "write `date \(shown)`" }
@@ -315,6 +319,10 @@ struct TypeChecker {
         let subject = type == .string ? other : operand
         guard Coercion.canCast(subject.expression.type, to: target) else { return nil }
         return "write `cast(\(text.shown(subject.syntax.range)) as \(target))`"
+    }
+
+    private func isComparison(_ syntax: Syntax) -> Bool {
+        if case .binary(let operation, _, _) = syntax.kind { Self.comparisonFunctions[operation] != nil } else { false }
     }
 
     private func arithmeticFix(

@@ -152,16 +152,9 @@ extension SpecBuilder {
         var outputs: [OutputColumnSpec] = []
         var owners: [String: String] = [:]
         for input in scope.inputs {
-            for column in input.columns {
+            reportCommonColumns(of: input, owners, at: map.place)
+            for column in input.columns where owners[column.name] == nil {
                 let reference = ColumnReference(source: input.name, column: column.name)
-                if let other = owners[column.name] {
-                    let renamed = quotedName(input.name + "_" + column.name)
-                    diagnostics.error(
-                        .duplicateOutput, at: map.place,
-                        "both `\(other)` and `\(input.name)` have a column `\(column.name)`, and the output would have two",
-                        fix: "add `select` and rename one: `\(renamed): \(reference)`")
-                    continue
-                }
                 owners[column.name] = input.name
                 outputs.append(
                     OutputColumnSpec(
@@ -172,6 +165,18 @@ extension SpecBuilder {
             }
         }
         return outputs
+    }
+
+    private func reportCommonColumns(of input: ColumnScope.Input, _ owners: [String: String], at place: Place) {
+        let common = input.columns.map(\.name).filter { owners[$0] != nil }
+        // A source joined with itself is a mistake of its own.
+        guard let first = common.first, let other = owners[first], other != input.name else { return }
+        let names = common.map { "`\($0)`" }.joined(separator: ", ")
+        let renamed = quotedName(input.name + "_" + first)
+        diagnostics.error(
+            .duplicateOutput, at: place,
+            "without `select` the output would have two columns named \(names), from `\(other)` and `\(input.name)`",
+            fix: "add `select` and rename one: `\(renamed): \(ColumnReference(source: input.name, column: first))`")
     }
 
     // MARK: Settings
@@ -207,7 +212,8 @@ extension SpecBuilder {
     private func triggerValue(_ node: YAMLNode) -> Located<TriggerSpec>? {
         guard let scalar = scalar(node, "`trigger`") else { return nil }
         let isWord = scalar.text.unicodeScalars.first.map { Lexer.isNameStart($0) && $0 != "P" } ?? false
-        return isWord ? word(node, "`trigger`", Self.triggerWords) : triggerInterval(node)
+        return isWord
+            ? word(node, "`trigger`", Self.triggerWords, orElse: "a duration such as `10s`") : triggerInterval(node)
     }
 
     private func triggerInterval(_ node: YAMLNode) -> Located<TriggerSpec>? {

@@ -21,8 +21,9 @@ extension SpecBuilder {
         let format = map.contains("format") ? map["format"].flatMap { readRecordFormat($0) } : .json
         let columnsNode = map.required("columns", fix: "say which fields the rows have, as in `{ page: string }`")
         if let columnsNode { entry.scope = readColumns(columnsNode, source: name.value) }
-        let watermark = map["watermark"].flatMap { readWatermark($0, map.keyPlace("watermark"), entry.scope) }
-        let eventTime = readEventTime(map, watermark, entry.scope)
+        let (watermark, timeColumn) =
+            map["watermark"].map { readWatermark($0, map.keyPlace("watermark"), entry.scope) } ?? (nil, nil)
+        let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
         let timeZone =
             map.contains("time_zone")
@@ -289,10 +290,13 @@ extension SpecBuilder {
 
     // MARK: Time
 
-    private func readWatermark(_ node: YAMLNode, _ place: Place, _ scope: ColumnScope.Input) -> WatermarkSpec? {
+    /// The watermark, and its column even when the rest has mistakes.
+    private func readWatermark(
+        _ node: YAMLNode, _ place: Place, _ scope: ColumnScope.Input
+    ) -> (spec: WatermarkSpec?, column: Located<String>?) {
         let keys = ["column", "delay", "idle_timeout", "per_partition"]
         guard let map = MapReader(node, noun: "a watermark", keys: keys, at: place, diagnostics: diagnostics) else {
-            return nil
+            return (nil, nil)
         }
         let column = map.required("column", fix: "name the event-time column").flatMap { text($0, "`column`") }
         let delay = map.required("delay", fix: "say how late rows may come, as in `delay: 10 minutes`")
@@ -300,11 +304,13 @@ extension SpecBuilder {
         let idle = map["idle_timeout"].flatMap { duration($0, "`idle_timeout`") }
         let perPartition = map["per_partition"].flatMap { boolean($0, "`per_partition`") } ?? false
         if perPartition { unsupported("a watermark per partition", at: map.keyPlace("per_partition")) }
-        guard let column, let delay, checkTimeColumn(column, map["column"], scope, "the watermark's column") else {
-            return nil
+        guard let column, checkTimeColumn(column, map["column"], scope, "the watermark's column") else {
+            return (nil, nil)
         }
-        return WatermarkSpec(
-            column: column, delayMicros: delay, idleTimeoutMicros: idle, isPerPartition: perPartition)
+        let spec = delay.map {
+            WatermarkSpec(column: column, delayMicros: $0, idleTimeoutMicros: idle, isPerPartition: perPartition)
+        }
+        return (spec, column)
     }
 
     /// Whether a column exists and is a timestamp; a column with a mistake of its own passes.
@@ -328,16 +334,16 @@ extension SpecBuilder {
     }
 
     private func readEventTime(
-        _ map: MapReader, _ watermark: WatermarkSpec?, _ scope: ColumnScope.Input
+        _ map: MapReader, _ watermark: Located<String>?, _ scope: ColumnScope.Input
     ) -> (column: Located<String>?, state: EventTimeState) {
         guard map.contains("event_time") else {
-            if let watermark { return (watermark.column, .declared(watermark.column.value)) }
+            if let watermark { return (watermark, .declared(watermark.value)) }
             return (nil, map.contains("watermark") ? .unknown : .none)
         }
         guard let node = map["event_time"], let column = text(node, "`event_time`"),
             checkTimeColumn(column, node, scope, "`event_time`")
         else { return (nil, .unknown) }
-        if let watermark, watermark.column.value != column.value {
+        if let watermark, watermark.value != column.value {
             diagnostics.error(
                 .eventTime, at: node.place, "`event_time` and the watermark name different columns",
                 fix: "with a watermark leave `event_time` out")

@@ -67,7 +67,7 @@ extension SpecBuilder {
         }
         guard range.contains(value) else {
             let limit =
-                range.upperBound == .max
+                range.upperBound >= Int64(Int32.max)
                 ? "at least \(range.lowerBound)" : "between \(range.lowerBound) and \(range.upperBound)"
             diagnostics.error(.outOfRange, at: node.place, "\(what) must be \(limit), and this is \(scalar.shown)")
             return nil
@@ -112,28 +112,30 @@ extension SpecBuilder {
                 .badDuration, at: node.place, message, fix: problem.fix(for: scalar.isSecret ? nil : scalar.text))
             return nil
         case .success(let micros):
-            guard micros >= minimum else {
-                diagnostics.error(
-                    .outOfRange, at: node.place,
-                    minimum == 0
-                        ? "\(what) cannot be negative" : "\(what) must be at least \(durationText(micros: minimum))")
-                return nil
-            }
-            return located(micros, node)
+            if micros >= minimum { return located(micros, node) }
+            let message =
+                switch minimum {
+                case 0: "\(what) cannot be negative"
+                case 1: "\(what) must be longer than nothing"
+                default: "\(what) must be at least \(durationText(micros: minimum))"
+                }
+            diagnostics.error(.outOfRange, at: node.place, message)
+            return nil
         }
     }
 
     /// One of a few words.
-    func word<T>(_ node: YAMLNode, _ what: String, _ words: KeyValuePairs<String, T>) -> Located<T>? {
+    func word<T>(
+        _ node: YAMLNode, _ what: String, _ words: KeyValuePairs<String, T>, orElse other: String? = nil
+    ) -> Located<T>? {
         guard let scalar = scalar(node, what) else { return nil }
         let normalized = scalar.text.split(separator: " ").joined(separator: " ")
         if let match = words.first(where: { $0.key == normalized }) { return located(match.value, node) }
-        let names = words.map(\.key)
+        let near = scalar.isSecret ? nil : nearest(to: scalar.text, in: words.map(\.key))
+        let list = "values are " + words.map { "`\($0.key)`" }.joined(separator: ", ")
         diagnostics.error(
             .unknownWord, at: node.place, "`\(scalar.shown)` is not a value of \(what)",
-            fix: scalar.isSecret
-                ? "values are \(names.joined(separator: ", "))"
-                : suggestion(for: scalar.text, in: names, listing: "values are"))
+            fix: near.map { "did you mean `\($0)`?" } ?? list + (other.map { " or \($0)" } ?? ""))
         return nil
     }
 

@@ -1,5 +1,5 @@
-// Whether `within` says what state can be bounded by: comparisons, joined by `and`, of which each sets one event time of
-// the left side against the right side's, give or take a duration. That is the form for which Spark derives thresholds
+// Whether `within` says what state can be bounded by: comparisons, joined by `and`, each of which sets one event time
+// of the left side against the right side's, give or take a duration. That is the form for which Spark derives thresholds
 // (StreamingJoinHelper); where Spark silently derives none, Sluice says so.
 
 struct WithinChecker {

@@ -1,5 +1,6 @@
-// From libyaml's events to a node tree. Aliases share the nodes they name (arrays are copied on write, so an alias costs
-// nothing here), but whoever walks the tree pays for each appearance; the expanded size is therefore counted and limited.
+// From libyaml's events to a node tree. Aliases share the nodes they name (arrays are copied on write, so an alias
+// costs nothing here), but whoever walks the tree pays for each appearance; the expanded size is therefore counted and
+// limited.
 
 /// Limits on what a spec file may be; each is far beyond any honest spec.
 enum YAMLLimits {
@@ -276,7 +277,10 @@ extension YAMLReader {
         if let tab = tabBefore(offset) { return reportTab(at: tab) }
         let (message, fix, atContext) = Self.explain(error)
         let start = atContext ? error.contextOffset : offset
-        diagnostics.error(.yamlSyntax, at: source.place(start..<start + 1), message, fix: fix)
+        let opening = source.position(at: error.contextOffset).line
+        diagnostics.error(
+            .yamlSyntax, at: source.place(start..<start + 1),
+            error.problem.contains("','") ? "\(message); it opens in line \(opening)" : message, fix: fix)
     }
 
     /// The tab that indents the line of `offset`, or the one before it.
