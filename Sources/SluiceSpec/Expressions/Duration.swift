@@ -129,7 +129,9 @@ private struct DurationParser {
     private mutating func parseNumber() throws(DurationProblem) -> Number {
         var number = Number(whole: 0, fraction: 0, divisor: 1)
         let start = index
-        while index < text.count, let digit = digit(at: index) {
+        while index < text.count {
+            if text[index] == "_", index > start, index + 1 < text.count, digit(at: index + 1) != nil { index += 1 }
+            guard let digit = digit(at: index) else { break }
             let (product, overflow) = number.whole.multipliedReportingOverflow(by: 10)
             let (sum, overflowToo) = product.addingReportingOverflow(digit)
             if overflow || overflowToo { throw .tooLong }

@@ -283,7 +283,9 @@ struct ExpressionParser {
 
     /// `2 minutes`, `1 hour 30 minutes`, with `first` the number before the current token. nil if no word follows.
     private mutating func durationInWords(from first: Token) throws(ExpressionError) -> Syntax? {
-        guard case .identifier(let unit) = token.kind, !Self.keywords.contains(unit.lowercased()) else { return nil }
+        guard case .identifier(let unit) = token.kind, !Self.keywords.contains(unit.lowercased()),
+            unit.lowercased() != "as"
+        else { return nil }
         advance()
         while case .literal(.integer, _) = token.kind, let unit = identifier(at: index + 1),
             DurationUnit.micros(unit) != nil
@@ -292,7 +294,7 @@ struct ExpressionParser {
             advance()
         }
         let range = first.range.lowerBound..<tokens[index - 1].range.upperBound
-        return try duration(String(String.UnicodeScalarView(text.scalars[range])).filter { $0 != "_" }, range)
+        return try duration(String(String.UnicodeScalarView(text.scalars[range])), range)
     }
 
     /// What follows `interval`: a duration in any form, maybe between quotes. nil if `interval` is a column's name.

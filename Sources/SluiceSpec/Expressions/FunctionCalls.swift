@@ -70,7 +70,7 @@ extension TypeChecker {
     private func coalesce(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
         guard hasCount(operands, 1...100, "coalesce(a, b, …)", syntax) else { return nil }
         let checked: [Checked] = operands.compactMap { operand in check(operand).map { ($0, operand) } }
-        guard checked.count == operands.count, let values = unify(checked, what: "`coalesce`", syntax) else {
+        guard checked.count == operands.count, let values = unified(checked, what: "`coalesce`", syntax) else {
             return nil
         }
         return call(.coalesce, values, values[0].type, syntax, isNullable: values.allSatisfy(\.isNullable))
