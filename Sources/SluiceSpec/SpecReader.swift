@@ -34,26 +34,36 @@ package enum SpecReader {
             environment: environment, readSecretFile: readSecretFile, diagnostics: diagnostics)
         let builder = SpecBuilder(diagnostics: diagnostics)
         for file in files {
-            let (source, invalidAt) = SourceText.decode(name: file.name, bytes: file.text)
-            if let invalidAt {
-                diagnostics.error(
-                    .invalidUTF8, at: source.place(invalidAt..<invalidAt + 1), "the file is not UTF-8 from here on",
-                    fix: "save it as UTF-8")
+            if let root = tree(of: file, references, diagnostics) {
+                builder.add(root: root)
+            } else {
                 builder.hasUnreadableFile = true
-                continue
             }
-            guard
-                let root = YAMLReader.read(source, bytes: file.text, references: references, diagnostics: diagnostics)
-            else {
-                builder.hasUnreadableFile = true
-                continue
-            }
-            builder.add(root: root)
         }
         var spec = builder.finish()
         spec.secretMask = SecretMask(secrets: references.secrets)
         let found = diagnostics.sorted().map { $0.hidingSecrets(spec.secretMask) }
         return (found.contains { $0.severity == .error } ? nil : spec, found)
+    }
+
+    private static func tree(
+        of file: (name: String, text: [UInt8]), _ references: ReferenceResolver, _ diagnostics: DiagnosticCollector
+    ) -> YAMLNode? {
+        guard file.text.count <= YAMLLimits.bytes else {
+            diagnostics.error(
+                .tooLarge, at: SourceText(name: file.name, scalars: []).place(0..<1),
+                "the file has \(file.text.count) bytes, more than the limit of \(YAMLLimits.bytes)",
+                fix: "split it: several files on one command line form one spec")
+            return nil
+        }
+        let (source, invalidAt) = SourceText.decode(name: file.name, bytes: file.text)
+        if let invalidAt {
+            diagnostics.error(
+                .invalidUTF8, at: source.place(invalidAt..<invalidAt + 1), "the file is not UTF-8 from here on",
+                fix: "save it as UTF-8")
+            return nil
+        }
+        return YAMLReader.read(source, bytes: file.text, references: references, diagnostics: diagnostics)
     }
 }
 

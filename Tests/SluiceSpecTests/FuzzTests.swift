@@ -18,7 +18,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-private let rounds = ProcessInfo.processInfo.environment["SLUICE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 150
+private let rounds = ProcessInfo.processInfo.environment["SLUICE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 60
 
 private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> ReadSpec {
     let files: [SpecFile] = [("fuzz.yaml", bytes)]
@@ -123,8 +123,8 @@ private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> Re
         case 9: return "(\(part())) in (\(part()), \(part()))"
         case 10: return "-\(part())"
         default:
-            return
-                "cast(\(part()) as \(["string", "long", "double", "decimal(12,4)"].randomElement(using: &random) ?? ""))"
+            let type = ["string", "long", "double", "decimal(12,4)"].randomElement(using: &random) ?? "int"
+            return "cast(\(part()) as \(type))"
         }
     }
 }

@@ -1,5 +1,6 @@
 // The two printers of diagnostics.
 
+import Foundation
 import SluiceSpec
 import Testing
 
@@ -52,7 +53,8 @@ import Testing
         #expect(
             [diagnostic].json == """
                 [
-                  {"severity":"warning","code":"c\\"","file":"a.yaml","line":2,"column":3,"length":2,"message":"é \\\\ \\n\\u0001","fix":null}
+                  {"severity":"warning","code":"c\\"","file":"a.yaml","line":2,"column":3,"length":2,\
+                "message":"é \\\\ \\n\\u0001","fix":null}
                 ]
                 """)
         #expect([Diagnostic]().json == "[]")
@@ -62,5 +64,21 @@ import Testing
         let codes = DiagnosticCode.allCases.map(\.rawValue)
         #expect(Set(codes).count == codes.count)
         #expect(codes.allSatisfy { $0.wholeMatch(of: /[a-z]+(-[a-z0-9]+)*/) != nil })
+    }
+
+    @Test func `the index of diagnostics lists every code`() throws {
+        let index = try String(contentsOf: Golden.diagnosticsIndex, encoding: .utf8)
+        let listed = index.matches(of: /\| `([a-z0-9-]+)` \|/).map { String($0.1) }
+        #expect(listed == DiagnosticCode.allCases.map(\.rawValue))
+    }
+
+    @Test func `the golden specs meet nearly every code`() throws {
+        let shown = try Golden.names.map { try Golden.text("\($0).txt") }.joined()
+        let elsewhere: Set<DiagnosticCode> = [
+            .invalidUTF8, .aliasBomb, .tooDeep, .tooLarge, .duplicateName, .zonelessTimestamp,
+        ]
+        for code in DiagnosticCode.allCases where !elsewhere.contains(code) {
+            #expect(shown.contains("[\(code.rawValue)]"), "\(code.rawValue)")
+        }
     }
 }

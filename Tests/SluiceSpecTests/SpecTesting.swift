@@ -38,6 +38,8 @@ func readSpec(
 enum Golden {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
 
+    static let diagnosticsIndex = folder.appending(path: "../../../Sources/SluiceSpec/SluiceSpec.docc/Diagnostics.md")
+
     static var names: [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()

@@ -157,6 +157,15 @@ private func job(
         #expect(readSpec(job(source: "time_zone: \"\(name)\"")).rendered == "")
     }
 
+    @Test func `a constant without a zone is pointed out where the source has one`() {
+        let filter = "where: at > timestamp '2024-01-01 08:00' and at < timestamp '2024-01-01 09:00Z'"
+        #expect(readSpec(job(source: filter)).codes == [])
+        let read = readSpec(job(source: "time_zone: Europe/Paris\n    \(filter)"))
+        #expect(read.codes == ["zoneless-timestamp"])
+        #expect(read.diagnostics[0].position.column == 27)
+        #expect(read.diagnostics[0].length == 18)
+    }
+
     @Test(arguments: ["/etc/passwd", "../UTC", "Europe//Paris", "Europe/", "5", "+25:00", "a/b/c/d", "Europe/Pa ris"])
     func `what is no time zone's name is refused`(name: String) {
         #expect(readSpec(job(source: "time_zone: \"\(name)\"")).codes == ["bad-time-zone"])

@@ -1,5 +1,5 @@
-// Expressions back in the syntax of a spec, for `explain`. Reading the text again gives the same tree, but for constants
-// that were made doubles or wider decimals: they print as plain numbers, because that is what a reader expects.
+// Expressions back in the syntax of a spec, for `explain`. Reading the text again gives the same tree, but for
+// constants that were made doubles or wider decimals: they print as plain numbers, as a reader expects.
 
 extension Expression: CustomStringConvertible where Column == ColumnReference {
     /// The expression as a spec would write it; secret constants show as `•••`.

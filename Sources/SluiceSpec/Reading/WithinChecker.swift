@@ -1,6 +1,6 @@
 // Whether `within` says what state can be bounded by: comparisons, joined by `and`, each of which sets one event time
-// of the left side against the right side's, give or take a duration. That is the form for which Spark derives thresholds
-// (StreamingJoinHelper); where Spark silently derives none, Sluice says so.
+// of the left side against the right side's, give or take a duration. That is the form for which Spark derives
+// thresholds (StreamingJoinHelper); where Spark silently derives none, Sluice says so.
 
 struct WithinChecker {
     let text: ExpressionText

@@ -26,13 +26,6 @@ struct YAMLReader {
     static func read(
         _ source: SourceText, bytes: [UInt8], references: ReferenceResolver, diagnostics: DiagnosticCollector
     ) -> YAMLNode? {
-        guard bytes.count <= YAMLLimits.bytes else {
-            diagnostics.error(
-                .tooLarge, at: source.place(0..<1),
-                "the file has \(bytes.count) bytes, more than the limit of \(YAMLLimits.bytes)",
-                fix: "split it: several files on one command line form one spec")
-            return nil
-        }
         var reader = YAMLReader(source: source, references: references, diagnostics: diagnostics)
         return reader.readStream(bytes)
     }
