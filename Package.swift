@@ -61,7 +61,7 @@ let package = Package(
         .testTarget(
             name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
         .testTarget(
-            name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec"],
+            name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
             swiftSettings: strict),
     ]
 )

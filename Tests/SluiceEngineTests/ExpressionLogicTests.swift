@@ -152,13 +152,13 @@ private func or(_ a: Value, _ b: Value) -> Value { not(and(not(a), not(b))) }
         let same = call(.equal, [column(0, .string), column(0, .string, input: 1)])
         #expect(holds(same, [left, right]))
         let layouts = [left.layout, right.layout]
-        let compiled = CompiledExpression(same, layouts: layouts, zone: .utc, zones: systemZones)
+        let compiled = CompiledExpression(same, layouts: layouts, zone: .utc, zones: systemTimeZones)
         var scratch = EvaluationScratch()
         #expect(!compiled.isTrue(RowPair(left: left.pointer, right: nil), &scratch))
         #expect(!compiled.isTrue(RowPair(left: nil, right: right.pointer), &scratch))
         #expect(compiled.evaluate(RowPair(left: left.pointer, right: nil), &scratch).isNull)
         let absent = CompiledExpression(
-            call(.isNull, [column(0, .string, input: 1)]), layouts: layouts, zone: .utc, zones: systemZones)
+            call(.isNull, [column(0, .string, input: 1)]), layouts: layouts, zone: .utc, zones: systemTimeZones)
         #expect(absent.isTrue(RowPair(left: left.pointer, right: nil), &scratch))
         #expect(!absent.isTrue(RowPair(left: left.pointer, right: right.pointer), &scratch))
     }

@@ -1,6 +1,5 @@
 // Rows, expressions and a slow, obvious evaluator for the tests of Expressions and Encode.
 
-import Glibc
 import SluicePlan
 import SluiceSpec
 
@@ -31,36 +30,16 @@ final class TestRow {
         _ = builder.finish(&arena)
     }
 
-    var pointer: UnsafeRawPointer { UnsafeRawPointer(arena.base) }
-}
-
-/// Zones from the system's files.
-let systemZones = TimeZones { name in
-    guard let file = fopen("/usr/share/zoneinfo/" + name, "rb") else { return nil }
-    defer { fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 16)
-    let count = fread(&bytes, 1, bytes.count, file)
-    return Array(bytes[..<count])
-}
-
-func zone(_ name: String) -> TimeZoneRules {
-    var zones = systemZones
-    return zones.rules(named: name) ?? .utc
-}
-
-/// A fixed sequence of numbers for a seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
+    /// One string column, of bytes that need not be UTF-8.
+    init(bytes: [UInt8]) {
+        layout = RowLayout(types: [.string])
+        var builder = RowBuilder(layout: layout)
+        builder.begin(&arena)
+        bytes.withUnsafeBytes { builder.set(0, bytes: $0, in: &arena) }
+        _ = builder.finish(&arena)
     }
+
+    var pointer: UnsafeRawPointer { UnsafeRawPointer(arena.base) }
 }
 
 // MARK: Expressions
@@ -92,7 +71,7 @@ func null(_ type: DataType) -> Tree { literal(.null, type) }
 /// What the compiled expression gives for a row of each input.
 func compute(_ tree: Tree, _ rows: [TestRow?] = [nil], zone: TimeZoneRules = .utc) -> Value {
     let layouts = rows.map { $0?.layout ?? RowLayout(types: []) }
-    let compiled = CompiledExpression(tree, layouts: layouts, zone: zone, zones: systemZones)
+    let compiled = CompiledExpression(tree, layouts: layouts, zone: zone, zones: systemTimeZones)
     var scratch = EvaluationScratch()
     let pair = RowPair(left: rows[0]?.pointer, right: rows.count > 1 ? rows[1]?.pointer : nil)
     return Value(compiled.evaluate(pair, &scratch), type: tree.type)
@@ -101,7 +80,7 @@ func compute(_ tree: Tree, _ rows: [TestRow?] = [nil], zone: TimeZoneRules = .ut
 /// Whether the compiled expression holds as a filter.
 func holds(_ tree: Tree, _ rows: [TestRow?] = [nil]) -> Bool {
     let layouts = rows.map { $0?.layout ?? RowLayout(types: []) }
-    let compiled = CompiledExpression(tree, layouts: layouts, zone: .utc, zones: systemZones)
+    let compiled = CompiledExpression(tree, layouts: layouts, zone: .utc, zones: systemTimeZones)
     var scratch = EvaluationScratch()
     return compiled.isTrue(RowPair(left: rows[0]?.pointer, right: rows.count > 1 ? rows[1]?.pointer : nil), &scratch)
 }
