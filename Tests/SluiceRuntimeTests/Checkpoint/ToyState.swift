@@ -112,8 +112,8 @@ struct ToyBatch {
     }
 
     private mutating func take(_ id: Int64) {
-        // Every 50th row is far in the future, so that eviction does not follow the order of arrival.
-        let jitter = mix(id) % (id % 50 == 7 ? 40_000_000 : 2_000_000)
+        // Now and then a row is far in the future, so that eviction does not follow the order of arrival.
+        let jitter = mix(id) % (id % 300 == 7 ? 40_000_000 : 2_000_000)
         let row = ToyRow(side: Int(id & 1), timeMicros: id * 100_000 + jitter)
         let millis = (id * 100_000 + min(jitter, 2_000_000)) / 1000
         commit.inputMaximaMillis[row.side] = max(commit.inputMaximaMillis[row.side] ?? 0, millis)
