@@ -45,7 +45,9 @@ let package = Package(
             swiftSettings: strictWithPointers),
         .executableTarget(
             name: "sluice",
-            dependencies: ["SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            dependencies: [
+                "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+            ],
             swiftSettings: strict),
 
         // Test doubles: a file system that crashes, a clock that is moved by hand.
@@ -54,14 +56,31 @@ let package = Package(
             swiftSettings: strictWithPointers),
         .testTarget(
             name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
+        .testTarget(name: "SluiceSpecTests", dependencies: ["SluiceSpec"], exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "SluicePlanTests", dependencies: ["SluicePlan", "SluiceSpec"], exclude: ["Golden"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            exclude: ["Spark"], swiftSettings: strict),
         .testTarget(
             name: "SluiceConnectorsTests",
             dependencies: ["SluiceConnectors", "SluiceEngine", "SluiceSimulation", "SluiceSpec", "SluiceSystem"],
             swiftSettings: strict),
         .testTarget(
-            name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
+            name: "SluiceRuntimeTests",
+            dependencies: [
+                "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+                "SluiceSimulation",
+            ],
+            exclude: ["Checkpoint/Golden", "Spark"], swiftSettings: strict),
         .testTarget(
-            name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
-            swiftSettings: strict),
+            name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
+        // The built binary in a process of its own.
+        .testTarget(name: "EndToEndTests", dependencies: ["sluice"], swiftSettings: strict),
+        .testTarget(name: "RepositoryTests", swiftSettings: strict),
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["sluice"], path: "Tests/Benchmarks",
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
     ]
 )

@@ -173,7 +173,10 @@ struct BoundsCase: CustomTestStringConvertible, Sendable {
         for l in Int64(-30)...30 {
             for r in Int64(-90)...90 {
                 let isInside = r - l >= bounds.lower ?? .min && r - l <= bounds.upper ?? .max
-                if isInside != holds(within, l, r) { return Issue.record("seed \(seed): \(within) for \(l), \(r)") }
+                if isInside != holds(within, l, r) {
+                    Issue.record("seed \(seed): \(within) for \(l), \(r)")
+                    return
+                }
             }
         }
     }

@@ -5,8 +5,8 @@
 // brace. So nothing asks, field by field, whether it is the first that is not null.
 
 internal import Glibc
-internal import SluicePlan
-internal import SluiceSpec
+package import SluicePlan
+package import SluiceSpec
 
 /// Encodes the rows of one output in one format. One per worker and format: it holds scratch memory and caches.
 @safe struct RowEncoder: ~Copyable {
@@ -231,6 +231,11 @@ private struct EncodedColumn {
 }
 
 /// What a format means for every column.
+extension OutputPlan {
+    /// The line of column names that output in a format begins with, `\n` included; empty when it has none.
+    package func csvHeader(_ format: OutputFormat) -> [UInt8] { Format(format).header(columns.map(\.name)) }
+}
+
 private enum Format {
     case json(writesNulls: Bool)
     case csv(separator: UInt8, writesHeader: Bool)

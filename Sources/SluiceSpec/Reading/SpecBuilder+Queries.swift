@@ -194,10 +194,6 @@ extension SpecBuilder {
         }
     }
 
-    private static let triggerWords: KeyValuePairs<String, TriggerSpec> = [
-        "as_fast_as_possible": .asFastAsPossible, "once": .once, "available_now": .availableNow,
-    ]
-
     /// Without `trigger` batches follow one another as fast as possible, as in Spark.
     private func readTrigger(_ map: MapReader) -> Located<TriggerSpec> {
         let fallback = Located(TriggerSpec.asFastAsPossible, at: map.place.position, length: map.place.length)
@@ -213,7 +209,7 @@ extension SpecBuilder {
         guard let scalar = scalar(node, "`trigger`") else { return nil }
         let isWord = scalar.text.unicodeScalars.first.map { Lexer.isNameStart($0) && $0 != "P" } ?? false
         return isWord
-            ? word(node, "`trigger`", Self.triggerWords, orElse: "a duration such as `10s`") : triggerInterval(node)
+            ? word(node, "`trigger`", TriggerSpec.words, orElse: "a duration such as `10s`") : triggerInterval(node)
     }
 
     private func triggerInterval(_ node: YAMLNode) -> Located<TriggerSpec>? {

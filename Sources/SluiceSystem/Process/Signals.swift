@@ -56,6 +56,12 @@ package func handleSignals(_ handler: @escaping @Sendable (ProcessSignal) -> Voi
     guard let thread else { return false }
     thread.detach()
 
+    // A parent may hand its own blocked signals down to us; blocked, they would never arrive.
+    var wanted = sigset_t()
+    unsafe sigemptyset(&wanted)
+    for signal in [ProcessSignal.interrupt, .terminate, .hangUp] { unsafe sigaddset(&wanted, signal.number) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
+
     for signal in [ProcessSignal.interrupt, .terminate, .hangUp] {
         install(signal.number) { number in
             let code = errno

@@ -6,6 +6,8 @@ enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
+    /// Only written, in reports; checkpoint files hold none, and the reader refuses it.
+    case double(Double)
     case string(String)
     case array([JSONValue])
     /// Members in the order of the text; names are unique.

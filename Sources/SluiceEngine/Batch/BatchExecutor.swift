@@ -1,0 +1,270 @@
+// One micro-batch, start to end, as a function of bytes and watermarks:
+//
+//     chunks of text ──decode lanes──▶ rows by shard ──shards──▶ encoded rows + state delta
+//        (parallel over chunks)            (parallel over shards, no locks: a shard owns its state)
+//
+// Nothing here reads a clock, a file or a random number. Output is put together in shard order and the cut into chunks
+// follows from the offset ranges, so the bytes that come out do not depend on the number of workers.
+
+package import SluicePlan
+internal import SluiceSpec
+
+/// The two watermarks a batch works with, in milliseconds. Source: Spark's allowMultipleStatefulOperator rule.
+package struct BatchWatermarks: Hashable, Sendable {
+    /// Rows at or below it are late: the watermark of the batch before.
+    package var lateMillis: Int64
+    /// What eviction follows: the watermark of this batch.
+    package var evictionMillis: Int64
+
+    package init(lateMillis: Int64, evictionMillis: Int64) {
+        self.lateMillis = lateMillis
+        self.evictionMillis = evictionMillis
+    }
+}
+
+/// What a batch read from one source.
+package struct SourceCounters: Hashable, Sendable {
+    /// Records read, bad ones included.
+    package var inputRows = 0
+    package var lateRows = 0
+    /// Records that were malformed or had a field that did not convert.
+    package var badRows = 0
+    /// Rows that reached the watermark.
+    package var watermarkRows = 0
+    /// Rows among them that have an event time, and its extremes and sum in microseconds.
+    package var eventTimeCount = 0
+    package var minEventTimeMicros = Int64.max
+    package var maxEventTimeMicros = Int64.min
+    package var eventTimeSumMicros = 0.0
+
+    package init() {}
+
+    mutating func add(_ other: SourceCounters) {
+        inputRows += other.inputRows
+        lateRows += other.lateRows
+        badRows += other.badRows
+        watermarkRows += other.watermarkRows
+        eventTimeCount += other.eventTimeCount
+        minEventTimeMicros = min(minEventTimeMicros, other.minEventTimeMicros)
+        maxEventTimeMicros = max(maxEventTimeMicros, other.maxEventTimeMicros)
+        eventTimeSumMicros += other.eventTimeSumMicros
+    }
+}
+
+/// The change of one shard's state in one batch.
+package struct ShardDelta: Sendable {
+    package var shard: Int
+    package var payload: OutputBytes
+}
+
+/// What a batch has done.
+package struct BatchResult: Sendable {
+    /// Per distinct output format (`OutputPlan.distinctFormats`), the encoded rows in shard order.
+    package var outputs: [[OutputBytes]]
+    package var outputRowCount = 0
+    /// Per input of the plan.
+    package var sources: [SourceCounters]
+    /// Shards whose state changed.
+    package var deltas: [ShardDelta] = []
+    /// Per side, the newest join time in the deltas; Int64.min where there is none.
+    package var newestDeltaMicros: [Int64] = [.min, .min]
+    package var stateRowsUpdated = 0
+    package var stateRowsRemoved = 0
+    package var stateRowsTotal = 0
+    package var stateByteCount = 0
+    /// Per side, the join time at or below which rows have left state.
+    package var evictedThroughMicros: [Int64] = [.min, .min]
+}
+
+/// A batch that cannot go on because of what it read.
+package enum BatchError: Error, Sendable, CustomStringConvertible {
+    /// A bad record under `bad_rows: fail`.
+    case badRow(source: String, place: String, record: String)
+    /// The source failed while the batch read from it.
+    case input(source: String, any Error)
+
+    package var description: String {
+        switch self {
+        case .badRow(let source, let place, let record):
+            "source `\(source)` has a record that does not fit its columns, at \(place): \(record)"
+        case .input(_, let error): "\(error)"
+        }
+    }
+}
+
+/// Runs the batches of one query and owns its state. Used by the query's thread only.
+package final class BatchExecutor {
+    private let plan: PhysicalPlan
+    private let parallel: ParallelFor
+    private let shards: [JoinShard]
+    private let lanes: [DecodeLane]
+    private var chunkPool: [DecodedChunk] = []
+
+    /// - Parameters:
+    ///   - plan: fixed for the executor's life.
+    ///   - laneCount: how many chunks may be decoded at a time; does not change the output.
+    ///   - zones: time zone rules by name.
+    package init(plan: PhysicalPlan, laneCount: Int, zones: TimeZones, parallel: @escaping ParallelFor) {
+        self.plan = plan
+        self.parallel = parallel
+        shards =
+            plan.join.map { join in
+                (0..<join.shards).map { JoinShard($0, plan: plan, join: join, zones: zones) }
+            } ?? []
+        lanes = (0..<max(1, laneCount)).map { _ in DecodeLane(plan: plan, zones: zones) }
+    }
+
+    /// Runs one batch. O(rows read + matches + rows evicted); the rows kept do not count.
+    /// After an error the state is no longer that of any batch: make a new executor from the checkpoint.
+    package func run(_ inputs: [any InputBytes], watermarks: BatchWatermarks) throws(BatchError) -> BatchResult {
+        precondition(inputs.count == plan.inputs.count)
+        var chunks: [[DecodedChunk]] = []
+        var counters: [SourceCounters] = []
+        for (number, input) in inputs.enumerated() {
+            let decoded = try decode(input, number, lateMillis: watermarks.lateMillis)
+            chunks.append(decoded.chunks)
+            counters.append(decoded.counters)
+        }
+        defer { for side in chunks { chunkPool.append(contentsOf: side) } }
+        var result = BatchResult(outputs: [], sources: counters)
+        if plan.join == nil {
+            collectOutputs(
+                chunks[0].map { $0.takeOutputs() }, rowCount: chunks[0].reduce(0) { $0 + $1.emitted }, &result)
+            return result
+        }
+        let (left, right) = (chunks[0], chunks[1])
+        let deltas = shards.map { _ in OutputBytes() }
+        let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
+        let shards = self.shards
+        nonisolated(unsafe) let work: (Int) -> Void = { number in
+            let shard = shards[number]
+            shard.run(left: left, right: right, evictionWatermarkMillis: watermarks.evictionMillis)
+            newest[number] = shard.writeDelta(into: &deltas[number].buffer)
+        }
+        forEachShard(rowCount: left.reduce(0) { $0 + $1.rows.count } + right.reduce(0) { $0 + $1.rows.count }) {
+            unsafe work($0)
+        }
+        collectState(deltas, newest.values, &result)
+        collectOutputs(
+            shards.map { $0.takeOutputs() }, rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
+        return result
+    }
+
+    /// Small batches stay on the query's thread: waking workers costs more than the work.
+    private func forEachShard(rowCount: Int, _ body: @escaping @Sendable (Int) -> Void) {
+        if rowCount < 256 {
+            for shard in shards.indices { body(shard) }
+        } else {
+            parallel(shards.count, body)
+        }
+    }
+
+    private func collectState(_ deltas: [OutputBytes], _ newest: [[Int64?]], _ result: inout BatchResult) {
+        for (number, shard) in shards.enumerated() {
+            result.stateRowsUpdated += shard.counters.updated
+            result.stateRowsRemoved += shard.counters.removed
+            result.stateRowsTotal += shard.rowCount
+            result.stateByteCount += shard.stateByteCount
+            if deltas[number].buffer.count > 0 {
+                result.deltas.append(ShardDelta(shard: number, payload: deltas[number]))
+            }
+            for side in 0..<2 {
+                result.newestDeltaMicros[side] = max(result.newestDeltaMicros[side], newest[number][side] ?? .min)
+            }
+        }
+        // All shards evict by the same watermark.
+        result.evictedThroughMicros = shards[0].evictedThrough
+    }
+
+    private func collectOutputs(_ parts: [[OutputBytes]], rowCount: Int, _ result: inout BatchResult) {
+        result.outputRowCount = rowCount
+        result.outputs = plan.output.distinctFormats.indices.map { format in
+            parts.map { $0[format] }.filter { $0.buffer.count > 0 }
+        }
+    }
+
+    // MARK: Decoding
+
+    private func decode(
+        _ input: any InputBytes, _ number: Int, lateMillis: Int64
+    ) throws(BatchError) -> (chunks: [DecodedChunk], counters: SourceCounters) {
+        let chunks = (0..<input.chunkCount).map { _ in chunkPool.popLast() ?? DecodedChunk() }
+        let laneCount = min(lanes.count, chunks.count)
+        let lanes = self.lanes
+        nonisolated(unsafe) let work: (Int) -> Void = { lane in
+            // A lane takes every laneCount-th chunk; which lane decodes a chunk does not show in the result.
+            lanes[lane].begin(input: number, lateMillis: lateMillis)
+            for chunk in stride(from: lane, to: chunks.count, by: laneCount) {
+                guard lanes[lane].decode(input, chunk: chunk, into: chunks[chunk]) else { break }
+            }
+        }
+        if laneCount == 1 { unsafe work(0) } else { parallel(laneCount) { unsafe work($0) } }
+        var counters = SourceCounters()
+        var failures: [(chunk: Int, error: BatchError)] = []
+        for lane in lanes.prefix(laneCount) {
+            counters.add(lane.counters)
+            if let failure = lane.failure { failures.append(failure) }
+        }
+        // The first in input order, so that the message does not depend on the lanes.
+        if let first = failures.min(by: { $0.chunk < $1.chunk }) { throw first.error }
+        return (chunks, counters)
+    }
+
+    // MARK: Restoring
+
+    /// Says, before any state is restored, which rows have left it.
+    package func beginRestore(evictedThroughMicros: [Int64]) {
+        for shard in shards { shard.restoreEvictedThrough(evictedThroughMicros) }
+    }
+
+    /// Applies one payload of a shard's state; oldest first within a shard, different shards in parallel if wanted.
+    package func restore(shard: Int, payload: [UInt8]) throws(StateError) {
+        guard shards.indices.contains(shard) else {
+            throw StateError(description: "the state has a shard \(shard), the plan has \(shards.count)")
+        }
+        var failure: StateError?
+        unsafe payload.withUnsafeBytes { bytes in
+            do throws(StateError) { unsafe try shards[shard].restore(bytes) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// All payloads have been applied.
+    package func finishRestore() {
+        for shard in shards { shard.finishRestore() }
+    }
+
+    /// Live rows of both sides.
+    package var stateRowCount: Int { shards.reduce(0) { $0 + $1.rowCount } }
+}
+
+/// One value per worker index; each index is written by one worker.
+@safe final class SharedSlots<Value>: @unchecked Sendable {
+    // @unchecked: workers write disjoint slots, and the owner reads after they have ended.
+    private let slots: UnsafeMutablePointer<Value>
+    private let count: Int
+
+    init(count: Int, initial: Value) {
+        self.count = count
+        unsafe slots = .allocate(capacity: count)
+        unsafe slots.initialize(repeating: initial, count: count)
+    }
+
+    deinit {
+        unsafe slots.deinitialize(count: count)
+        unsafe slots.deallocate()
+    }
+
+    subscript(index: Int) -> Value {
+        get {
+            precondition(index >= 0 && index < count)
+            return unsafe slots[index]
+        }
+        set {
+            precondition(index >= 0 && index < count)
+            unsafe slots[index] = newValue
+        }
+    }
+
+    var values: [Value] { (0..<count).map { self[$0] } }
+}

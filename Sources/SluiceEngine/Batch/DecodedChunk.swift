@@ -1,0 +1,74 @@
+// The rows of one input chunk after decoding, filtering and hashing, grouped by shard: what the join reads.
+
+/// One row that goes into the join.
+struct JoinRow {
+    /// Key hash; its low bits pick the shard.
+    var hash: UInt64
+    /// In microseconds; 0 for every row when the join has no time condition.
+    var time: Int64
+    /// Position of the packed row in the chunk's arena.
+    var position: UInt32
+    var byteCount: UInt32
+    var flags: JoinRowFlags
+}
+
+struct JoinRowFlags: OptionSet {
+    let rawValue: UInt32
+    /// A null in a key that is not null-safe.
+    static let neverMatches = JoinRowFlags(rawValue: 1)
+    /// Failed the side's own predicate, or has no join time where one is needed: it matches nothing, is never stored
+    /// and comes out at once where its side is preserved.
+    static let isRejected = JoinRowFlags(rawValue: 2)
+}
+
+/// Owned by one worker while it decodes, then read by all.
+final class DecodedChunk: @unchecked Sendable {
+    // @unchecked: written by one lane, read by the shards only after all lanes have ended.
+    var arena = ByteBuffer()
+    private(set) var rows: [JoinRow] = []
+    /// Row indices grouped by shard, in input order within each.
+    private var order: [UInt32] = []
+    private var starts: [Int] = []
+
+    /// Without a join: the encoded rows instead of `rows`.
+    private var outputs: [OutputBytes] = []
+    private(set) var emitted = 0
+
+    func removeAll() {
+        arena.removeAll()
+        rows.removeAll(keepingCapacity: true)
+    }
+
+    /// All records of the chunk are in.
+    func finish(shards: Int, emitter: inout RowEmitter?) {
+        groupByShard(shards)
+        emitted = emitter?.rowCount ?? 0
+        outputs = emitter?.takeOutputs() ?? []
+    }
+
+    func takeOutputs() -> [OutputBytes] {
+        defer { outputs = [] }
+        return outputs
+    }
+
+    @inline(__always)
+    func append(_ row: JoinRow) { rows.append(row) }
+
+    /// Groups the rows by shard; counting sort, O(rows + shards).
+    private func groupByShard(_ shardCount: Int) {
+        let mask = UInt64(shardCount - 1)
+        starts = [Int](repeating: 0, count: shardCount + 1)
+        for row in rows { starts[Int(truncatingIfNeeded: row.hash & mask) &+ 1] &+= 1 }
+        for shard in 0..<shardCount { starts[shard + 1] += starts[shard] }
+        var next = starts
+        order = [UInt32](repeating: 0, count: rows.count)
+        for (index, row) in rows.enumerated() {
+            let shard = Int(truncatingIfNeeded: row.hash & mask)
+            order[next[shard]] = UInt32(truncatingIfNeeded: index)
+            next[shard] &+= 1
+        }
+    }
+
+    /// The indices into `rows` of one shard's rows.
+    func indices(shard: Int) -> ArraySlice<UInt32> { order[starts[shard]..<starts[shard + 1]] }
+}

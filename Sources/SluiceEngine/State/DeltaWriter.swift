@@ -1,0 +1,54 @@
+// Collects what a batch changed in one store: rows at the ends of the arenas, and marks on older rows.
+
+internal import SluiceSpec
+
+struct DeltaWriter {
+    /// Appends one side to a payload and begins the next delta. Returns the newest join time in it, nil when there is
+    /// nothing. O(rows and marks of the batch).
+    func write(_ store: inout StateStore, layout: RowLayout, into output: inout ByteBuffer) -> Int64? {
+        let threshold = store.evictedThrough
+        var marks = store.marks.filter { $0.time > threshold }
+        marks.sort { ($0.bucketIndex, $0.ordinal) < ($1.bucketIndex, $1.ordinal) }
+        var newest = marks.map(\.time).max()
+        var writer = SegmentWriter(layout: layout)
+        var sections = ByteBuffer()
+        var sectionCount = 0
+        var nextMark = 0
+        for position in 0..<store.bucketCount {
+            let bucket = unsafe store.bucket(position)
+            let index = unsafe bucket.pointee.index
+            let firstMark = nextMark
+            while nextMark < marks.count, marks[nextMark].bucketIndex == index { nextMark += 1 }
+            unsafe bucket.pointee.collectRows(
+                from: bucket.pointee.deltaStart, above: threshold, into: &writer.positions, newest: &newest)
+            guard nextMark > firstMark || !writer.positions.isEmpty else { continue }
+            unsafe writer.write(
+                bucket: bucket.pointee, marks: marks[firstMark..<nextMark].map(\.ordinal), into: &sections)
+            sectionCount += 1
+        }
+        // A live row's bucket is never dropped, and every mark left names a live row.
+        precondition(nextMark == marks.count, "a mark without its bucket")
+        output.appendVarint(UInt64(sectionCount))
+        unsafe output.append(sections.bytes)
+        store.beginDelta()
+        return newest
+    }
+}
+
+extension TimeBucket {
+    /// Arena positions of the rows from `start` on that are above the state watermark.
+    func collectRows(
+        from start: Int, above threshold: Int64, into positions: inout [Int], newest: inout Int64?
+    ) {
+        positions.removeAll(keepingCapacity: true)
+        var position = start
+        while position < arena.count {
+            let header = header(at: position)
+            if header.time > threshold {
+                positions.append(position)
+                newest = max(newest ?? header.time, header.time)
+            }
+            position += StateRowHeader.byteCount + Int(header.byteCount)
+        }
+    }
+}

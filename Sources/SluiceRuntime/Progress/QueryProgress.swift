@@ -1,0 +1,164 @@
+// What one batch did, in the words and units of Spark's StreamingQueryProgress, so that tools made for it read ours.
+// Where Sluice says more: each source has its own `numRowsDroppedByWatermark` and `watermark`, and `numRowsRemoved`
+// counts every row that left state (Spark's counts the silent ones only).
+
+internal import SluiceSystem
+
+package struct QueryProgress: Hashable, Sendable {
+    /// Milliseconds; names are Spark's phases.
+    package struct Durations: Hashable, Sendable {
+        package var latestOffset: Int64 = 0
+        package var walCommit: Int64 = 0
+        package var getBatch: Int64 = 0
+        package var addBatch: Int64 = 0
+        package var commitOffsets: Int64 = 0
+        package var triggerExecution: Int64 = 0
+
+        package init() {}
+    }
+
+    package struct EventTime: Hashable, Sendable {
+        /// Used in this batch.
+        package var watermarkMillis: Int64
+        package var minMicros: Int64?
+        package var maxMicros: Int64?
+        package var averageMicros: Int64?
+    }
+
+    package struct State: Hashable, Sendable {
+        package var rowsTotal: Int
+        package var rowsUpdated: Int
+        package var rowsRemoved: Int
+        package var rowsDroppedByWatermark: Int
+        package var byteCount: Int
+        package var shards: Int
+        package var commitMillis: Int64
+    }
+
+    package struct Source: Hashable, Sendable {
+        package var description: String
+        /// JSON objects, partition to offset; nil before the first batch.
+        package var startOffset: [String: Int64]?
+        package var endOffset: [String: Int64]
+        package var latestOffset: [String: Int64]
+        package var inputRows: Int
+        package var lateRows: Int
+        package var badRows: Int
+        package var watermarkMillis: Int64?
+    }
+
+    package var id: String
+    package var runID: String
+    package var name: String
+    package var timestampMillis: Int64
+    package var batchID: Int64
+    package var durationMillis: Int64
+    package var durations: Durations
+    /// nil without a watermark.
+    package var eventTime: EventTime?
+    /// nil without a join.
+    package var state: State?
+    package var sources: [Source]
+    package var sinkDescription: String
+    package var outputRows: Int
+    /// Milliseconds since the trigger before fired; nil for the first.
+    package var sinceLastTriggerMillis: Int64?
+}
+
+extension QueryProgress {
+    package var inputRows: Int { sources.reduce(0) { $0 + $1.inputRows } }
+
+    /// One JSON object, no line break.
+    package var json: String { String(decoding: jsonValue.text(), as: UTF8.self) }
+
+    private var jsonValue: JSONValue {
+        var members = [
+            JSONMember("id", .string(id)), JSONMember("runId", .string(runID)), JSONMember("name", .string(name)),
+            JSONMember("timestamp", .string(utcText(millis: timestampMillis))),
+            JSONMember("batchId", .integer(batchID)), JSONMember("batchDuration", .integer(durationMillis)),
+            JSONMember("numInputRows", .integer(Int64(inputRows))),
+        ]
+        members += rates(inputRows)
+        members.append(JSONMember("durationMs", durations.jsonValue))
+        if let eventTime { members.append(JSONMember("eventTime", eventTime.jsonValue)) }
+        members.append(JSONMember("stateOperators", .array(state.map { [$0.jsonValue] } ?? [])))
+        members.append(
+            JSONMember("sources", .array(sources.map { source in .object(source.members + rates(source.inputRows)) })))
+        members.append(
+            JSONMember(
+                "sink",
+                .object([
+                    JSONMember("description", .string(sinkDescription)),
+                    JSONMember("numOutputRows", .integer(Int64(outputRows))),
+                ])))
+        return .object(members)
+    }
+
+    private func rates(_ rows: Int) -> [JSONMember] {
+        func perSecond(_ millis: Int64) -> JSONValue { .double(Double(rows) * 1000 / Double(max(1, millis))) }
+        return [
+            JSONMember("inputRowsPerSecond", sinceLastTriggerMillis.map(perSecond) ?? .double(0)),
+            JSONMember("processedRowsPerSecond", perSecond(durations.triggerExecution)),
+        ]
+    }
+}
+
+extension QueryProgress.Durations {
+    fileprivate var jsonValue: JSONValue {
+        .object([
+            JSONMember("addBatch", .integer(addBatch)), JSONMember("commitOffsets", .integer(commitOffsets)),
+            JSONMember("getBatch", .integer(getBatch)), JSONMember("latestOffset", .integer(latestOffset)),
+            JSONMember("queryPlanning", .integer(0)), JSONMember("triggerExecution", .integer(triggerExecution)),
+            JSONMember("walCommit", .integer(walCommit)),
+        ])
+    }
+}
+
+extension QueryProgress.EventTime {
+    fileprivate var jsonValue: JSONValue {
+        var members: [JSONMember] = []
+        func add(_ name: String, _ micros: Int64?) {
+            guard let micros else { return }
+            members.append(JSONMember(name, .string(utcText(millis: (micros - (micros % 1000 + 1000) % 1000) / 1000))))
+        }
+        add("avg", averageMicros)
+        add("max", maxMicros)
+        add("min", minMicros)
+        members.append(JSONMember("watermark", .string(utcText(millis: watermarkMillis))))
+        return .object(members)
+    }
+}
+
+extension QueryProgress.State {
+    fileprivate var jsonValue: JSONValue {
+        .object([
+            JSONMember("operatorName", .string("symmetricHashJoin")),
+            JSONMember("numRowsTotal", .integer(Int64(rowsTotal))),
+            JSONMember("numRowsUpdated", .integer(Int64(rowsUpdated))),
+            JSONMember("numRowsRemoved", .integer(Int64(rowsRemoved))),
+            JSONMember("numRowsDroppedByWatermark", .integer(Int64(rowsDroppedByWatermark))),
+            JSONMember("commitTimeMs", .integer(commitMillis)),
+            JSONMember("memoryUsedBytes", .integer(Int64(byteCount))),
+            JSONMember("numShufflePartitions", .integer(Int64(shards))),
+            JSONMember("numStateStoreInstances", .integer(Int64(shards * 2))),
+        ])
+    }
+}
+
+extension QueryProgress.Source {
+    fileprivate var members: [JSONMember] {
+        var members = [
+            JSONMember("description", .string(description)),
+            JSONMember("startOffset", startOffset.map { .integerMap($0) } ?? .null),
+            JSONMember("endOffset", .integerMap(endOffset)),
+            JSONMember("latestOffset", .integerMap(latestOffset)),
+            JSONMember("numInputRows", .integer(Int64(inputRows))),
+            JSONMember("numRowsDroppedByWatermark", .integer(Int64(lateRows))),
+            JSONMember("numBadRows", .integer(Int64(badRows))),
+        ]
+        if let watermarkMillis {
+            members.append(JSONMember("watermark", .string(utcText(millis: watermarkMillis))))
+        }
+        return members
+    }
+}

@@ -1,0 +1,84 @@
+// A query's checkpoint, opened for its plan: the plan takes over how state was cut when the checkpoint was made, and a
+// spec that the state cannot follow is refused by name.
+
+internal import SluicePlan
+internal import SluiceSystem
+
+struct OpenedCheckpoint {
+    let checkpoint: Checkpoint
+    let recovered: Recovered
+    /// The query's plan with the checkpoint's layout.
+    let plan: PhysicalPlan
+
+    init(_ query: RunnableQuery, environment: QueryEnvironment) throws(CheckpointError) {
+        let fingerprint = query.plan.fingerprint
+        let histories = zip(query.plan.inputs, query.positionsAreHistory).filter(\.1).map(\.0.source)
+        let options = CheckpointOptions(
+            folder: query.checkpointFolder, fileSystem: environment.fileSystem, newQueryID: randomUUID(),
+            layout: StateLayout(query.plan.layout),
+            fingerprint: fingerprint.map { FingerprintField($0.name, $0.value) },
+            retainBatches: query.retainBatches, historySources: Set(histories),
+            parallel: environment.pool.parallelFor)
+        let log = environment.log.with([.query: .string(query.plan.query)])
+        (checkpoint, recovered) = try Checkpoint.open(options) { stored throws(CheckpointError) in
+            let old = stored.fingerprint.map { PlanFact(name: $0.name, value: $0.value) }
+            let changes = PhysicalPlan.compareFingerprints(old: old, new: fingerprint)
+            guard changes.refusals.isEmpty else {
+                throw .incompatibleSpec(
+                    folder: query.checkpointFolder, reason: changes.refusals.map(\.sentence).joined(separator: "; "))
+            }
+            for change in changes.warnings {
+                log.warning("The spec has changed under this checkpoint", [.change: .string(change.sentence)])
+            }
+        }
+        for file in recovered.foreignFiles {
+            log.warning("A file in the checkpoint's folder is not the checkpoint's", [.path: .string(file)])
+        }
+        var plan = query.plan
+        if let layout = plan.layout { plan.layout = checkpoint.metadata.layout.imposed(on: layout) }
+        self.plan = plan
+    }
+}
+
+extension LogKey {
+    static let change = LogKey("sluice.change")
+}
+
+extension StateLayout {
+    /// Without a join there is no state; one shard stands for that.
+    fileprivate init(_ layout: PlanLayout?) {
+        self.init(shards: layout?.shards ?? 1, sides: layout.map { [Side($0.left), Side($0.right)] } ?? [])
+    }
+
+    /// Shards and buckets name rows on disk and stay as they are. Cells are only how the index in memory is cut, and
+    /// follow the bounds of the spec as it is now.
+    fileprivate func imposed(on layout: PlanLayout) -> PlanLayout {
+        guard sides.count == 2 else { return layout }
+        var imposed = layout
+        imposed.shards = shards
+        imposed.left.bucketWidthMicros = sides[0].bucketWidthMicros
+        imposed.right.bucketWidthMicros = sides[1].bucketWidthMicros
+        return imposed
+    }
+}
+
+extension StateLayout.Side {
+    fileprivate init(_ side: PlanLayout.Side) {
+        self.init(bucketWidthMicros: side.bucketWidthMicros, cellWidthMicros: side.cellWidthMicros)
+    }
+}
+
+/// A random UUID (version 4), for naming checkpoints and runs.
+package func randomUUID() -> String {
+    var random = SplitMix64(seed: randomSeed())
+    let high = random.next() & ~0xF000 | 0x4000
+    let low = random.next() & ~(3 << 62) | 1 << 63
+    func hex(_ value: UInt64, _ digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: digits - text.count) + text
+    }
+    return [
+        hex(high >> 32, 8), hex(high >> 16 & 0xFFFF, 4), hex(high & 0xFFFF, 4), hex(low >> 48, 4),
+        hex(low & 0xFFFF_FFFF_FFFF, 12),
+    ].joined(separator: "-")
+}

@@ -1,0 +1,57 @@
+// The progress record of a batch.
+
+internal import SluiceConnectors
+internal import SluiceEngine
+internal import SluicePlan
+
+extension QueryRunner {
+    func progress(
+        _ entry: OffsetsEntry, _ result: BatchResult, from before: [SourceOffsets], latest: [SourceOffsets],
+        _ timer: PhaseTimer
+    ) -> QueryProgress {
+        QueryProgress(
+            id: checkpoint.metadata.queryID, runID: runID, name: query.plan.query,
+            timestampMillis: entry.batchTimeMillis,
+            batchID: entry.batch, durationMillis: timer.durations.triggerExecution, durations: timer.durations,
+            eventTime: eventTime(entry, result), state: state(result),
+            sources: query.sources.indices.map { index in
+                let counters = result.sources[index]
+                return QueryProgress.Source(
+                    description: query.sources[index].description,
+                    startOffset: entry.batch == 0 ? nil : shown(before[index], entry.sources[index].ranges),
+                    endOffset: shown(entry.sources[index].next, entry.sources[index].ranges),
+                    latestOffset: shown(latest[index], entry.sources[index].ranges), inputRows: counters.inputRows,
+                    lateRows: counters.lateRows, badRows: counters.badRows,
+                    watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
+            },
+            sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,
+            sinceLastTriggerMillis: lastTriggerMillis.map { entry.batchTimeMillis - $0 })
+    }
+
+    /// Offsets for a person: of a source with many partitions (a folder of files) only those the batch read.
+    private func shown(_ offsets: SourceOffsets, _ ranges: [OffsetRange]) -> [String: Int64] {
+        guard offsets.next.count > 32 else { return offsets.next }
+        let partitions = Set(ranges.map(\.partition))
+        return offsets.next.filter { partitions.contains($0.key) }
+    }
+
+    /// As Spark, of the first source that had rows with an event time.
+    private func eventTime(_ entry: OffsetsEntry, _ result: BatchResult) -> QueryProgress.EventTime? {
+        guard !tracker.sides.isEmpty else { return nil }
+        let counters = result.sources.first { $0.eventTimeCount > 0 }
+        return QueryProgress.EventTime(
+            watermarkMillis: entry.evictionWatermarkMillis, minMicros: counters?.minEventTimeMicros,
+            maxMicros: counters?.maxEventTimeMicros,
+            averageMicros: counters.map { Int64($0.eventTimeSumMicros / Double($0.eventTimeCount)) })
+    }
+
+    private func state(_ result: BatchResult) -> QueryProgress.State? {
+        query.plan.join.map { join in
+            QueryProgress.State(
+                rowsTotal: result.stateRowsTotal, rowsUpdated: result.stateRowsUpdated,
+                rowsRemoved: result.stateRowsRemoved,
+                rowsDroppedByWatermark: result.sources.reduce(0) { $0 + $1.lateRows },
+                byteCount: result.stateByteCount, shards: join.shards, commitMillis: 0)
+        }
+    }
+}

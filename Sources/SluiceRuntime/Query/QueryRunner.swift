@@ -1,0 +1,370 @@
+// One query from its checkpoint to its end. One thread runs this loop, synchronously; nothing in it reacts to data
+// arriving, it looks when the trigger fires.
+//
+//     wait for the trigger
+//     1  ask the sources for their ends, plan offset ranges       nothing new and no watermark to act on: wait again
+//     2  offsets/N                                                durable (first wait for the disk)
+//     3  read, decode, join, encode                               the engine, over the worker pool
+//     4  state/N and the sinks' staged output, in parallel        durable (second wait)
+//     5  sinks make N visible
+//     6  watermarks move; commits/N                               durable with offsets/N+1
+//
+// A crash anywhere leaves either nothing of N, or offsets/N, in which case N is run again with exactly the same ranges
+// and watermarks; sinks replace or skip what they have of N. After any error the in-memory state is dropped and the
+// query starts again from its checkpoint, as after a crash.
+// Source: Spark's MicroBatchExecution.
+
+package import SluiceConnectors
+package import SluiceEngine
+package import SluicePlan
+package import SluiceSpec
+package import SluiceSystem
+
+/// What a runner needs from around it; tests hand in simulated parts.
+package struct QueryEnvironment: Sendable {
+    package var fileSystem: any FileSystem
+    package var clock: any Clock
+    package var pool: WorkerPool
+    package var zones: TimeZones
+    package var log: Log
+    /// Called on the query's thread after each batch.
+    package var report: @Sendable (QueryProgress) -> Void
+
+    package init(
+        fileSystem: any FileSystem, clock: any Clock, pool: WorkerPool, zones: TimeZones, log: Log,
+        report: @escaping @Sendable (QueryProgress) -> Void
+    ) {
+        self.fileSystem = fileSystem
+        self.clock = clock
+        self.pool = pool
+        self.zones = zones
+        self.log = log
+        self.report = report
+    }
+}
+
+/// A query as the runner takes it: planned, with its connectors made.
+package struct RunnableQuery {
+    package var plan: PhysicalPlan
+    package var trigger: TriggerSpec
+    package var checkpointFolder: String
+    package var retainBatches: Int
+    /// One per input of the plan; the same instances for the life of the runner.
+    package var sources: [any Source]
+    /// True per source whose offsets name every file it ever took.
+    package var positionsAreHistory: [Bool]
+    /// One per entry of `plan.output.sinks`.
+    package var sinks: [any Sink]
+
+    package init(
+        plan: PhysicalPlan, trigger: TriggerSpec, checkpointFolder: String, retainBatches: Int,
+        sources: [any Source], positionsAreHistory: [Bool], sinks: [any Sink]
+    ) {
+        self.plan = plan
+        self.trigger = trigger
+        self.checkpointFolder = checkpointFolder
+        self.retainBatches = retainBatches
+        self.sources = sources
+        self.positionsAreHistory = positionsAreHistory
+        self.sinks = sinks
+    }
+}
+
+/// Runs one query. Used by one thread, but for `stop`.
+package final class QueryRunner {
+    let query: RunnableQuery
+    private let environment: QueryEnvironment
+    private let schedule: TriggerSchedule
+    let runID: String
+    private let wakeup: Wakeup
+    private let shouldStop: @Sendable () -> Bool
+
+    let checkpoint: Checkpoint
+    private let executor: BatchExecutor
+    private(set) var tracker: WatermarkTracker
+    private var positions: [SourceOffsets]
+    private var nextBatch: Int64
+    /// The eviction watermark of the batch before; what is late in the next one.
+    private var lastEvictionMillis: Int64
+    /// A batch that a crash interrupted; it goes first.
+    private var rerun: OffsetsEntry?
+    /// Where `available_now` ends, fixed at its start.
+    private var goal: [SourceOffsets]?
+    private(set) var lastTriggerMillis: Int64?
+    private var hasUnsyncedCommit = false
+    /// nil without a join.
+    private let merger: SegmentMerger?
+    private let maintenance = BackgroundTask()
+
+    /// Opens the checkpoint and brings state, sinks and positions to where it says.
+    /// - Parameters:
+    ///   - wakeup: signalled when `shouldStop` may have changed.
+    package init(
+        _ query: RunnableQuery, environment: QueryEnvironment, runID: String, wakeup: Wakeup,
+        shouldStop: @escaping @Sendable () -> Bool
+    ) throws {
+        self.environment = environment
+        self.runID = runID
+        self.wakeup = wakeup
+        self.shouldStop = shouldStop
+        schedule = TriggerSchedule(query.trigger)
+        let opened = try OpenedCheckpoint(query, environment: environment)
+        var query = query
+        query.plan = opened.plan
+        self.query = query
+        checkpoint = opened.checkpoint
+        executor = BatchExecutor(
+            plan: query.plan, laneCount: environment.pool.width, zones: environment.zones,
+            parallel: environment.pool.parallelFor)
+        tracker = WatermarkTracker(query.plan, nowMillis: environment.clock.wallMillis)
+        let committed = opened.recovered.committed
+        positions = query.plan.inputs.map { input in
+            committed?.offsets.sources.first { $0.source == input.source }?.next ?? SourceOffsets()
+        }
+        nextBatch = opened.recovered.nextBatch
+        lastEvictionMillis = committed?.offsets.evictionWatermarkMillis ?? 0
+        rerun = opened.recovered.inHand
+        if let commit = committed?.commit {
+            tracker.restore(
+                globalMillis: commit.nextWatermarkMillis,
+                sides: Dictionary(
+                    uniqueKeysWithValues: commit.inputMaximaMillis.enumerated().compactMap { input, millis in
+                        millis.map { (input, $0) }
+                    }))
+        }
+        merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
+        try restoreState(evictedThroughMicros: committed?.commit.evictedThroughMicros)
+        for sink in query.sinks { _ = try sink.recover(lastCommitted: committed?.commit.batch) }
+    }
+
+    /// Runs until the trigger is done, all sources have ended, or a stop is asked for. Throws what stopped a batch.
+    package func run() throws {
+        if schedule.trigger == .availableNow { goal = try latestOffsets() }
+        if let batch = rerun {
+            environment.log.info(
+                "A batch that was interrupted runs again",
+                [.query: .string(query.plan.query), .batch: .integer(batch.batch)])
+        }
+        while !shouldStop() {
+            let start = environment.clock.wallMillis
+            let didRun = try fire(triggerMillis: start)
+            lastTriggerMillis = start
+            if isDone(didRun: didRun) { break }
+            if !didRun { try syncCommit() }
+            let now = environment.clock.wallMillis
+            if let next = schedule.nextMillis(startMillis: start, didRunBatch: didRun, nowMillis: now) {
+                environment.clock.wait(untilWallMillis: next, wakeup: wakeup)
+            }
+        }
+        try syncCommit()
+        try maintenance.wait()
+    }
+
+    /// Runs batches until none is due, whatever the trigger says. For step-by-step use: the demo and tests.
+    package func runPending() throws {
+        while try fire(triggerMillis: environment.clock.wallMillis) {}
+        try syncCommit()
+    }
+
+    private func isDone(didRun: Bool) -> Bool {
+        switch schedule.trigger {
+        case .once: true
+        case .availableNow: !didRun
+        case .interval, .asFastAsPossible: !didRun && query.sources.allSatisfy { $0.isFinished }
+        }
+    }
+
+    // MARK: A trigger
+
+    /// Runs the batch that is due, if any. Returns whether there was one.
+    private func fire(triggerMillis: Int64) throws -> Bool {
+        var timer = PhaseTimer(environment.clock)
+        if let entry = rerun {
+            rerun = nil
+            try run(entry, latest: positions, &timer)
+            return true
+        }
+        let latest = try latestOffsets()
+        let limit: BatchLimit = schedule.trigger == .once ? .unlimited : .spec
+        let ranges = query.sources.enumerated().map { index, source in
+            source.planBatch(from: positions[index], to: latest[index], limit: limit)
+        }
+        timer.end(\.latestOffset)
+        tracker.advance(nowMillis: triggerMillis)
+        let hasData = ranges.contains { !$0.isEmpty }
+        guard hasData || isNoDataBatchDue else { return false }
+        let sources = query.plan.inputs.enumerated().map { index, input in
+            var next = positions[index]
+            next.advance(by: ranges[index])
+            return SourceBatch(source: input.source, ranges: ranges[index], next: next)
+        }
+        let entry = OffsetsEntry(
+            batch: nextBatch, batchTimeMillis: triggerMillis, lateWatermarkMillis: lastEvictionMillis,
+            evictionWatermarkMillis: tracker.globalMillis, isNoData: !hasData, sources: sources)
+        try checkpoint.logOffsets(entry)
+        hasUnsyncedCommit = false
+        timer.end(\.walCommit)
+        try run(entry, latest: latest, &timer)
+        return true
+    }
+
+    /// Spark's rule: some state can be evicted, and the watermark is past what the last batch evicted by. Unlike in
+    /// Spark, a restart does not forget that.
+    private var isNoDataBatchDue: Bool {
+        guard let join = query.plan.join, join.left.eviction != nil || join.right.eviction != nil else { return false }
+        return nextBatch > 0 && tracker.globalMillis > lastEvictionMillis
+    }
+
+    private func latestOffsets() throws -> [SourceOffsets] {
+        if let goal { return goal }
+        var latest: [SourceOffsets] = []
+        for (source, position) in zip(query.sources, positions) {
+            latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
+        }
+        return latest
+    }
+
+    // MARK: A batch
+
+    private func run(_ entry: OffsetsEntry, latest: [SourceOffsets], _ timer: inout PhaseTimer) throws {
+        var inputs: [any InputBytes] = []
+        for (source, batch) in zip(query.sources, entry.sources) {
+            inputs.append(batch.ranges.isEmpty ? NoInputBytes() : try source.open(batch.ranges))
+        }
+        timer.end(\.getBatch)
+        let result = try executor.run(
+            inputs,
+            watermarks: BatchWatermarks(
+                lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis))
+        try makeDurable(entry, result)
+        timer.end(\.addBatch)
+        for sink in query.sinks { try sink.commit(batch: entry.batch) }
+        commit(entry, result)
+        try checkpoint.writeCommit(commitEntry(entry, result))
+        hasUnsyncedCommit = true
+        timer.end(\.commitOffsets)
+        let before = positions
+        positions = entry.sources.map(\.next)
+        nextBatch = entry.batch + 1
+        lastEvictionMillis = entry.evictionWatermarkMillis
+        for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
+        environment.report(progress(entry, result, from: before, latest: latest, timer))
+        try maintain()
+    }
+
+    /// State and output go to the disk side by side; neither is visible before both are there.
+    private func makeDurable(_ entry: OffsetsEntry, _ result: BatchResult) throws {
+        let formats = query.plan.output.distinctFormats
+        let parts = query.plan.output.sinks.map { sink in
+            result.outputs[formats.firstIndex(of: sink.format) ?? 0]
+        }
+        let failures = FirstFailure()
+        let (sinks, checkpoint) = (query.sinks, self.checkpoint)
+        nonisolated(unsafe) let writeState: () throws -> Void = {
+            try checkpoint.writeState(
+                batch: entry.batch,
+                result.deltas.map { unsafe ShardPayload(shard: $0.shard, bytes: $0.payload.buffer.bytes) },
+                lastJoinTimeMicros: result.newestDeltaMicros, evictedThroughMicros: result.evictedThroughMicros)
+        }
+        environment.pool.run(1 + sinks.count) { index in
+            failures.catching {
+                if index == 0 {
+                    unsafe try writeState()
+                } else {
+                    try sinks[index - 1].stage(
+                        batch: entry.batch, parts: parts[index - 1], rowCount: result.outputRowCount)
+                }
+            }
+        }
+        if let error = failures.first { throw error }
+    }
+
+    private func commit(_ entry: OffsetsEntry, _ result: BatchResult) {
+        // The watermark this batch ran with, idle sources considered, is behind us even on a replay.
+        tracker.raise(toMillis: entry.evictionWatermarkMillis)
+        for (input, counters) in result.sources.enumerated() {
+            tracker.observe(
+                input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
+                rowCount: counters.watermarkRows, batchTimeMillis: entry.batchTimeMillis)
+        }
+        tracker.advance(nowMillis: entry.batchTimeMillis)
+    }
+
+    private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult) -> CommitEntry {
+        var maxima = [Int64?](repeating: nil, count: query.plan.inputs.count)
+        for side in tracker.sides { maxima[side.input] = side.watermarkMillis }
+        return CommitEntry(
+            batch: entry.batch, nextWatermarkMillis: tracker.globalMillis, inputMaximaMillis: maxima,
+            evictedThroughMicros: query.plan.join == nil ? [] : result.evictedThroughMicros,
+            counters: [
+                "inputRows": Int64(result.sources.reduce(0) { $0 + $1.inputRows }),
+                "outputRows": Int64(result.outputRowCount), "stateRows": Int64(result.stateRowsTotal),
+            ])
+    }
+
+    private func syncCommit() throws {
+        guard hasUnsyncedCommit else { return }
+        for sink in query.sinks { try sink.sync() }
+        try checkpoint.syncCommit()
+        hasUnsyncedCommit = false
+    }
+
+    private func restoreState(evictedThroughMicros: [Int64]?) throws {
+        guard query.plan.join != nil else { return }
+        if let evictedThroughMicros { executor.beginRestore(evictedThroughMicros: evictedThroughMicros) }
+        // Shards share nothing, and each is restored by one worker.
+        nonisolated(unsafe) let executor = self.executor
+        try checkpoint.loadState(parallel: environment.pool.parallelFor) { shard, payload in
+            unsafe try executor.restore(shard: shard, payload: payload)
+        }
+        unsafe executor.finishRestore()
+    }
+
+    /// Purges and merges old files on a thread of its own, one round at a time.
+    private func maintain() throws {
+        guard maintenance.isIdle else { return }
+        try maintenance.wait()
+        guard let plan = checkpoint.planMaintenance() else { return }
+        let (checkpoint, merger, parallel) = (self.checkpoint, self.merger, environment.pool.parallelFor)
+        maintenance.start(name: "\(query.plan.query)-merge") {
+            try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
+                try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
+            }
+        }
+    }
+}
+
+/// The first error of work that runs on several threads.
+final class FirstFailure: @unchecked Sendable {
+    // @unchecked: guarded by the monitor.
+    private let monitor = Monitor()
+    private var error: (any Error)?
+
+    func catching(_ body: () throws -> Void) {
+        do { try body() } catch { monitor.withLock { if self.error == nil { self.error = error } } }
+    }
+
+    var first: (any Error)? { monitor.withLock { error } }
+}
+
+/// Splits a trigger's time into Spark's phases.
+struct PhaseTimer {
+    private let clock: any Clock
+    private let startNanos: UInt64
+    private var lastNanos: UInt64
+    private(set) var durations = QueryProgress.Durations()
+
+    init(_ clock: any Clock) {
+        self.clock = clock
+        startNanos = clock.monotonicNanos
+        lastNanos = startNanos
+    }
+
+    /// Gives the time since the last call to a phase.
+    mutating func end(_ phase: WritableKeyPath<QueryProgress.Durations, Int64>) {
+        let now = clock.monotonicNanos
+        durations[keyPath: phase] += Int64((now - lastNanos) / 1_000_000)
+        durations.triggerExecution = Int64((now - startNanos) / 1_000_000)
+        lastNanos = now
+    }
+}

@@ -1,0 +1,92 @@
+// All queries of one process: makes their connectors, runs each on its thread, and says how they ended.
+
+internal import SluiceConnectors
+internal import SluiceEngine
+internal import SluicePlan
+package import SluiceSpec
+internal import SluiceSystem
+internal import Synchronization
+
+/// What `run` may change about the queries of a spec.
+package struct QuerySetOptions: Sendable {
+    /// Instead of each query's own.
+    package var trigger: TriggerSpec?
+    /// Root of all checkpoints: `<root>/<query>`.
+    package var checkpointRoot: String?
+
+    package init() {}
+}
+
+package final class QuerySet: Sendable {
+    private let supervisors: [QuerySupervisor]
+
+    /// - Parameter plans: checked, without errors.
+    package init(_ plans: [PlannedQuery], spec: Spec, options: QuerySetOptions, environment: QueryEnvironment) {
+        supervisors = plans.map { planned in
+            let query = planned.spec
+            let isFinite = TriggerSchedule(options.trigger ?? query.trigger.value).isFinite
+            return QuerySupervisor(
+                name: query.name.value, policy: RestartPolicy(onFailure: query.onFailure, isFinite: isFinite),
+                environment: environment
+            ) {
+                try Self.makeQuery(planned, spec: spec, options: options, environment: environment)
+            }
+        }
+    }
+
+    /// A query with a fresh set of connectors.
+    package static func makeQuery(
+        _ planned: PlannedQuery, spec: Spec, options: QuerySetOptions, environment: QueryEnvironment
+    ) throws -> RunnableQuery {
+        guard let plan = planned.result.physical else { preconditionFailure("a query with errors is not run") }
+        let query = planned.spec
+        var sources: [any Source] = []
+        var positionsAreHistory: [Bool] = []
+        for input in plan.inputs {
+            guard let source = spec.sources.first(where: { $0.name.value == input.source }) else { continue }
+            sources.append(try makeSource(source, fileSystem: environment.fileSystem, log: environment.log))
+            positionsAreHistory.append(source.connector.positionsAreHistory)
+        }
+        var sinks: [any Sink] = []
+        for output in plan.output.sinks {
+            guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else { continue }
+            sinks.append(
+                try makeSink(
+                    sink, header: plan.output.csvHeader(output.format), fileSystem: environment.fileSystem,
+                    log: environment.log))
+        }
+        let name = query.name.value
+        return RunnableQuery(
+            plan: plan, trigger: options.trigger ?? query.trigger.value,
+            checkpointFolder: options.checkpointRoot.map { "\($0)/\(name)" } ?? query.checkpoint,
+            retainBatches: query.state.retainBatches,
+            sources: sources, positionsAreHistory: positionsAreHistory, sinks: sinks)
+    }
+
+    /// Runs all queries until each has finished or failed. Blocks. True when none has failed.
+    package func run() -> Bool {
+        var threads: [SystemThread] = []
+        for supervisor in supervisors.dropFirst() {
+            if let thread = SystemThread(name: supervisor.name, body: { supervisor.run() }) {
+                threads.append(thread)
+            } else {
+                supervisor.failToStart()
+            }
+        }
+        supervisors.first?.run()
+        for thread in threads { thread.join() }
+        return supervisors.allSatisfy { $0.status == .finished }
+    }
+
+    /// Ends every query after the batch in hand.
+    package func stop() { for supervisor in supervisors { supervisor.stop() } }
+
+    package var statuses: [(name: String, status: QueryStatus)] { supervisors.map { ($0.name, $0.status) } }
+}
+
+extension SourceConnectorSpec {
+    /// True where the offsets name every file that was ever taken.
+    fileprivate var positionsAreHistory: Bool {
+        if case .file(let file) = self { !file.isFollowed } else { false }
+    }
+}

@@ -1,0 +1,148 @@
+// The life of one query around its runner: its thread, what happens when it fails, and how it is stopped. Queries share
+// nothing but the worker pool, so one that fails takes no other with it.
+//
+//     running ──▶ finished            the trigger ended by itself, sources ended, or a stop was asked for
+//        │ error
+//        ├──▶ restarting ──▶ running  on_failure: restart, the error may pass: after 1 s, 2 s, 4 s … 60 s
+//        └──▶ failed                  on_failure: stop, or trying again cannot help (bad data, damaged checkpoint …)
+
+internal import SluiceConnectors
+internal import SluiceEngine
+package import SluiceSpec
+internal import SluiceSystem
+internal import Synchronization
+
+/// Where a query is in its life.
+package enum QueryStatus: Hashable, Sendable {
+    case running
+    case restarting(error: String)
+    case failed(error: String)
+    case finished
+}
+
+/// How often and how long after a failure a query is started again. Pure.
+package struct RestartPolicy: Hashable, Sendable {
+    package var onFailure: QuerySpec.FailurePolicy
+    /// Of a query that ends by itself only a few tries make sense: somebody waits for the exit code.
+    package var triesMax: Int?
+
+    package init(onFailure: QuerySpec.FailurePolicy, isFinite: Bool) {
+        self.onFailure = onFailure
+        triesMax = isFinite ? 3 : nil
+    }
+
+    /// Milliseconds to wait before the next start, nil to give up.
+    /// - Parameter failureCount: how many starts in a row have ended in an error, this one included.
+    package func delayMillis(failureCount: Int, isRetriable: Bool) -> Int64? {
+        guard onFailure == .restart, isRetriable else { return nil }
+        if let triesMax, failureCount >= triesMax { return nil }
+        return min(60_000, 1000 << Int64(min(failureCount - 1, 6)))
+    }
+}
+
+/// Runs one query on a thread of its own, over and over as its policy says.
+package final class QuerySupervisor: Sendable {
+    package let name: String
+    private let policy: RestartPolicy
+    private let environment: QueryEnvironment
+    private let makeQuery: @Sendable () throws -> RunnableQuery
+    private let wakeup = Wakeup()
+    private let isStopping = Atomic<Bool>(false)
+    private let statusBox = Mutex(QueryStatus.running)
+    private let batchesDone = Atomic<Int>(0)
+
+    /// - Parameter makeQuery: a fresh set of connectors for each start.
+    package init(
+        name: String, policy: RestartPolicy, environment: QueryEnvironment,
+        makeQuery: @escaping @Sendable () throws -> RunnableQuery
+    ) {
+        self.name = name
+        self.policy = policy
+        self.environment = environment
+        self.makeQuery = makeQuery
+    }
+
+    package var status: QueryStatus { statusBox.withLock { $0 } }
+
+    /// Ends the query after the batch in hand. From any thread, any number of times.
+    package func stop() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        wakeup.signal()
+    }
+
+    /// Runs until the query has finished or failed. Blocks.
+    package func run() {
+        var failureCount = 0
+        while !isStopping.load(ordering: .sequentiallyConsistent) {
+            let doneBefore = batchesDone.load(ordering: .relaxed)
+            set(.running)
+            do {
+                try runOnce()
+                break
+            } catch {
+                // A batch that went through shows that the trouble before it is over.
+                if batchesDone.load(ordering: .relaxed) > doneBefore { failureCount = 0 }
+                failureCount += 1
+                guard let delay = policy.delayMillis(failureCount: failureCount, isRetriable: isRetriable(error)) else {
+                    fail(error)
+                    return
+                }
+                waitToRestart(after: delay, error)
+            }
+        }
+        set(.finished)
+        environment.log.info("Query ended", [.query: .string(name)])
+    }
+
+    /// The system has no thread for this query.
+    package func failToStart() {
+        set(.failed(error: "the system has no more threads"))
+        environment.log.error("Query has no thread to run on", [.query: .string(name)])
+    }
+
+    private func runOnce() throws {
+        var environment = self.environment
+        let report = environment.report
+        environment.report = { [self] progress in
+            batchesDone.add(1, ordering: .relaxed)
+            report(progress)
+        }
+        let runner = try QueryRunner(
+            try makeQuery(), environment: environment, runID: randomUUID(), wakeup: wakeup,
+            shouldStop: { [self] in isStopping.load(ordering: .sequentiallyConsistent) })
+        try runner.run()
+    }
+
+    private func fail(_ error: any Error) {
+        set(.failed(error: "\(error)"))
+        environment.log.error("Query failed", [.query: .string(name), .error: .string("\(error)")])
+    }
+
+    private func waitToRestart(after delay: Int64, _ error: any Error) {
+        set(.restarting(error: "\(error)"))
+        environment.log.warning(
+            "Query stopped by an error, starts again",
+            [.query: .string(name), .error: .string("\(error)"), .delayMillis: .integer(delay)])
+        let end = environment.clock.wallMillis + delay
+        while !isStopping.load(ordering: .sequentiallyConsistent), environment.clock.wallMillis < end {
+            environment.clock.wait(untilWallMillis: end, wakeup: wakeup)
+        }
+    }
+
+    private func set(_ status: QueryStatus) { statusBox.withLock { $0 = status } }
+}
+
+extension LogKey {
+    static let delayMillis = LogKey("sluice.delay_ms")
+}
+
+/// Whether the same thing may work a little later.
+func isRetriable(_ error: any Error) -> Bool {
+    switch error {
+    case let error as SourceError: error.isRetriable
+    case let error as SinkError: error.isRetriable
+    case let error as CheckpointError: error.isRetriable
+    case BatchError.input(_, let error): isRetriable(error)
+    default: false
+    }
+}

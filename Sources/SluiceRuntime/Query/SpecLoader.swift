@@ -1,0 +1,87 @@
+// From the paths on a command line to planned queries and their diagnostics: the only place where spec files are read.
+
+internal import SluiceEngine
+package import SluicePlan
+package import SluiceSpec
+package import SluiceSystem
+
+/// What the spec files of a command line say.
+package struct LoadedSpec: Sendable {
+    /// nil when there are errors.
+    package var spec: Spec?
+    /// Per query, in the order of their names; only queries that could be planned.
+    package var plans: [PlannedQuery]
+    /// All findings, sorted by place.
+    package var diagnostics: [Diagnostic]
+    /// For showing the lines that diagnostics speak of.
+    package var lines: SourceLines
+
+    package var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+}
+
+package struct PlannedQuery: Sendable {
+    package var spec: QuerySpec
+    package var result: PlanningResult
+}
+
+package struct SpecLoader {
+    private let fileSystem: any FileSystem
+    private let environment: (String) -> String?
+    private let zones: TimeZones
+
+    /// - Parameter environment: the value of an environment variable, nil when it is not set.
+    package init(fileSystem: any FileSystem, environment: @escaping (String) -> String?) {
+        self.fileSystem = fileSystem
+        self.environment = environment
+        zones = systemTimeZones(fileSystem)
+    }
+
+    /// Reads, checks and plans. A path may be a folder: then all its `*.yaml` and `*.yml` count.
+    /// - Throws: `FileError` when a path cannot be read at all.
+    package func load(_ paths: [String]) throws(FileError) -> LoadedSpec {
+        var files: [(name: String, text: [UInt8])] = []
+        for path in paths {
+            for file in try specFiles(path) { files.append((file, try fileSystem.readAll(file))) }
+        }
+        let fileSystem = self.fileSystem
+        let (spec, readDiagnostics) = SpecReader.read(
+            files: files, environment: environment,
+            readSecretFile: { path in
+                do throws(FileError) {
+                    return .success(try fileSystem.readAll(path))
+                } catch {
+                    return .failure(UnreadableFile(reason: "\(error)"))
+                }
+            })
+        var loaded = LoadedSpec(
+            spec: spec, plans: [], diagnostics: readDiagnostics, lines: SourceLines(files: files))
+        if let spec {
+            for query in spec.queries {
+                let result = Planner.plan(query: query, in: spec)
+                loaded.plans.append(PlannedQuery(spec: query, result: result))
+                loaded.diagnostics += result.diagnostics
+            }
+            loaded.diagnostics += unknownZones(spec)
+            loaded.diagnostics.sort { $0.position < $1.position }
+        }
+        return loaded
+    }
+
+    /// Which zones there are is known here only: the spec reader and the planner read no files.
+    private func unknownZones(_ spec: Spec) -> [Diagnostic] {
+        spec.sources.filter { !zones.contains($0.timeZone.value) }.map { source in
+            Diagnostic(
+                .error, code: "unknown-time-zone", at: source.timeZone.position, length: source.timeZone.length,
+                "this machine knows no time zone `\(source.timeZone.value)`",
+                fix: "use a name such as `Europe/Paris`; they come with the package tzdata")
+        }
+    }
+
+    private func specFiles(_ path: String) throws(FileError) -> [String] {
+        guard let info = try fileSystem.info(path), info.kind == .folder else { return [path] }
+        let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
+        return try fileSystem.list(folder).filter { name in
+            !name.hasPrefix(".") && (name.hasSuffix(".yaml") || name.hasSuffix(".yml"))
+        }.map { "\(folder)/\($0)" }
+    }
+}

@@ -1,1 +1,0 @@
-// The runtime drives queries: trigger, offsets, batch, checkpoint, commit.

@@ -1,0 +1,28 @@
+// Triggers as text, for the command line: the words and durations that a spec takes.
+
+/// Why a text is no trigger.
+package struct TriggerProblem: Error, Hashable, Sendable, CustomStringConvertible {
+    package var description: String
+}
+
+extension TriggerSpec {
+    /// The triggers that are a word.
+    static let words: KeyValuePairs<String, TriggerSpec> = [
+        "as_fast_as_possible": .asFastAsPossible, "once": .once, "available_now": .availableNow,
+    ]
+
+    /// Reads `10s`, `2 minutes`, `as_fast_as_possible`, `once` or `available_now`.
+    package init(text: String) throws(TriggerProblem) {
+        if let word = TriggerSpec.words.first(where: { $0.key == text }) {
+            self = word.value
+            return
+        }
+        switch parseDuration(text) {
+        case .success(let micros) where micros >= 1000: self = .interval(micros: micros)
+        case .success: throw TriggerProblem(description: "a trigger interval is at least 1ms, not `\(text)`")
+        case .failure(let problem):
+            let meant = nearest(to: text, in: TriggerSpec.words.map(\.key)).map { "did you mean `\($0)`?" }
+            throw TriggerProblem(description: "`\(text)` is not a trigger; \(meant ?? problem.fix(for: text))")
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// `sluice check`: every mistake of the specs, with place, cause and fix.
+
+internal import SluiceRuntime
+internal import SluiceSpec
+internal import SluiceSystem
+
+struct CheckCommand {
+    private let options: CheckOptions
+    private let files: any FileSystem
+
+    init(_ options: CheckOptions, files: any FileSystem) {
+        self.options = options
+        self.files = files
+    }
+
+    /// The exit code: 1 when there are errors.
+    func run() throws -> Int32 {
+        let loaded = try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs)
+        switch options.format {
+        case .json: printLine(loaded.diagnostics.json)
+        case .text:
+            for diagnostic in loaded.diagnostics { printLine(diagnostic.rendered(lines: loaded.lines)) }
+            printLine(loaded.summary)
+        }
+        return loaded.hasErrors ? 1 : 0
+    }
+}
+
+extension LoadedSpec {
+    /// One line for a person, such as `2 errors, 1 warning`.
+    var summary: String {
+        let errors = diagnostics.count { $0.severity == .error }
+        let warnings = diagnostics.count - errors
+        func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+        if diagnostics.isEmpty { return "no mistakes: \(plans.count == 1 ? "1 query" : "\(plans.count) queries")" }
+        return [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map(counted).joined(separator: ", ")
+    }
+}

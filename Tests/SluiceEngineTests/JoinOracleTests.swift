@@ -1,0 +1,144 @@
+// The engine against the oracle on random workloads: every join type, bounds strict, open and negative, windows, nulls,
+// duplicates, disorder, late rows, splits, shards, layouts, and restarts from (partly merged) deltas. Each batch's rows
+// and state count must agree. A failure prints its seed; run that one with `JOIN_SEED=<seed>`.
+
+import Glibc
+import SluiceEngine
+import SluicePlan
+import SluiceSpec
+import SluiceSystem
+import Testing
+
+@Suite struct JoinOracleTests {
+    static let seeds: Range<UInt64> = {
+        if let text = getenv("JOIN_SEED").map({ String(cString: $0) }), let seed = UInt64(text) {
+            return seed..<seed + 1
+        }
+        return 1..<12_001
+    }()
+
+    @Test func `The engine agrees with a nested loop on random workloads`() throws {
+        var failures: [String] = []
+        for seed in Self.seeds {
+            if let failure = try compare(JoinWorkload(seed: seed)) {
+                failures.append("JOIN_SEED=\(seed): \(failure)")
+                if failures.count == 5 { break }
+            }
+        }
+        #expect(failures.isEmpty, "\(failures.joined(separator: "\n"))")
+    }
+
+    /// nil when engine and oracle agree.
+    private func compare(_ workload: JoinWorkload) throws -> String? {
+        var oracle = JoinOracle(workload)
+        var engine = EngineUnderTest(workload.plan)
+        let zero = -JoinWorkload.epochMicros / 1000
+        var late = zero
+        for (number, sides) in workload.batches.enumerated() {
+            if workload.restarts.contains(number) { try engine.restart(seed: UInt64(number)) }
+            if let failure = try step(&oracle, &engine, sides, late: late, "batch \(number)") { return failure }
+            late = oracle.evictions.last ?? zero
+            let hasAdvanced = oracle.watermark > late
+            if hasAdvanced && !workload.skipsNoDataBatches {
+                if let failure = try step(&oracle, &engine, [[], []], late: late, "no-data batch after \(number)") {
+                    return failure
+                }
+                late = oracle.evictions.last ?? zero
+            }
+        }
+        return nil
+    }
+
+    private func step(
+        _ oracle: inout JoinOracle, _ engine: inout EngineUnderTest, _ sides: [[WorkloadRow]], late: Int64,
+        _ what: String
+    ) throws -> String? {
+        let evict = oracle.watermark
+        let expected = oracle.run(sides, late: late, evict: evict)
+        oracle.advanceWatermark()
+        let zero = JoinWorkload.epochMicros / 1000
+        let actual = try engine.run(sides, late: late + zero, evict: evict + zero)
+        if actual.output != expected.output { return "\(what): rows \(actual.output), expected \(expected.output)" }
+        if actual.state != expected.state { return "\(what): state \(actual.state), expected \(expected.state)" }
+        let watermark = engine.watermarkMillis - zero
+        return watermark == oracle.watermark ? nil : "\(what): watermark \(watermark), expected \(oracle.watermark)"
+    }
+}
+
+/// The real executor over memory, with its deltas kept as a checkpoint would.
+struct EngineUnderTest {
+    private let plan: PhysicalPlan
+    private var executor: BatchExecutor
+    private var tracker: WatermarkTracker
+    /// Payloads per shard, oldest first.
+    private var payloads: [Int: [[UInt8]]] = [:]
+    private var evictedThrough: [Int64] = [.min, .min]
+
+    static let serial: ParallelFor = { count, body in for index in 0..<count { body(index) } }
+
+    init(_ plan: PhysicalPlan) {
+        self.plan = plan
+        executor = Self.makeExecutor(plan)
+        tracker = WatermarkTracker(plan, nowMillis: 0)
+    }
+
+    private static func makeExecutor(_ plan: PhysicalPlan) -> BatchExecutor {
+        BatchExecutor(plan: plan, laneCount: 2, zones: TimeZones { _ in nil }, parallel: serial)
+    }
+
+    var watermarkMillis: Int64 { tracker.globalMillis }
+
+    mutating func run(_ sides: [[WorkloadRow]], late: Int64, evict: Int64) throws -> (output: [String], state: Int) {
+        let inputs = sides.map { MemoryInput($0.map(\.json), linesPerChunk: 3) }
+        let result = try executor.run(inputs, watermarks: BatchWatermarks(lateMillis: late, evictionMillis: evict))
+        for delta in result.deltas { payloads[delta.shard, default: []].append(delta.payload.buffer.array()) }
+        evictedThrough = result.evictedThroughMicros
+        for (input, counters) in result.sources.enumerated() {
+            tracker.observe(
+                input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
+                rowCount: counters.watermarkRows, batchTimeMillis: 0)
+        }
+        tracker.advance(nowMillis: 0)
+        let text = result.outputs[0].map { String(decoding: $0.buffer.array(), as: UTF8.self) }.joined()
+        let rows = text.split(separator: "\n").map { line in
+            // {"l":1,"r":2} with either field absent
+            func field(_ name: String) -> String {
+                guard let start = line.range(of: "\"\(name)\":")?.upperBound else { return "-" }
+                return String(line[start...].prefix { $0.isNumber })
+            }
+            return "\(field("l")) \(field("r"))"
+        }
+        return (rows.sorted(), result.stateRowsTotal)
+    }
+
+    /// A new process: state from the deltas, some of them merged as the checkpoint would.
+    mutating func restart(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let merger = SegmentMerger(plan)
+        executor = Self.makeExecutor(plan)
+        executor.beginRestore(evictedThroughMicros: evictedThrough)
+        for (shard, deltas) in payloads.sorted(by: { $0.key < $1.key }) {
+            var kept = deltas
+            if kept.count > 1, random.chance(60) {
+                let first = Int.random(in: 0..<kept.count - 1, using: &random)
+                let last = Int.random(in: first + 1..<kept.count, using: &random)
+                let merged = try merger.merge(Array(kept[first...last]), evictedThroughMicros: evictedThrough)
+                kept.replaceSubrange(first...last, with: merged.isEmpty ? [] : [merged])
+            }
+            payloads[shard] = kept
+            for payload in kept { try executor.restore(shard: shard, payload: payload) }
+        }
+        executor.finishRestore()
+    }
+}
+
+extension Substring {
+    fileprivate func range(of needle: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(needle) { return start..<index(start, offsetBy: needle.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+}

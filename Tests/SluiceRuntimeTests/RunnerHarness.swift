@@ -1,0 +1,78 @@
+// A query of a spec text on a simulated disk and clock, driven from a test batch by batch.
+
+import SluiceConnectors
+import SluiceEngine
+import SluicePlan
+import SluiceRuntime
+import SluiceSimulation
+import SluiceSpec
+import SluiceSystem
+import Synchronization
+import Testing
+
+/// Progress records in the order in which they were reported.
+final class Reports: Sendable {
+    private let records = Mutex<[QueryProgress]>([])
+    var all: [QueryProgress] { records.withLock { $0 } }
+    func add(_ progress: QueryProgress) { records.withLock { $0.append(progress) } }
+}
+
+final class RunnerHarness {
+    let disk: SimulatedFileSystem
+    let clock: SimulatedClock
+    let reports = Reports()
+    private let spec: LoadedSpec
+    private let pool: WorkerPool
+    private var runner: QueryRunner?
+
+    static let zoneFolder = "/usr/share/zoneinfo"
+
+    init(
+        spec text: String, disk: SimulatedFileSystem, clock: SimulatedClock = SimulatedClock(), workers: Int = 1
+    ) throws {
+        self.disk = disk
+        self.clock = clock
+        pool = WorkerPool(width: workers)
+        try disk.makeFolders("/spec")
+        disk.put("/spec/spec.yaml", text)
+        spec = try SpecLoader(fileSystem: disk, environment: { _ in nil }).load(["/spec/spec.yaml"])
+        let messages = spec.diagnostics.filter { $0.severity == .error }.map { "\($0.position.line): \($0.message)" }
+        try #require(messages.isEmpty, "\(messages.joined(separator: "\n"))\n\(text)")
+    }
+
+    /// A new process: opens the checkpoint again.
+    func restart() throws {
+        runner = nil
+        let loaded = try #require(spec.spec)
+        let planned = try #require(spec.plans.first)
+        let environment = QueryEnvironment(
+            fileSystem: disk, clock: clock, pool: pool,
+            zones: TimeZones { name in try? RealFileSystem().readAll("\(Self.zoneFolder)/\(name)") }, log: .none,
+            report: { [reports] in reports.add($0) })
+        let query = try QuerySet.makeQuery(planned, spec: loaded, options: QuerySetOptions(), environment: environment)
+        runner = try QueryRunner(
+            query, environment: environment, runID: "test", wakeup: Wakeup(), shouldStop: { false })
+    }
+
+    /// Runs until no batch is due.
+    func runPending() throws {
+        if runner == nil { try restart() }
+        try runner?.runPending()
+    }
+
+    /// The rows a batch has put into the file sink at /out.
+    func rows(batch: Int64) throws -> [String] {
+        let digits = String(batch)
+        let path = "/out/batch-\(String(repeating: "0", count: 10 - digits.count))\(digits).jsonl"
+        guard try disk.info(path) != nil else { return [] }
+        return String(decoding: try disk.readAll(path), as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// All rows in the file sink, sorted.
+    func allRows() throws -> [String] {
+        guard try disk.info("/out") != nil else { return [] }
+        return try disk.list("/out").filter { $0.hasPrefix("batch-") }.flatMap { name in
+            String(decoding: try disk.readAll("/out/\(name)"), as: UTF8.self).split(separator: "\n").map(String.init)
+        }.sorted()
+    }
+}

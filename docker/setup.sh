@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs the system packages that Sluice is built, run and tested with, on Debian or Ubuntu. Says what it does, does
+# only what is missing, and may be run any number of times. Used by the README, CI and the Dockerfile.
+set -eu
+
+# Libraries the product stands on (why each: Package.swift), the tool that finds them, and the time zone data.
+build_packages="librdkafka-dev libdeflate-dev zlib1g-dev libsimdjson-dev libyaml-dev pkg-config tzdata"
+# What only tests and checks need.
+test_packages="gzip valgrind"
+
+say() { echo "setup: $*"; }
+
+if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
+    say "this machine has no apt-get. Install these packages (Debian names) by your system's own means:" >&2
+    say "  $build_packages $test_packages" >&2
+    exit 1
+fi
+
+missing=""
+for package in $build_packages $test_packages; do
+    state=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$state" = "install ok installed" ] || missing="$missing $package"
+done
+
+if [ -n "$missing" ]; then
+    as_root=""
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null 2>&1; then
+            say "packages are missing and this is not root, nor is there sudo. As root, run:" >&2
+            say "  apt-get update && apt-get install -y$missing" >&2
+            exit 1
+        fi
+        as_root="sudo"
+    fi
+    say "installing:$missing"
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    say "all packages are there"
+fi
+
+if ! command -v swift >/dev/null 2>&1; then
+    say "there is no Swift toolchain in PATH: get 6.3 or later from https://www.swift.org/install/linux/" >&2
+    exit 1
+fi
+say "done; $(swift --version 2>/dev/null | head -n 1)"
