@@ -25,7 +25,8 @@ final class RunnerHarness {
     private let pool: WorkerPool
     private var runner: QueryRunner?
 
-    static let zoneFolder = "/usr/share/zoneinfo"
+    /// The simulated disk has no zone files.
+    static let zones = systemTimeZones(RealFileSystem())
 
     init(
         spec text: String, disk: SimulatedFileSystem, clock: SimulatedClock = SimulatedClock(), workers: Int = 1
@@ -35,7 +36,7 @@ final class RunnerHarness {
         pool = WorkerPool(width: workers)
         try disk.makeFolders("/spec")
         disk.put("/spec/spec.yaml", text)
-        spec = try SpecLoader(fileSystem: disk, environment: { _ in nil }).load(["/spec/spec.yaml"])
+        spec = try SpecLoader(fileSystem: disk, environment: { _ in nil }, zones: Self.zones).load(["/spec/spec.yaml"])
         let messages = spec.diagnostics.filter { $0.severity == .error }.map { "\($0.position.line): \($0.message)" }
         try #require(messages.isEmpty, "\(messages.joined(separator: "\n"))\n\(text)")
     }
@@ -47,7 +48,7 @@ final class RunnerHarness {
         let planned = try #require(spec.plans.first)
         let environment = QueryEnvironment(
             fileSystem: disk, clock: clock, pool: pool,
-            zones: TimeZones { name in try? RealFileSystem().readAll("\(Self.zoneFolder)/\(name)") }, log: .none,
+            zones: Self.zones, log: .none,
             report: { [reports] in reports.add($0) })
         let query = try QuerySet.makeQuery(planned, spec: loaded, options: QuerySetOptions(), environment: environment)
         runner = try QueryRunner(

@@ -132,7 +132,25 @@ extension SparkRun {
         #expect(SparkRun.all.count > 200)
     }
 
-    @Test(arguments: SparkRun.all.filter { $0.sluiceDiffers == nil })
+    /// What Spark runs and `check` refuses on purpose, with a word of the message.
+    static let refused = [
+        "bound-empty": "no pair of rows can match", "key-decimal-scale": "decimal", "key-long-double": "double",
+        "key-string-long": "string", "window-left-within": "`within`", "wm-semi-rightonly": "watermark",
+    ]
+
+    @Test(arguments: refused.keys.sorted())
+    func `What could only mislead is refused before it runs`(name: String) throws {
+        let run = try #require(SparkRun.all.first { $0.name == name })
+        let disk = SimulatedFileSystem()
+        try disk.makeFolders("/spec")
+        disk.put("/spec/spec.yaml", run.spec)
+        let loaded = try SpecLoader(fileSystem: disk, environment: { _ in nil }, zones: RunnerHarness.zones)
+            .load(["/spec/spec.yaml"])
+        let word = try #require(Self.refused[name])
+        #expect(loaded.diagnostics.contains { $0.severity == .error && $0.message.contains(word) })
+    }
+
+    @Test(arguments: SparkRun.all.filter { $0.sluiceDiffers == nil && refused[$0.name] == nil })
     func `Sluice does in every batch what Spark did`(run: SparkRun) throws {
         let actual = try replay(run)
         // With no-data batches off Spark's run ends with the last data batch; Sluice adds the one that is due.

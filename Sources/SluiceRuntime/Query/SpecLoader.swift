@@ -1,6 +1,6 @@
 // From the paths on a command line to planned queries and their diagnostics: the only place where spec files are read.
 
-internal import SluiceEngine
+package import SluiceEngine
 package import SluicePlan
 package import SluiceSpec
 package import SluiceSystem
@@ -29,11 +29,15 @@ package struct SpecLoader {
     private let environment: (String) -> String?
     private let zones: TimeZones
 
-    /// - Parameter environment: the value of an environment variable, nil when it is not set.
-    package init(fileSystem: any FileSystem, environment: @escaping (String) -> String?) {
+    /// - Parameters:
+    ///   - environment: the value of an environment variable, nil when it is not set.
+    ///   - zones: the time zones a spec may name; those of the file system unless given.
+    package init(
+        fileSystem: any FileSystem, environment: @escaping (String) -> String?, zones: TimeZones? = nil
+    ) {
         self.fileSystem = fileSystem
         self.environment = environment
-        zones = systemTimeZones(fileSystem)
+        self.zones = zones ?? systemTimeZones(fileSystem)
     }
 
     /// Reads, checks and plans. A path may be a folder: then all its `*.yaml` and `*.yml` count.
