@@ -4,7 +4,22 @@
 // Source: Spark's UnivocityGenerator and CSVOptions, univocity's CsvWriter.
 
 /// Appends a text field.
+@inline(__always)
 func appendCSVText(
+    _ text: UnsafeRawBufferPointer, separator: UInt8, isFirst: Bool, to output: inout ByteBuffer
+) {
+    output.reserve(text.count &+ 8)
+    let marks = unsafe copyText(text, special: eightTimes(separator), to: output.base + output.count)
+    if !marks.hasSpecials, text.count > 0, unsafe text[0] > UInt8(ascii: " "), unsafe text[0] != UInt8(ascii: "#"),
+        unsafe text[text.count &- 1] > UInt8(ascii: " ")
+    {
+        return output.advance(by: text.count)
+    }
+    unsafe appendUnusualCSVText(text, separator: separator, isFirst: isFirst, to: &output)
+}
+
+@inline(never)
+private func appendUnusualCSVText(
     _ text: UnsafeRawBufferPointer, separator: UInt8, isFirst: Bool, to output: inout ByteBuffer
 ) {
     var start = 0

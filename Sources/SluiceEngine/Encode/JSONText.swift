@@ -1,21 +1,8 @@
-// Strings inside JSON: only `"`, `\` and control characters are escaped, as Jackson does by default. Text is looked at
-// eight bytes at a time while it is copied; the rare text that needs an escape is then written byte by byte. Bytes that
+// Strings inside JSON: only `"`, `\` and control characters are escaped, as Jackson does by default. The rare
+// text that needs an escape is written byte by byte. Bytes that
 // are no UTF-8 become U+FFFD, as they do when Java decodes them.
 
 internal import Glibc
-
-/// The high bit of each byte of `word` that JSON must escape.
-@inline(__always)
-private func escapeMask(_ word: UInt64) -> UInt64 {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let quote = word ^ 0x2222_2222_2222_2222
-    let backslash = word ^ 0x5C5C_5C5C_5C5C_5C5C
-    // A borrow can set the bit of a byte above the lowest hit, never below: as a yes or no the answer is exact.
-    let hits = (word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash
-    return hits & highBits
-}
-
-private let highBits: UInt64 = 0x8080_8080_8080_8080
 
 /// The most bytes that `byteCount` bytes of text become, and room to write eight bytes at a time.
 @inline(__always)
@@ -24,65 +11,24 @@ func jsonTextRoom(_ byteCount: Int) -> Int { byteCount &* 6 &+ 16 }
 /// Writes text as the inside of a JSON string; `jsonTextRoom` bytes at `place` are writable. Returns the byte count.
 @inline(__always)
 func writeJSONText(_ text: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer) -> Int {
-    let count = text.count
-    guard count > 0, let base = text.baseAddress else { return 0 }
-    var hits: UInt64 = 0
-    var all: UInt64 = 0
-    if count >= 8 {
-        var index = 0
-        while index &+ 8 <= count {
-            let word = unsafe base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            unsafe place.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
-            hits |= escapeMask(word)
-            all |= word
-            index &+= 8
-        }
-        // The last eight bytes overlap what has been copied.
-        let word = unsafe base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-        unsafe place.storeBytes(of: word, toByteOffset: count &- 8, as: UInt64.self)
-        hits |= escapeMask(word)
-        all |= word
-    } else {
-        let word = unsafe shortWord(base, count)
-        unsafe place.storeBytes(of: word, as: UInt64.self)
-        // What is not there counts as blanks.
-        hits = escapeMask(word | 0x2020_2020_2020_2020 &<< UInt64(count &* 8))
-        all = word
-    }
-    if hits == 0 && all & highBits == 0 { return count }
-    return unsafe writeUnusual(base, count, needsEscapes: hits != 0, to: place)
+    let marks = unsafe copyText(text, special: eightTimes(UInt8(ascii: "\\")), to: place)
+    if marks.isPlainASCII { return text.count }
+    return unsafe writeUnusual(text, to: place)
 }
 
-/// 1 to 7 bytes as a word whose other bytes are 0.
-@inline(__always)
-private func shortWord(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
-    if count >= 4 {
-        let low = unsafe UInt64(base.loadUnaligned(as: UInt32.self))
-        let high = unsafe UInt64(base.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
-        return low | high &<< UInt64((count &- 4) &* 8)
-    }
-    let first = unsafe UInt64(base.load(as: UInt8.self))
-    let middle = unsafe UInt64(base.load(fromByteOffset: count &>> 1, as: UInt8.self))
-    let last = unsafe UInt64(base.load(fromByteOffset: count &- 1, as: UInt8.self))
-    return first | middle &<< UInt64((count &>> 1) &* 8) | last &<< UInt64((count &- 1) &* 8)
-}
-
-/// Text that is not plain ASCII, copied already.
+/// Text that is not plain ASCII or needs escapes, copied already.
 @inline(never)
-private func writeUnusual(
-    _ base: UnsafeRawPointer, _ count: Int, needsEscapes: Bool, to place: UnsafeMutableRawPointer
-) -> Int {
+private func writeUnusual(_ text: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer) -> Int {
+    guard let base = text.baseAddress else { return 0 }
+    let count = text.count
     var index = 0
-    var end = 0
-    if !needsEscapes {
-        // Valid text is as it should be where it has been copied to.
-        while index < count {
-            let character = unsafe utf8Character(base + index, count &- index)
-            guard character.isValid else { break }
-            index &+= character.byteCount
-        }
-        end = index
+    // Up to the first mistake or escape, text is as it should be where it has been copied to.
+    while index < count {
+        let character = unsafe utf8Character(base + index, count &- index)
+        guard character.isValid, unsafe !needsEscape(base.load(fromByteOffset: index, as: UInt8.self)) else { break }
+        index &+= character.byteCount
     }
+    var end = index
     while index < count {
         let byte = unsafe base.load(fromByteOffset: index, as: UInt8.self)
         if byte < 0x80 {
@@ -124,6 +70,9 @@ private func utf8Character(_ base: UnsafeRawPointer, _ count: Int) -> (isValid: 
     // A surrogate has the form of a character and is none.
     return (!(lead == 0xED && second >= 0xA0), length)
 }
+
+@inline(__always)
+private func needsEscape(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
 
 /// Writes one byte of ASCII, escaped if JSON asks for it; 8 bytes at `place` are writable. Returns the byte count.
 @inline(__always)

@@ -20,8 +20,11 @@ package import SluiceSpec
     /// One per timestamp column: each keeps the day it is in.
     private let formatters: UnsafeMutablePointer<TimestampFormatter>
     private let formatterCount: Int
-    private let expressions: [CompiledExpression]
-    private let filter: CompiledExpression?
+    /// In raw memory because an element of an array would be retained and released for every row.
+    private let expressions: UnsafeMutablePointer<CompiledExpression>
+    private let expressionCount: Int
+    /// The filter's number among the expressions; -1: there is none.
+    private let filter: Int
     private var scratch = EvaluationScratch()
 
     /// `layouts` are those of the rows that `encode` gets, left then right. `zones` knows the format's zone (the spec has
@@ -30,7 +33,6 @@ package import SluiceSpec
         var zones = zones
         let zone = zones.rules(named: format.timeZone) ?? .utc
         self.format = Format(format)
-        filter = output.filter.map { CompiledExpression($0, layouts: layouts, zone: zone, zones: zones) }
         var columns: [EncodedColumn] = []
         var prefixes: [UInt8] = []
         var expressions: [CompiledExpression] = []
@@ -55,7 +57,15 @@ package import SluiceSpec
             prefixes += prefix + [UInt8](repeating: 0, count: prefixPadding - prefix.count % prefixPadding)
             columns.append(column)
         }
-        self.expressions = expressions
+        filter = output.filter == nil ? -1 : expressions.count
+        if let filter = output.filter {
+            expressions.append(CompiledExpression(filter, layouts: layouts, zone: zone, zones: zones))
+        }
+        expressionCount = expressions.count
+        unsafe self.expressions = .allocate(capacity: max(1, expressions.count))
+        for (index, expression) in expressions.enumerated() {
+            unsafe (self.expressions + index).initialize(to: expression)
+        }
         header = self.format.header(output.columns.map(\.name))
         columnCount = columns.count
         self.formatterCount = Int(formatterCount)
@@ -72,6 +82,8 @@ package import SluiceSpec
     deinit {
         unsafe columns.deallocate()
         unsafe prefixes.deallocate()
+        unsafe expressions.deinitialize(count: expressionCount)
+        unsafe expressions.deallocate()
         unsafe formatters.deinitialize(count: formatterCount)
         unsafe formatters.deallocate()
     }
@@ -79,8 +91,8 @@ package import SluiceSpec
     /// Whether the output's filter lets the row out. Ask it once when a row goes to several formats.
     @inline(__always)
     mutating func accepts(left: UnsafeRawPointer?, right: UnsafeRawPointer?) -> Bool {
-        guard let filter else { return true }
-        return unsafe filter.isTrue(RowPair(left: left, right: right), &scratch)
+        if filter < 0 { return true }
+        return unsafe expressions[filter].isTrue(RowPair(left: left, right: right), &scratch)
     }
 
     /// Appends one row and `\n`; false, and nothing appended, when the output's filter drops it.
@@ -103,9 +115,7 @@ package import SluiceSpec
 
     @inline(__always)
     private mutating func value(_ column: UnsafePointer<EncodedColumn>, _ rows: RowPair) -> Register {
-        if unsafe column.pointee.expression >= 0 {
-            return unsafe expressions[Int(column.pointee.expression)].evaluate(rows, &scratch)
-        }
+        if unsafe column.pointee.expression >= 0 { return unsafe computed(column, rows) }
         let row = unsafe column.pointee.slot.row(in: rows)
         guard let row = unsafe row else { return .null }
         switch unsafe column.pointee.kind {
@@ -113,6 +123,11 @@ package import SluiceSpec
         case .decimal: return unsafe Register(decimal: column.pointee.slot.bytes(row).loadUnaligned(as: Int128.self))
         default: return unsafe Register(bits: column.pointee.slot.bits(row))
         }
+    }
+
+    @inline(never)
+    private mutating func computed(_ column: UnsafePointer<EncodedColumn>, _ rows: RowPair) -> Register {
+        unsafe expressions[Int(column.pointee.expression)].evaluate(rows, &scratch)
     }
 
     private mutating func encodeJSON(_ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer) {
@@ -124,31 +139,37 @@ package import SluiceSpec
                 if writesNulls { unsafe appendNull(column, to: &output) }
                 continue
             }
-            unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
             switch unsafe column.pointee.kind {
             case .string:
                 let text = unsafe value.bytes
-                output.reserve(jsonTextRoom(text.count) &+ 1)
+                unsafe appendPrefix(column, room: jsonTextRoom(text.count) &+ 1, to: &output)
                 let place = unsafe output.base + output.count
                 let count = unsafe writeJSONText(text, to: place)
                 unsafe place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: count, as: UInt8.self)
                 output.advance(by: count &+ 1)
             case .timestamp:
+                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)
                 output.append(UInt8(ascii: "\""))
             case .date:
+                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 formatDate(value.integer, into: &output)
                 output.append(UInt8(ascii: "\""))
             case .double where !value.double.isFinite:
+                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 output.append(UInt8(ascii: "\""))
                 unsafe appendPlain(value, column, to: &output)
                 output.append(UInt8(ascii: "\""))
-            default: unsafe appendPlain(value, column, to: &output)
+            default:
+                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
+                unsafe appendPlain(value, column, to: &output)
             }
         }
-        if output.count == start { output.append(UInt8(ascii: ",")) }
+        output.reserve(4)
+        if output.count == start { output.advance(by: 1) }
         unsafe output.base.storeBytes(of: UInt8(ascii: "{"), toByteOffset: start, as: UInt8.self)
-        output.append("}\n")
+        unsafe output.base.storeBytes(of: 0x0A7D, toByteOffset: output.count, as: UInt16.self)
+        output.advance(by: 2)
     }
 
     private mutating func encodeCSV(_ rows: RowPair, separator: UInt8, into output: inout ByteBuffer) {
@@ -171,14 +192,15 @@ package import SluiceSpec
     @inline(__always)
     private func appendPrefix(_ column: UnsafePointer<EncodedColumn>, room: Int, to output: inout ByteBuffer) {
         let count = unsafe Int(column.pointee.prefixByteCount)
-        output.reserve(count &+ room)
+        output.reserve(count &+ prefixPadding &+ room)
         let place = unsafe output.base + output.count
         let prefix = unsafe prefixes + Int(column.pointee.prefixOffset)
-        var index = 0
-        while index < count {
-            let word = unsafe prefix.load(fromByteOffset: index, as: SIMD2<UInt64>.self)
-            unsafe place.storeBytes(of: word, toByteOffset: index, as: SIMD2<UInt64>.self)
-            index &+= prefixPadding
+        // Names are short: two pieces without asking, the padding is there for it, and a loop for what is longer.
+        unsafe place.storeBytes(of: prefix.load(as: SIMD2<UInt64>.self), as: SIMD2<UInt64>.self)
+        unsafe place.storeBytes(
+            of: prefix.load(fromByteOffset: 16, as: SIMD2<UInt64>.self), toByteOffset: 16, as: SIMD2<UInt64>.self)
+        if count > prefixPadding {
+            unsafe (place + prefixPadding).copyMemory(from: prefix + prefixPadding, byteCount: count &- prefixPadding)
         }
         output.advance(by: count)
     }
@@ -206,8 +228,8 @@ package import SluiceSpec
     }
 }
 
-/// Prefixes are copied this many bytes at a time.
-private let prefixPadding = 16
+/// Prefixes are padded to multiples of so many bytes, the first of which are copied without a look at the length.
+private let prefixPadding = 32
 /// More than any value takes that is no string, with the room its writer asks for.
 private let fixedValueRoom = 160
 
