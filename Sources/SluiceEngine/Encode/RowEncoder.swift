@@ -20,9 +20,9 @@ package import SluiceSpec
     /// One per timestamp column: each keeps the day it is in.
     private let formatters: UnsafeMutablePointer<TimestampFormatter>
     private let formatterCount: Int
-    /// In raw memory because an element of an array would be retained and released for every row.
-    private let expressions: UnsafeMutablePointer<CompiledExpression>
-    private let expressionCount: Int
+    private let expressions: [CompiledExpression]
+    /// Those of `expressions`, which keep them alive.
+    private let runners: UnsafeMutablePointer<ExpressionRunner>
     /// The filter's number among the expressions; -1: there is none.
     private let filter: Int
     private var scratch = EvaluationScratch()
@@ -61,11 +61,9 @@ package import SluiceSpec
         if let filter = output.filter {
             expressions.append(CompiledExpression(filter, layouts: layouts, zone: zone, zones: zones))
         }
-        expressionCount = expressions.count
-        unsafe self.expressions = .allocate(capacity: max(1, expressions.count))
-        for (index, expression) in expressions.enumerated() {
-            unsafe (self.expressions + index).initialize(to: expression)
-        }
+        self.expressions = expressions
+        unsafe runners = .allocate(capacity: max(1, expressions.count))
+        for (index, expression) in expressions.enumerated() { unsafe runners[index] = expression.runner }
         header = self.format.header(output.columns.map(\.name))
         columnCount = columns.count
         self.formatterCount = Int(formatterCount)
@@ -82,8 +80,7 @@ package import SluiceSpec
     deinit {
         unsafe columns.deallocate()
         unsafe prefixes.deallocate()
-        unsafe expressions.deinitialize(count: expressionCount)
-        unsafe expressions.deallocate()
+        unsafe runners.deallocate()
         unsafe formatters.deinitialize(count: formatterCount)
         unsafe formatters.deallocate()
     }
@@ -92,7 +89,7 @@ package import SluiceSpec
     @inline(__always)
     mutating func accepts(left: UnsafeRawPointer?, right: UnsafeRawPointer?) -> Bool {
         if filter < 0 { return true }
-        return unsafe expressions[filter].isTrue(RowPair(left: left, right: right), &scratch)
+        return unsafe runners[filter].isTrue(RowPair(left: left, right: right), &scratch)
     }
 
     /// Appends one row and `\n`; false, and nothing appended, when the output's filter drops it.
@@ -127,7 +124,7 @@ package import SluiceSpec
 
     @inline(never)
     private mutating func computed(_ column: UnsafePointer<EncodedColumn>, _ rows: RowPair) -> Register {
-        unsafe expressions[Int(column.pointee.expression)].evaluate(rows, &scratch)
+        unsafe runners[Int(column.pointee.expression)].evaluate(rows, &scratch)
     }
 
     private mutating func encodeJSON(_ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer) {

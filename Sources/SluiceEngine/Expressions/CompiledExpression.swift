@@ -14,24 +14,20 @@ internal import SluiceSpec
 
 /// A compiled expression. Copies share one immutable program, which any number of workers may run at once, each with its
 /// own `EvaluationScratch`.
-@safe struct CompiledExpression: @unchecked Sendable {
-    // @unchecked: what the pointers lead to never changes and lives as long as `program`.
+struct CompiledExpression: Sendable {
     let type: DataType
     private let program: CompiledProgram
-    // Copies of what `program` owns, so that running it does not go through the reference.
-    private let code: UnsafePointer<Instruction>
-    private let constants: UnsafePointer<Register>
-    private let valueEntry: Int
-    private let conditionEntry: Int
-    private let registerCount: Int
+    /// Valid as long as this expression, or a copy of it, is.
+    let runner: ExpressionRunner
 
     /// Compiles `expression`, whose slots are positions in rows of `layouts` (one per input). Casts between text and
     /// timestamps are in `zone`; `zones` finds the zones that text may name. O(size of the expression).
     init(_ expression: Expression<ColumnSlot>, layouts: [RowLayout], zone: TimeZoneRules, zones: TimeZones) {
         var compiler = ExpressionCompiler(layouts: layouts, zone: zone, zones: zones)
+        let folded = compiler.folded(expression)
         let isCondition = expression.type == .boolean || expression.type == .null
-        let conditionEntry = isCondition ? compiler.addCondition(compiler.folded(expression)) : -1
-        let valueEntry = compiler.addValue(compiler.folded(expression))
+        let conditionEntry = isCondition ? compiler.addCondition(folded) : -1
+        let valueEntry = compiler.addValue(folded)
         self.init(
             compiler, type: expression.type, valueEntry: valueEntry, conditionEntry: conditionEntry, zone: zone,
             zones: zones)
@@ -43,13 +39,43 @@ internal import SluiceSpec
         zones: TimeZones
     ) {
         self.type = type
-        self.valueEntry = valueEntry
-        self.conditionEntry = conditionEntry
-        registerCount = compiler.registerCount
         program = CompiledProgram(
             instructions: compiler.instructions, constants: compiler.constants, zone: zone, zones: zones)
+        runner = ExpressionRunner(
+            program, valueEntry: valueEntry, conditionEntry: conditionEntry, registerCount: compiler.registerCount)
+    }
+
+    /// Whether a boolean expression is true: null and false are not.
+    @inline(__always)
+    func isTrue(_ rows: RowPair, _ scratch: inout EvaluationScratch) -> Bool {
+        withExtendedLifetime(program) { runner.isTrue(rows, &scratch) }
+    }
+
+    /// The value. A string lives until the next evaluation with `scratch`, and no longer than the rows and the program.
+    @inline(__always)
+    func evaluate(_ rows: RowPair, _ scratch: inout EvaluationScratch) -> Register {
+        withExtendedLifetime(program) { runner.evaluate(rows, &scratch) }
+    }
+}
+
+/// Runs a program without owning it: nothing in it is counted, so that workers who share a program never write to the
+/// same memory.
+@safe struct ExpressionRunner: @unchecked Sendable {
+    // @unchecked: what the pointers lead to never changes; whoever holds the CompiledExpression keeps it alive.
+    private let code: UnsafePointer<Instruction>
+    private let constants: UnsafePointer<Register>
+    private let program: Unmanaged<CompiledProgram>
+    private let valueEntry: Int
+    private let conditionEntry: Int
+    private let registerCount: Int
+
+    fileprivate init(_ program: CompiledProgram, valueEntry: Int, conditionEntry: Int, registerCount: Int) {
         unsafe code = unsafe UnsafePointer(program.code)
         unsafe constants = unsafe UnsafePointer(program.constants)
+        unsafe self.program = Unmanaged.passUnretained(program)
+        self.valueEntry = valueEntry
+        self.conditionEntry = conditionEntry
+        self.registerCount = registerCount
     }
 
     /// Whether a boolean expression is true: null and false are not.

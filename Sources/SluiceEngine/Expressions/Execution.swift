@@ -6,7 +6,8 @@ internal import SluiceSpec
 /// all registers the program uses.
 @inline(never)
 func execute(
-    _ at: UnsafePointer<Instruction>, constants: UnsafePointer<Register>, rows: RowPair, program: CompiledProgram,
+    _ at: UnsafePointer<Instruction>, constants: UnsafePointer<Register>, rows: RowPair,
+    program: Unmanaged<CompiledProgram>,
     scratch: inout EvaluationScratch
 ) {
     let registers = unsafe scratch.registers
@@ -38,7 +39,7 @@ func execute(
     case .compareInteger, .compareDouble, .compareString, .compareDecimal:
         unsafe result = comparison(at, a, b)
     case .cast:
-        if a.isNull { result = .null } else { unsafe result = cast(a, at, program, &scratch) }
+        if a.isNull { result = .null } else { unsafe result = cast(a, at, program.takeUnretainedValue(), &scratch) }
     case .substring:
         let c = unsafe registers[Int(at.pointee.c)]
         if a.isNull || b.isNull || c.isNull {
