@@ -159,7 +159,7 @@ private struct Digits: Comparable {
 
     @Test func randomArithmeticAgreesWithLongArithmeticOnDigits() {
         var random = SplitMix64(seed: 31)
-        for _ in 0..<4000 {
+        for _ in 0..<2000 {
             let p1 = Int.random(in: 1...38, using: &random)
             let p2 = Int.random(in: 1...38, using: &random)
             let s1 = Int.random(in: 0...p1, using: &random)
@@ -192,7 +192,7 @@ private struct Digits: Comparable {
 
     @Test func randomCastsRoundHalfUp() {
         var random = SplitMix64(seed: 32)
-        for _ in 0..<4000 {
+        for _ in 0..<2000 {
             let p1 = Int.random(in: 1...38, using: &random)
             let s1 = Int.random(in: 0...p1, using: &random)
             let p2 = Int.random(in: 1...38, using: &random)
