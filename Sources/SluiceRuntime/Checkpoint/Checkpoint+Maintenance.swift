@@ -2,9 +2,9 @@ package import SluiceEngine
 internal import SluiceSystem
 internal import Synchronization
 
-/// Makes one payload of several of one shard, oldest first. Rows and marks at or below `evictedThroughMicros` (per side)
-/// are left out. A mark of a row that is in none of the payloads stays: the row may be in an older file. An empty result
-/// means that nothing is left.
+/// Makes one payload of several of one shard, oldest first. Rows and marks at or below `evictedThroughMicros` (per
+/// side) are left out. A mark of a row that is in none of the payloads stays: the row may be in an older file. An empty
+/// result means that nothing is left.
 package typealias MergePayloads =
     @Sendable (_ shard: Int, _ payloads: [[UInt8]], _ evictedThroughMicros: [Int64]) throws -> [UInt8]
 

@@ -3,9 +3,9 @@ internal import SluiceSystem
 internal import Synchronization
 
 extension Checkpoint {
-    /// Opens a query's checkpoint, or makes it. `accept` is asked whether the query as it is now can go on from what the
-    /// stored metadata says, and throws `.incompatibleSpec` when not; it is not asked for a new checkpoint.
-    /// Nothing is changed on disk before everything has been checked and accepted. O(retained batches + state files).
+    /// Opens a query's checkpoint, or makes it. `accept` is asked whether the query as it is now can go on from what
+    /// the stored metadata says, and throws `.incompatibleSpec` when not; it is not asked for a new checkpoint. Nothing
+    /// is changed on disk before everything has been checked and accepted. O(retained batches + state files).
     package static func open(
         _ options: CheckpointOptions, accept: (CheckpointMetadata) throws(CheckpointError) -> Void
     ) throws(CheckpointError) -> (Checkpoint, Recovered) {

@@ -1,9 +1,9 @@
 package import SluiceSystem
 
 extension Checkpoint {
-    /// Takes a query's checkpoint back to how it stood after `batch`: what came later is removed, and the next run begins
-    /// with `batch + 1`. What sinks have been given is not taken back. Refused while the query runs, and for batches
-    /// that are not retained any more. A crash in between is made good by the next open.
+    /// Takes a query's checkpoint back to how it stood after `batch`: what came later is removed, and the next run
+    /// begins with `batch + 1`. What sinks have been given is not taken back. Refused while the query runs, and for
+    /// batches that are not retained any more. A crash in between is made good by the next open.
     package static func rollback(
         folder: String, fileSystem: any FileSystem, to batch: Int64
     ) throws(CheckpointError) {

@@ -1,4 +1,5 @@
 package import SluiceEngine
+internal import SluicePlan
 internal import SluiceSystem
 internal import Synchronization
 
@@ -6,10 +7,10 @@ internal import Synchronization
 private let openFileCount = 16
 
 extension Checkpoint {
-    /// Reads state as of the newest committed batch. For each shard `apply` gets the payloads oldest first; shards run in
-    /// parallel. Files that hold nothing live are not read. Payloads may hold rows and marks at or below the commit's
-    /// `evictedThroughMicros`, and marks of rows that are gone: both are to be passed over.
-    /// What `apply` throws is reported as damage to the file that the payload came from. O(live files).
+    /// Reads state as of the newest committed batch. For each shard `apply` gets the payloads oldest first; shards run
+    /// in parallel. Files that hold nothing live are not read. Payloads may hold rows and marks at or below the
+    /// commit's `evictedThroughMicros`, and marks of rows that are gone: both are to be passed over. What `apply`
+    /// throws is reported as damage to the file that the payload came from. O(live files).
     package func loadState(
         parallel: ParallelFor, apply: @escaping @Sendable (_ shard: Int, _ payload: [UInt8]) throws -> Void
     ) throws(CheckpointError) {
@@ -29,8 +30,9 @@ extension Checkpoint {
     ) throws(CheckpointError) {
         let opened = try open(files)
         let shards = Set(files.flatMap { $0.header.shards.map(\.shard) }).sorted()
-        if let last = shards.last, last >= metadata.layout.shards {
-            throw .corrupt(path: stateFolder.path, reason: "a file has shard \(last) of \(metadata.layout.shards)")
+        let shardCount = metadata.layout?.shards ?? 0
+        if let last = shards.last, last >= shardCount {
+            throw .corrupt(path: stateFolder.path, reason: "a file has shard \(last) of \(shardCount)")
         }
         try parallelThrowing(shards.count, parallel) { index throws(CheckpointError) in
             for (file, open) in zip(files, opened) {

@@ -11,6 +11,7 @@
 
 internal import SluiceConnectors
 package import SluiceEngine
+package import SluicePlan
 package import SluiceSystem
 internal import Synchronization
 
@@ -21,20 +22,20 @@ package struct CheckpointOptions: Sendable {
     package var fileSystem: any FileSystem
     /// Used when the checkpoint is new.
     package var newQueryID: String
-    /// Used when the checkpoint is new; later the stored one wins.
-    package var layout: StateLayout
+    /// Used when the checkpoint is new (nil without a join); later the stored one wins.
+    package var layout: PlanLayout?
     /// Of the spec as it is now.
-    package var fingerprint: [FingerprintField]
+    package var fingerprint: [PlanFact]
     /// How many batches can be rolled back; at least 1.
     package var retainBatches: Int
     /// Sources whose positions are all that they ever took (whole files).
     package var historySources: Set<String>
-    /// For compressing and unpacking state.
+    /// For compressing state, and for waiting for a file and its folder at the same time.
     package var parallel: ParallelFor
 
     package init(
-        folder: String, fileSystem: any FileSystem, newQueryID: String, layout: StateLayout,
-        fingerprint: [FingerprintField], retainBatches: Int = 100, historySources: Set<String> = [],
+        folder: String, fileSystem: any FileSystem, newQueryID: String, layout: PlanLayout?,
+        fingerprint: [PlanFact], retainBatches: Int = 100, historySources: Set<String> = [],
         parallel: @escaping ParallelFor = inline
     ) {
         self.folder = folder
@@ -174,10 +175,7 @@ package final class Checkpoint: Sendable {
             name: StateFileName(kind: .delta, from: batch, to: batch), previous: previous, level: 0, shards: [],
             lastJoinTimeMicros: lastJoinTimeMicros, evictedThroughMicros: evictedThroughMicros)
         let file = try stateFolder.write(header, payloads, to: "\(header.name)", parallel: parallel)
-        do {
-            try fileSystem.sync(stateFolder.path(of: header.name))
-            try fileSystem.syncFolder(stateFolder.path)
-        } catch { throw .file(error) }
+        try sync(FolderLayout.state, "\(header.name)")
         book.withLock { $0.pendingState = file }
     }
 
@@ -212,7 +210,8 @@ package final class Checkpoint: Sendable {
         do throws(CheckpointError) {
             try sync(FolderLayout.commits, "\(committed.batch)")
         } catch {
-            // The bytes may be given up. What was committed stays so for this process; after a crash the batch is run again.
+            // The bytes may be given up. What was committed stays so for this process; after a crash the batch is run
+            // again.
             try? fileSystem.write(
                 "\(folder)/\(FolderLayout.commits)/\(committed.batch)", bytes: checksummedText(committed.json))
             throw error
@@ -231,11 +230,15 @@ package final class Checkpoint: Sendable {
         try sync(String(parts[0]), String(parts[1]))
     }
 
+    /// Makes a new file and its name durable, both at once: a disk takes about as long for two as for one, and a file
+    /// that is only half durable is a torn one.
     private func sync(_ subfolder: String, _ name: String) throws(CheckpointError) {
-        do throws(FileError) {
-            try fileSystem.sync("\(folder)/\(subfolder)/\(name)")
-            try fileSystem.syncFolder("\(folder)/\(subfolder)")
-        } catch { throw .file(error) }
+        let (fileSystem, folder) = (fileSystem, "\(folder)/\(subfolder)")
+        try parallelThrowing(2, parallel) { index throws(CheckpointError) in
+            do throws(FileError) {
+                if index == 0 { try fileSystem.sync("\(folder)/\(name)") } else { try fileSystem.syncFolder(folder) }
+            } catch { throw .file(error) }
+        }
     }
 
     private func appendHistory(_ record: OffsetsRecord) throws(CheckpointError) {

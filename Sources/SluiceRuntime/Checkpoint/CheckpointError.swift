@@ -1,7 +1,8 @@
 internal import Glibc
 package import SluiceSystem
 
-/// Why a checkpoint cannot be opened, written or read. Nothing has been overwritten when one of these is thrown on open.
+/// Why a checkpoint cannot be opened, written or read. Nothing has been overwritten when one of these is thrown on
+/// open.
 package enum CheckpointError: Error, Hashable, Sendable {
     /// A file operation failed.
     case file(FileError)

@@ -1,50 +1,20 @@
 // metadata.json: what is fixed for the life of a checkpoint. Replaced atomically (temp, sync, rename), so it is never
 // torn.
 
-/// A fact of the spec that state depends on, such as `join.type` = `left outer`.
-package struct FingerprintField: Hashable, Sendable {
-    package var name: String
-    package var value: String
-
-    package init(_ name: String, _ value: String) {
-        self.name = name
-        self.value = value
-    }
-}
-
-/// How state is cut up. What was stored first wins over what a later plan would choose.
-package struct StateLayout: Hashable, Sendable {
-    package struct Side: Hashable, Sendable {
-        package var bucketWidthMicros: Int64?
-        package var cellWidthMicros: Int64?
-
-        package init(bucketWidthMicros: Int64?, cellWidthMicros: Int64?) {
-            self.bucketWidthMicros = bucketWidthMicros
-            self.cellWidthMicros = cellWidthMicros
-        }
-    }
-
-    package var shards: Int
-    /// One per side of the join: left, then right.
-    package var sides: [Side]
-
-    package init(shards: Int, sides: [Side]) {
-        self.shards = shards
-        self.sides = sides
-    }
-}
+package import SluicePlan
 
 /// The content of `metadata.json`.
 package struct CheckpointMetadata: Hashable, Sendable {
     /// A random UUID made with the checkpoint.
     package var queryID: String
     /// The spec as it was last accepted.
-    package var fingerprint: [FingerprintField]
-    package var layout: StateLayout
+    package var fingerprint: [PlanFact]
+    /// How state is cut up; nil without a join. What was stored first wins over what a later plan would choose.
+    package var layout: PlanLayout?
     /// After a rollback: what of the past had been given up by then. The newest commit may promise more, in vain.
     var rolledBack = RollbackMark()
 
-    package init(queryID: String, fingerprint: [FingerprintField], layout: StateLayout) {
+    package init(queryID: String, fingerprint: [PlanFact], layout: PlanLayout?) {
         self.queryID = queryID
         self.fingerprint = fingerprint
         self.layout = layout
@@ -75,12 +45,7 @@ extension CheckpointMetadata {
                     fingerprint.map { field in
                         .object([JSONMember("name", .string(field.name)), JSONMember("value", .string(field.value))])
                     })),
-            JSONMember(
-                "layout",
-                .object([
-                    JSONMember("shards", .integer(Int64(layout.shards))),
-                    JSONMember("sides", .array(layout.sides.map(\.json))),
-                ])),
+            JSONMember("layout", layout?.json ?? .null),
             JSONMember(
                 "rolledBack",
                 .object([
@@ -92,18 +57,14 @@ extension CheckpointMetadata {
     }
 
     init(json: JSONValue) throws(JSONError) {
-        var fields: [FingerprintField] = []
-        for field in try json.array("fingerprint") {
-            fields.append(FingerprintField(try field.string("name"), try field.string("value")))
+        var facts: [PlanFact] = []
+        for fact in try json.array("fingerprint") {
+            facts.append(PlanFact(name: try fact.string("name"), value: try fact.string("value")))
         }
         let layout = try json.member("layout")
-        let shards = try layout.integer("shards")
-        guard (1...65_536).contains(shards) else { throw JSONError("`shards` is \(shards)") }
-        var sides: [StateLayout.Side] = []
-        for side in try layout.array("sides") { sides.append(try StateLayout.Side(json: side)) }
         self.init(
-            queryID: try json.string("queryId"), fingerprint: fields,
-            layout: StateLayout(shards: Int(shards), sides: sides))
+            queryID: try json.string("queryId"), fingerprint: facts,
+            layout: layout == .null ? nil : try PlanLayout(json: layout))
         let mark = try json.member("rolledBack")
         rolledBack = RollbackMark(
             retainedFrom: try mark.integer("retainedFrom"), stateFrom: try mark.integer("stateFrom"),
@@ -111,7 +72,24 @@ extension CheckpointMetadata {
     }
 }
 
-extension StateLayout.Side {
+extension PlanLayout {
+    fileprivate var json: JSONValue {
+        .object([
+            JSONMember("shards", .integer(Int64(shards))), JSONMember("left", left.json),
+            JSONMember("right", right.json),
+        ])
+    }
+
+    fileprivate init(json: JSONValue) throws(JSONError) {
+        let shards = try json.integer("shards")
+        guard (1...65_536).contains(shards) else { throw JSONError("`shards` is \(shards)") }
+        self.init(
+            shards: Int(shards), left: try Side(json: try json.member("left")),
+            right: try Side(json: try json.member("right")))
+    }
+}
+
+extension PlanLayout.Side {
     fileprivate var json: JSONValue {
         .object([
             JSONMember("bucketWidthMicros", .optional(bucketWidthMicros)),
@@ -120,7 +98,8 @@ extension StateLayout.Side {
     }
 
     fileprivate init(json: JSONValue) throws(JSONError) {
-        bucketWidthMicros = try json.optionalInteger("bucketWidthMicros")
-        cellWidthMicros = try json.optionalInteger("cellWidthMicros")
+        self.init(
+            bucketWidthMicros: try json.optionalInteger("bucketWidthMicros"),
+            cellWidthMicros: try json.optionalInteger("cellWidthMicros"))
     }
 }

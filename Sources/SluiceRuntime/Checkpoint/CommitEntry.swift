@@ -7,8 +7,8 @@ package struct CommitEntry: Hashable, Sendable {
     package var nextWatermarkMillis: Int64
     /// What each input has reached by itself, in milliseconds; nil where nothing was seen. The runner's to interpret.
     package var inputMaximaMillis: [Int64?]
-    /// Per side of the join: rows with a join time at or below it have left state. `Int64.min` where nothing ever leaves.
-    /// Never goes back. Empty without a join.
+    /// Per side of the join: rows with a join time at or below it have left state. `Int64.min` where nothing ever
+    /// leaves. Never goes back. Empty without a join.
     package var evictedThroughMicros: [Int64]
     /// For reports, such as state row counts.
     package var counters: [String: Int64]

@@ -42,8 +42,8 @@ final class Compressors: Sendable {
     }
 }
 
-/// The ten bytes every member of ours begins with: no name, no time, unknown system. The checksum at a member's end does
-/// not cover them, so readers compare.
+/// The ten bytes every member of ours begins with: no name, no time, unknown system. The checksum at a member's end
+/// does not cover them, so readers compare.
 private let gzipHeader: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF]
 
 /// Unpacks the first gzip member of `member`. Returns how many bytes it has, compressed and not, or nil when it is

@@ -57,10 +57,10 @@ struct SourceHistory: Hashable, Sendable {
         items.removeAll { $0.offset >= keptByteCount || $0.batch > keptBatch }
     }
 
-    /// Finds the line that gives up what begins at `position` or before, and applies it. Returns the position behind it;
-    /// nil when there is none and the rest is what a crash leaves: nothing good behind it, or zeros where data never
-    /// reached the disk. In the second case lines that are good are given up too: the offsets files still have what was
-    /// never synced here.
+    /// Finds the line that gives up what begins at `position` or before, and applies it. Returns the position behind
+    /// it; nil when there is none and the rest is what a crash leaves: nothing good behind it, or zeros where data
+    /// never reached the disk. In the second case lines that are good are given up too: the offsets files still have
+    /// what was never synced here.
     private mutating func skipBad(_ bytes: [UInt8], from position: Int) throws(JSONError) -> Int? {
         var start = position
         var firstGood: Int?

@@ -15,14 +15,12 @@ struct OpenedCheckpoint {
         let histories = zip(query.plan.inputs, query.positionsAreHistory).filter(\.1).map(\.0.source)
         let options = CheckpointOptions(
             folder: query.checkpointFolder, fileSystem: environment.fileSystem, newQueryID: randomUUID(),
-            layout: StateLayout(query.plan.layout),
-            fingerprint: fingerprint.map { FingerprintField($0.name, $0.value) },
-            retainBatches: query.retainBatches, historySources: Set(histories),
+            layout: query.plan.layout, fingerprint: fingerprint, retainBatches: query.retainBatches,
+            historySources: Set(histories),
             parallel: environment.pool.parallelFor)
         let log = environment.log.with([.query: .string(query.plan.query)])
         (checkpoint, recovered) = try Checkpoint.open(options) { stored throws(CheckpointError) in
-            let old = stored.fingerprint.map { PlanFact(name: $0.name, value: $0.value) }
-            let changes = PhysicalPlan.compareFingerprints(old: old, new: fingerprint)
+            let changes = PhysicalPlan.compareFingerprints(old: stored.fingerprint, new: fingerprint)
             guard changes.refusals.isEmpty else {
                 throw .incompatibleSpec(
                     folder: query.checkpointFolder, reason: changes.refusals.map(\.sentence).joined(separator: "; "))
@@ -35,7 +33,7 @@ struct OpenedCheckpoint {
             log.warning("A file in the checkpoint's folder is not the checkpoint's", [.path: .string(file)])
         }
         var plan = query.plan
-        if let layout = plan.layout { plan.layout = checkpoint.metadata.layout.imposed(on: layout) }
+        if let layout = plan.layout { plan.layout = checkpoint.metadata.layout?.imposed(on: layout) }
         self.plan = plan
     }
 }
@@ -44,27 +42,15 @@ extension LogKey {
     static let change = LogKey("sluice.change")
 }
 
-extension StateLayout {
-    /// Without a join there is no state; one shard stands for that.
-    fileprivate init(_ layout: PlanLayout?) {
-        self.init(shards: layout?.shards ?? 1, sides: layout.map { [Side($0.left), Side($0.right)] } ?? [])
-    }
-
+extension PlanLayout {
     /// Shards and buckets name rows on disk and stay as they are. Cells are only how the index in memory is cut, and
     /// follow the bounds of the spec as it is now.
     fileprivate func imposed(on layout: PlanLayout) -> PlanLayout {
-        guard sides.count == 2 else { return layout }
         var imposed = layout
         imposed.shards = shards
-        imposed.left.bucketWidthMicros = sides[0].bucketWidthMicros
-        imposed.right.bucketWidthMicros = sides[1].bucketWidthMicros
+        imposed.left.bucketWidthMicros = left.bucketWidthMicros
+        imposed.right.bucketWidthMicros = right.bucketWidthMicros
         return imposed
-    }
-}
-
-extension StateLayout.Side {
-    fileprivate init(_ side: PlanLayout.Side) {
-        self.init(bucketWidthMicros: side.bucketWidthMicros, cellWidthMicros: side.cellWidthMicros)
     }
 }
 

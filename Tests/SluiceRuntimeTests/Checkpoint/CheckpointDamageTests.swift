@@ -1,5 +1,6 @@
 // No byte of a checkpoint may change unnoticed, and no file of a later version may be taken for one of this.
 
+import SluicePlan
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSystem
@@ -107,8 +108,8 @@ struct CheckpointDamageTests {
             ("{\"format\":1,\"a\":\"\t\"}", "control character"), (#"{"format":1"#, "must stand"),
             (#"{"format":0}"#, "no format"), (#"{"format":"1"}"#, "no format"), ("[]", "no format"), ("", "too early"),
             (#"{"format":1,"queryId":"x","fingerprint":[]}"#, "`layout` is missing"),
-            (#"{"format":1,"queryId":1,"fingerprint":[],"layout":{"shards":1,"sides":[]}}"#, "not text"),
-            (#"{"format":1,"queryId":"x","fingerprint":[],"layout":{"shards":0,"sides":[]}}"#, "`shards` is 0"),
+            (#"{"format":1,"queryId":1,"fingerprint":[],"layout":null}"#, "not text"),
+            (#"{"format":1,"queryId":"x","fingerprint":[],"layout":{"shards":0}}"#, "`shards` is 0"),
         ])
     func strictText(json: String, words: String) throws {
         let files = try OrdinaryCheckpoint().copy()
@@ -124,7 +125,7 @@ struct CheckpointDamageTests {
         let files = SimulatedFileSystem()
         var options = ToyQuery.options(files)
         let values = ["", "\"\\/\u{8}\u{C}\n\r\t\u{0}\u{7F}", "é😀\u{2028}", String(repeating: "x", count: 70_000)]
-        options.fingerprint = values.map { FingerprintField($0, $0) }
+        options.fingerprint = values.map { PlanFact(name: $0, value: $0) }
         _ = try Checkpoint.open(options) { _ in }
         let stored = try Checkpoint.open(options) { _ in }.0.metadata
         #expect(stored.fingerprint == options.fingerprint)

@@ -2,6 +2,7 @@
 // whatever is accepted must go on as if nothing had happened, and whatever is refused must stay as it is.
 
 import SluiceConnectors
+import SluicePlan
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSystem
@@ -283,10 +284,10 @@ struct CheckpointRecoveryTests {
     func fingerprint() throws {
         let files = try OrdinaryCheckpoint().copy()
         var options = ToyQuery.options(files)
-        options.fingerprint = [FingerprintField("join.type", "inner"), FingerprintField("keys", "a = b")]
-        options.layout.shards = 64
+        options.fingerprint = [PlanFact(name: "join type", value: "inner"), PlanFact(name: "keys", value: "a = b")]
+        options.layout?.shards = 64
         let before = try files.snapshot()
-        let refusal = CheckpointError.incompatibleSpec(folder: root, reason: "join.type was left outer, is inner")
+        let refusal = CheckpointError.incompatibleSpec(folder: root, reason: "join type was left outer, is inner")
         #expect(throws: refusal) {
             try Checkpoint.open(options) { (_) throws(CheckpointError) in throw refusal }
         }
@@ -295,7 +296,7 @@ struct CheckpointRecoveryTests {
             #expect(metadata.fingerprint[0].value == "left outer")
         }.0.metadata
         #expect(stored.fingerprint == options.fingerprint)
-        #expect(stored.layout.shards == toyShards, "what state was cut into stays")
+        #expect(stored.layout?.shards == toyShards, "what state was cut into stays")
         _ = try Checkpoint.open(options) { metadata throws(CheckpointError) in
             #expect(metadata.fingerprint == options.fingerprint)
         }

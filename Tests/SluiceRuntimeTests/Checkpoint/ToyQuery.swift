@@ -2,6 +2,7 @@
 // crash can be held against what happened.
 
 import SluiceConnectors
+import SluicePlan
 import SluiceRuntime
 import SluiceSystem
 import Testing
@@ -37,13 +38,13 @@ struct ToyQuery {
     static func options(_ files: any FileSystem, folder: String = "/cp/q", retain: Int = 5) -> CheckpointOptions {
         CheckpointOptions(
             folder: folder, fileSystem: files, newQueryID: "00000000-0000-4000-8000-000000000001",
-            layout: StateLayout(
+            layout: PlanLayout(
                 shards: toyShards,
-                sides: [
-                    StateLayout.Side(bucketWidthMicros: 1_000_000, cellWidthMicros: 250_000),
-                    StateLayout.Side(bucketWidthMicros: nil, cellWidthMicros: nil),
-                ]),
-            fingerprint: [FingerprintField("join.type", "left outer"), FingerprintField("keys", "a = b")],
+                left: PlanLayout.Side(bucketWidthMicros: 1_000_000, cellWidthMicros: 250_000),
+                right: PlanLayout.Side(bucketWidthMicros: nil, cellWidthMicros: nil)),
+            fingerprint: [
+                PlanFact(name: "join type", value: "left outer"), PlanFact(name: "keys", value: "a = b"),
+            ],
             retainBatches: retain, historySources: ["files"])
     }
 

@@ -1,5 +1,6 @@
-// The JSON that the checkpoint's files hold: objects, arrays, text, booleans and 64-bit integers. Anything else (floating
-// point, duplicate names, deep nesting, bytes behind the end) is refused, so that what was read is what was written.
+// The JSON that the checkpoint's files hold: objects, arrays, text, booleans and 64-bit integers. Anything else
+// (floating point, duplicate names, deep nesting, bytes behind the end) is refused, so that what was read is what was
+// written.
 
 /// One value of a checkpoint file.
 enum JSONValue: Hashable, Sendable {
