@@ -140,8 +140,8 @@ extension Workload {
                 func number(_ from: Int, _ count: Int) -> Int64 {
                     text.dropFirst(from).prefix(count).reduce(0) { $0 * 10 + Int64($1) - 48 }
                 }
-                // The workload stays inside January 2024.
-                let day = (number(8, 2) - 1) * 86_400_000
+                // The workload stays inside January 2024, but for a minute of the day before.
+                let day = (number(5, 2) == 12 ? -1 : number(8, 2) - 1) * 86_400_000
                 return startMillis + day + number(11, 2) * 3_600_000 + number(14, 2) * 60_000 + number(17, 2) * 1000
                     + number(20, 3)
             }

@@ -1,31 +1,32 @@
 // What one worker needs to turn chunks into rows: decoders, filters, scratch memory. A lane is used by one thread at a
-// time. Per record, in this order (Spark's plan order, see spark-semantics of filters around the watermark node):
+// time. Per record, in this order (Spark's plan order, which decides what moves the watermark):
 //
 //     decode ▸ bad-rows policy ▸ filter below the watermark ▸ watermark statistics ▸ filter above it ▸ late?
 //            ▸ keep state columns ▸ join time, key hash ▸ the side's own predicate ▸ JoinRow
 //
 // Without a join the record is encoded at once instead of the last two steps, and nothing is late.
+//
+// The loop over records works on `inout` structs only: a class property would cost an exclusivity check per access.
 
 internal import SluicePlan
 internal import SluiceSpec
 
 final class DecodeLane: @unchecked Sendable {
     // @unchecked: the executor hands each lane to one worker at a time.
-    private let inputs: [LaneInput]
-    private var current: LaneInput?
+    private let inputs: [LaneInputBox]
+    private var current = 0
     private var text = ByteBuffer()
-    private var rowScratch = ByteBuffer()
     private var lateMicros = Int64.min
     private(set) var counters = SourceCounters()
     private(set) var failure: (chunk: Int, error: BatchError)?
 
     init(plan: PhysicalPlan, zones: TimeZones) {
-        inputs = plan.inputs.indices.map { LaneInput(plan, $0, zones: zones) }
+        inputs = plan.inputs.indices.map { LaneInputBox(LaneInput(plan, $0, zones: zones)) }
     }
 
     /// Starts on one input of a batch.
     func begin(input number: Int, lateMillis: Int64) {
-        current = inputs[number]
+        current = number
         lateMicros = millisToMicros(lateMillis)
         counters = SourceCounters()
         failure = nil
@@ -33,91 +34,182 @@ final class DecodeLane: @unchecked Sendable {
 
     /// Reads and decodes one chunk. False after a failure, which is kept in `failure`.
     func decode(_ bytes: any InputBytes, chunk number: Int, into chunk: DecodedChunk) -> Bool {
-        guard let input = current else { return false }
+        let box = inputs[current]
         chunk.removeAll()
         text.removeAll()
         do {
             try bytes.read(chunk: number, into: &text)
         } catch {
-            failure = (number, .input(source: input.plan.source, error))
+            failure = (number, .input(source: box.input.facts.source, error))
             return false
         }
         text.reserve(inputPaddingByteCount)
-        input.emitter?.begin()
-        input.decoder.begin(text, startsFile: bytes.startsFile(number))
-        loop: while true {
-            rowScratch.removeAll()
-            let outcome: RecordOutcome
-            if input.needsProjection {
-                outcome = input.decoder.next(into: &rowScratch)
-            } else {
-                outcome = input.decoder.next(into: &chunk.arena)
-            }
-            switch outcome {
-            case .end: break loop
-            case .row(let byteCount):
-                counters.inputRows &+= 1
-                take(byteCount, input, chunk)
-            case .badRow(let byteCount):
-                counters.inputRows &+= 1
-                counters.badRows &+= 1
-                switch input.plan.badRows {
-                case .null: take(byteCount, input, chunk)
-                case .drop, .sink: drop(byteCount, input, chunk)
-                case .fail:
-                    failure = (number, badRow(input, bytes, number))
-                    return false
-                }
-            }
+        box.input.begin(text, startsFile: bytes.startsFile(number), lateMicros: lateMicros)
+        let isGood = box.input.decodeRecords(into: &chunk.content)
+        counters.add(box.input.counters)
+        guard isGood else {
+            failure = (number, badRow(box, bytes, number))
+            return false
         }
-        chunk.finish(shards: input.shardCount, emitter: &input.emitter)
+        chunk.finish(shards: box.input.facts.shardCount, emitter: &box.input.emitter)
         return true
     }
 
-    private func drop(_ byteCount: Int, _ input: LaneInput, _ chunk: DecodedChunk) {
-        if !input.needsProjection { chunk.arena.truncate(to: chunk.arena.count - byteCount) }
-    }
-
-    private func badRow(_ input: LaneInput, _ bytes: any InputBytes, _ chunk: Int) -> BatchError {
-        let range = input.decoder.recordRange
+    private func badRow(_ box: LaneInputBox, _ bytes: any InputBytes, _ chunk: Int) -> BatchError {
+        let range = box.input.decoder.recordRange
         let shown = unsafe UnsafeRawBufferPointer(rebasing: text.bytes[range].prefix(200))
         return .badRow(
-            source: input.plan.source, place: bytes.place(chunk: chunk, byteOffset: range.lowerBound),
+            source: box.input.facts.source, place: bytes.place(chunk: chunk, byteOffset: range.lowerBound),
             record: unsafe String(decoding: shown, as: UTF8.self))
+    }
+}
+
+/// Arrays cannot hold noncopyable values yet.
+private final class LaneInputBox {
+    var input: LaneInput
+    init(_ input: consuming LaneInput) { self.input = input }
+}
+
+/// What is the same for all records of an input.
+private struct LaneFacts {
+    let number: Int
+    let source: String
+    let badRows: BadRowsPolicy
+    let slotsOffset: Int
+    let watermarkColumn: Int?
+    let latenessWindowMicros: Int64?
+    let filterBelow: CompiledExpression?
+    let filterAbove: CompiledExpression?
+    let predicate: CompiledExpression?
+    let hasJoin: Bool
+    let joinTime: JoinTime
+    let keys: JoinKeyColumns
+    let shardCount: Int
+    /// True when more columns are decoded (for filters or checks) than state and output need.
+    let needsProjection: Bool
+    /// How the state columns are copied; they come first.
+    let stateKinds: [KeyKind]
+
+    init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
+        let plan = physical.inputs[number]
+        let layout = RowLayout(columns: plan.columns)
+        // The other side's layout does not matter: these expressions look at one side only.
+        let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
+        var knownZones = zones
+        let zone = knownZones.rules(named: plan.timeZone) ?? .utc
+        func compiled(_ expression: Expression<ColumnSlot>?) -> CompiledExpression? {
+            expression.map { CompiledExpression($0, layouts: layouts, zone: zone, zones: zones) }
+        }
+        self.number = number
+        source = plan.source
+        badRows = plan.badRows
+        slotsOffset = layout.slotsOffset
+        watermarkColumn = plan.watermark?.column
+        latenessWindowMicros = plan.latenessWindowMicros
+        filterBelow = compiled(plan.filterBelowWatermark)
+        filterAbove = compiled(plan.filterAboveWatermark)
+        shardCount = physical.join?.shards ?? 1
+        hasJoin = physical.join != nil
+        let side = physical.join.map { number == 0 ? $0.left : $0.right }
+        predicate = compiled(side?.predicate)
+        joinTime = JoinTime(slot: side?.joinTime, windowMicros: side?.windowMicros)
+        keys = JoinKeyColumns(physical.join?.keys ?? [], side: number, types: layout.types)
+        let stateColumnCount = side?.stateColumnCount ?? plan.columns.count
+        stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
+        needsProjection = !hasJoin || stateColumnCount < plan.columns.count
+    }
+}
+
+/// One input as a lane sees it.
+private struct LaneInput: ~Copyable {
+    let facts: LaneFacts
+    var decoder: RecordDecoder
+    private(set) var counters = SourceCounters()
+    /// Only without a join.
+    var emitter: RowEmitter?
+    private var stateRow: RowBuilder
+    private var scratch = EvaluationScratch()
+    private var rowScratch = ByteBuffer()
+    private var lateMicros = Int64.min
+
+    init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
+        let facts = LaneFacts(physical, number, zones: zones)
+        let plan = physical.inputs[number]
+        decoder = RecordDecoder(input: plan, zones: zones)
+        stateRow = RowBuilder(layout: RowLayout(columns: plan.columns.prefix(facts.stateKinds.count)))
+        let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
+        emitter = facts.hasJoin ? nil : RowEmitter(output: physical.output, layouts: layouts, zones: zones)
+        self.facts = facts
+    }
+
+    mutating func begin(_ text: borrowing ByteBuffer, startsFile: Bool, lateMicros: Int64) {
+        counters = SourceCounters()
+        self.lateMicros = lateMicros
+        emitter?.begin()
+        decoder.begin(text, startsFile: startsFile)
+    }
+
+    /// Decodes all records of the chunk. False at a bad one that must not be.
+    mutating func decodeRecords(into output: inout DecodedRows) -> Bool {
+        while true {
+            let outcome: RecordOutcome
+            if facts.needsProjection {
+                rowScratch.removeAll()
+                outcome = decoder.next(into: &rowScratch)
+            } else {
+                outcome = decoder.next(into: &output.arena)
+            }
+            switch outcome {
+            case .end: return true
+            case .row(let byteCount):
+                counters.inputRows &+= 1
+                take(byteCount, &output)
+            case .badRow(let byteCount):
+                counters.inputRows &+= 1
+                counters.badRows &+= 1
+                switch facts.badRows {
+                case .null: take(byteCount, &output)
+                case .drop, .sink: drop(byteCount, &output)
+                case .fail: return false
+                }
+            }
+        }
+    }
+
+    /// Forgets the row that was decoded last.
+    private func drop(_ byteCount: Int, _ output: inout DecodedRows) {
+        if !facts.needsProjection { output.arena.truncate(to: output.arena.count &- byteCount) }
     }
 
     /// Filters, counts and stores the row that was decoded last.
     @inline(__always)
-    private func take(_ byteCount: Int, _ input: LaneInput, _ chunk: DecodedChunk) {
-        let start = input.needsProjection ? 0 : chunk.arena.count &- byteCount
-        let base = unsafe UnsafeRawPointer(input.needsProjection ? rowScratch.base : chunk.arena.base + start)
-        let row = unsafe PackedRow(base: base, layout: input.layout)
-        guard unsafe isKept(row, base, input) else {
-            drop(byteCount, input, chunk)
+    private mutating func take(_ byteCount: Int, _ output: inout DecodedRows) {
+        let start = facts.needsProjection ? 0 : output.arena.count &- byteCount
+        let base = unsafe UnsafeRawPointer(facts.needsProjection ? rowScratch.base : output.arena.base + start)
+        let row = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
+        guard unsafe isKept(row, base) else {
+            drop(byteCount, &output)
             return
         }
-        if input.joinSide == nil {
-            unsafe input.emitter?.emit(left: base, right: nil)
-            drop(byteCount, input, chunk)
+        guard facts.hasJoin else {
+            unsafe emitter?.emit(left: base, right: nil)
             return
         }
         var flags: JoinRowFlags = []
-        if let predicate = input.predicate,
-            unsafe !predicate.isTrue(RowPair(base, ofInput: input.number), &input.scratch)
-        {
+        if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
             flags.insert(.isRejected)
         }
-        let time = input.joinTime.of(row)
+        let time = facts.joinTime.of(row)
         if time == nil { flags.insert(.isRejected) }
-        let (hash, neverMatches) = input.keys.hash(row)
+        let (hash, neverMatches) = facts.keys.hash(row)
         if neverMatches { flags.insert(.neverMatches) }
         var position = start
         var storedByteCount = byteCount
-        if input.needsProjection {
-            position = chunk.arena.count
-            storedByteCount = input.project(row, into: &chunk.arena)
+        if facts.needsProjection {
+            position = output.arena.count
+            storedByteCount = project(row, into: &output.arena)
         }
-        chunk.append(
+        output.rows.append(
             JoinRow(
                 hash: hash, time: time ?? 0, position: UInt32(position), byteCount: UInt32(storedByteCount),
                 flags: flags))
@@ -125,12 +217,12 @@ final class DecodeLane: @unchecked Sendable {
 
     /// Everything before the join that may drop a row; moves the watermark statistics on the way.
     @inline(__always)
-    private func isKept(_ row: PackedRow, _ base: UnsafeRawPointer, _ input: LaneInput) -> Bool {
-        if let filter = input.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: input.number), &input.scratch) {
+    private mutating func isKept(_ row: PackedRow, _ base: UnsafeRawPointer) -> Bool {
+        if let filter = facts.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
             return false
         }
         var eventTime: Int64?
-        if let column = input.plan.watermark?.column {
+        if let column = facts.watermarkColumn {
             counters.watermarkRows &+= 1
             if !row.isNull(column) {
                 let micros = row.integer(column)
@@ -141,80 +233,23 @@ final class DecodeLane: @unchecked Sendable {
                 counters.eventTimeSumMicros += Double(micros)
             }
         }
-        if let filter = input.filterAbove, unsafe !filter.isTrue(RowPair(base, ofInput: input.number), &input.scratch) {
+        if let filter = facts.filterAbove, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
             return false
         }
-        guard input.joinSide != nil, let eventTime else { return true }
-        let compared = input.plan.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
+        guard facts.hasJoin, let eventTime else { return true }
+        let compared = facts.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
         if compared <= lateMicros {
             counters.lateRows &+= 1
             return false
         }
         return true
     }
-}
 
-/// One input as a lane sees it.
-private final class LaneInput {
-    let number: Int
-    let plan: InputPlan
-    let layout: RowLayout
-    var decoder: RecordDecoder
-    let filterBelow: CompiledExpression?
-    let filterAbove: CompiledExpression?
-    let predicate: CompiledExpression?
-    let joinSide: JoinSidePlan?
-    let joinTime: JoinTime
-    let keys: JoinKeyColumns
-    let shardCount: Int
-    /// True when more columns are decoded (for filters or checks) than state and output need.
-    let needsProjection: Bool
-    private var stateRow: RowBuilder
-    var scratch = EvaluationScratch()
-    /// Only without a join.
-    var emitter: RowEmitter?
-
-    init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
-        self.number = number
-        plan = physical.inputs[number]
-        layout = RowLayout(columns: plan.columns)
-        decoder = RecordDecoder(input: plan, zones: zones)
-        // The other side's layout does not matter: these look at one side only.
-        let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
-        var knownZones = zones
-        let zone = knownZones.rules(named: plan.timeZone) ?? .utc
-        filterBelow = plan.filterBelowWatermark.map {
-            CompiledExpression($0, layouts: layouts, zone: zone, zones: zones)
-        }
-        filterAbove = plan.filterAboveWatermark.map {
-            CompiledExpression($0, layouts: layouts, zone: zone, zones: zones)
-        }
-        shardCount = physical.join?.shards ?? 1
-        if let join = physical.join {
-            let side = number == 0 ? join.left : join.right
-            joinSide = side
-            joinTime = JoinTime(side)
-            keys = JoinKeyColumns(join.keys, side: number, types: layout.types)
-            predicate = side.predicate.map { CompiledExpression($0, layouts: layouts, zone: zone, zones: zones) }
-            needsProjection = side.stateColumnCount < plan.columns.count
-            stateRow = RowBuilder(layout: RowLayout(columns: plan.columns.prefix(side.stateColumnCount)))
-            emitter = nil
-        } else {
-            joinSide = nil
-            joinTime = JoinTime(slot: nil, windowMicros: nil)
-            keys = JoinKeyColumns([], side: 0, types: layout.types)
-            predicate = nil
-            needsProjection = true
-            stateRow = RowBuilder(layout: layout)
-            emitter = RowEmitter(output: physical.output, layouts: layouts, zones: zones)
-        }
-    }
-
-    /// Writes the state columns of a row; they come first. Returns the byte count.
-    func project(_ row: PackedRow, into arena: inout ByteBuffer) -> Int {
+    /// Writes the state columns of a row. Returns the byte count.
+    private mutating func project(_ row: PackedRow, into arena: inout ByteBuffer) -> Int {
         stateRow.begin(&arena)
-        for column in 0..<stateRow.layout.columnCount where !row.isNull(column) {
-            switch KeyKind(layout.types[column]) {
+        for column in facts.stateKinds.indices where !row.isNull(column) {
+            switch facts.stateKinds[column] {
             case .bytes: unsafe stateRow.set(column, bytes: row.bytes(column), in: &arena)
             case .bits, .double: stateRow.set(column, bits: row.slot(column), in: &arena)
             }

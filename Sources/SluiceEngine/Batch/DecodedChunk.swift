@@ -21,11 +21,16 @@ struct JoinRowFlags: OptionSet {
     static let isRejected = JoinRowFlags(rawValue: 2)
 }
 
+/// Rows and the arena they stand in.
+struct DecodedRows: ~Copyable {
+    var arena = ByteBuffer()
+    var rows: [JoinRow] = []
+}
+
 /// Owned by one worker while it decodes, then read by all.
 final class DecodedChunk: @unchecked Sendable {
     // @unchecked: written by one lane, read by the shards only after all lanes have ended.
-    var arena = ByteBuffer()
-    private(set) var rows: [JoinRow] = []
+    var content = DecodedRows()
     /// Row indices grouped by shard, in input order within each.
     private var order: [UInt32] = []
     private var starts: [Int] = []
@@ -35,8 +40,8 @@ final class DecodedChunk: @unchecked Sendable {
     private(set) var emitted = 0
 
     func removeAll() {
-        arena.removeAll()
-        rows.removeAll(keepingCapacity: true)
+        content.arena.removeAll()
+        content.rows.removeAll(keepingCapacity: true)
     }
 
     /// All records of the chunk are in.
@@ -51,22 +56,22 @@ final class DecodedChunk: @unchecked Sendable {
         return outputs
     }
 
-    @inline(__always)
-    func append(_ row: JoinRow) { rows.append(row) }
-
     /// Groups the rows by shard; counting sort, O(rows + shards).
     private func groupByShard(_ shardCount: Int) {
         let mask = UInt64(shardCount - 1)
+        let rows = content.rows
         starts = [Int](repeating: 0, count: shardCount + 1)
         for row in rows { starts[Int(truncatingIfNeeded: row.hash & mask) &+ 1] &+= 1 }
         for shard in 0..<shardCount { starts[shard + 1] += starts[shard] }
         var next = starts
-        order = [UInt32](repeating: 0, count: rows.count)
-        for (index, row) in rows.enumerated() {
-            let shard = Int(truncatingIfNeeded: row.hash & mask)
+        // A local array: appending through the property would check for exclusive access every time.
+        var order = [UInt32](repeating: 0, count: rows.count)
+        for index in rows.indices {
+            let shard = Int(truncatingIfNeeded: rows[index].hash & mask)
             order[next[shard]] = UInt32(truncatingIfNeeded: index)
             next[shard] &+= 1
         }
+        self.order = order
     }
 
     /// The indices into `rows` of one shard's rows.

@@ -30,149 +30,36 @@ final class JoinShard {
     private let number: Int
     private var left: JoinSide
     private var right: JoinSide
-    private let residual: CompiledExpression?
-    private var scratch = EvaluationScratch()
-    private var emitter: RowEmitter
-    private(set) var counters = ShardCounters()
+    private var driver: JoinDriver
 
     init(_ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones) {
         self.number = number
         left = JoinSide(0, of: join, inputs: plan.inputs)
         right = JoinSide(1, of: join, inputs: plan.inputs)
-        let layouts = [left.layout, right.layout]
-        residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
-        emitter = RowEmitter(output: plan.output, layouts: layouts, zones: zones)
+        driver = JoinDriver(plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones)
     }
 
-    /// Runs the shard's part of a batch. Output is in `outputs` afterwards, the change of state in `writeDelta`.
+    /// Runs the shard's part of a batch. Its output is for `takeOutputs` afterwards, its change of state for
+    /// `writeDelta`.
     func run(left leftChunks: [DecodedChunk], right rightChunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
-        counters = ShardCounters()
-        emitter.begin()
+        driver.begin()
         let leftThreshold = left.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
         let rightThreshold = right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
         for chunk in leftChunks {
             // Left rows are stored even if evictable: this batch's right rows have not been seen.
-            drive(chunk, own: &left, other: &right, skipStoringThrough: nil)
+            driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
         }
         for chunk in rightChunks {
-            drive(chunk, own: &right, other: &left, skipStoringThrough: rightThreshold)
+            driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: rightThreshold)
         }
-        evict(&left, through: leftThreshold)
-        evict(&right, through: rightThreshold)
-        counters.emitted = emitter.rowCount
+        driver.evict(&left, through: leftThreshold)
+        driver.evict(&right, through: rightThreshold)
     }
+
+    var counters: ShardCounters { driver.counters }
 
     /// The encoded rows of the last batch, one buffer per format.
-    func takeOutputs() -> [OutputBytes] { emitter.takeOutputs() }
-
-    // MARK: One side's new rows
-
-    private func drive(
-        _ chunk: DecodedChunk, own: inout JoinSide, other: inout JoinSide, skipStoringThrough threshold: Int64?
-    ) {
-        let base = unsafe UnsafeRawPointer(chunk.arena.base)
-        unsafe chunk.rows.withUnsafeBufferPointer { rows in
-            for index in chunk.indices(shard: number) {
-                let row = unsafe rows[Int(index)]
-                unsafe drive(
-                    row, base + Int(row.position), own: &own, other: &other, skipStoringThrough: threshold)
-            }
-        }
-    }
-
-    @inline(__always)
-    private func drive(
-        _ row: JoinRow, _ bytes: UnsafeRawPointer, own: inout JoinSide, other: inout JoinSide,
-        skipStoringThrough threshold: Int64?
-    ) {
-        if row.flags.contains(.isRejected) || (row.flags.contains(.neverMatches) && !own.plan.isPreserved) {
-            if own.plan.isPreserved { unsafe emitter.emit(own.number, bytes, nil) }
-            return
-        }
-        var isHit = false
-        if !row.flags.contains(.neverMatches) { isHit = unsafe probe(row, bytes, own: own, other: &other) }
-        if isHit, case .existence = own.role { return }
-        if let threshold, row.time <= threshold, isHit || !own.plan.isPreserved { return }
-        unsafe own.store.insert(
-            row: bytes, byteCount: Int(row.byteCount), time: row.time, hash: row.hash, isMatched: isHit)
-        counters.updated &+= 1
-    }
-
-    /// Meets a row with the other side's stored rows. Returns whether there was a match.
-    private func probe(
-        _ row: JoinRow, _ bytes: UnsafeRawPointer, own: borrowing JoinSide, other: inout JoinSide
-    ) -> Bool {
-        let low = own.reach.lower.map { saturatingAdd(row.time, $0) } ?? .min
-        let high = own.reach.upper.map { saturatingAdd(row.time, $0) } ?? .max
-        guard low <= high else { return false }
-        let ownRow = unsafe PackedRow(base: bytes, layout: own.layout)
-        var isHit = false
-        for position in other.store.bucketPositions(low, high) {
-            let bucket = unsafe other.store.bucket(position)
-            let coarseLow = unsafe bucket.pointee.coarse(max(low, bucket.pointee.startMicros))
-            let coarseHigh = unsafe bucket.pointee.coarseEnd(high, width: other.plan.bucketWidthMicros)
-            for cell in unsafe other.store.cells(low, high, in: bucket) {
-                let tag = other.store.tag(hash: row.hash, cell: cell)
-                guard let entry = unsafe bucket.pointee.entry(for: tag) else { continue }
-                var link = ChainNode(row: entry.row, time: entry.time, next: entry.next)
-                while true {
-                    if link.time >= coarseLow && link.time <= coarseHigh {
-                        let matches = unsafe meet(
-                            row, ownRow, bytes, low, high, Int(link.row &- 1) &<< 3, bucket, own: own, other: &other)
-                        if matches {
-                            isHit = true
-                            if case .existence(let emits) = own.role {
-                                if emits { unsafe emitter.emit(own.number, bytes, nil) }
-                                return true
-                            }
-                        }
-                    }
-                    if link.next == 0 { break }
-                    link = unsafe bucket.pointee.node(link.next)
-                }
-            }
-        }
-        return isHit
-    }
-
-    /// Decides whether a new row and a stored candidate match, and does what follows for the pair.
-    @inline(__always)
-    private func meet(
-        _ row: JoinRow, _ ownRow: PackedRow, _ bytes: UnsafeRawPointer, _ low: Int64, _ high: Int64, _ position: Int,
-        _ bucket: BucketPointer, own: borrowing JoinSide, other: inout JoinSide
-    ) -> Bool {
-        let header = unsafe bucket.pointee.header(at: position)
-        guard header.time >= low, header.time <= high, unsafe other.store.isLive(header, in: bucket) else {
-            return false
-        }
-        let candidate = unsafe UnsafeRawPointer(bucket.pointee.arena.base + position + StateRowHeader.byteCount)
-        guard own.keys.areEqual(ownRow, unsafe PackedRow(base: candidate, layout: other.layout)) else { return false }
-        if let residual {
-            let (left, right) = unsafe own.number == 0 ? (bytes, candidate) : (candidate, bytes)
-            let pair = unsafe RowPair(left: left, right: right)
-            guard residual.isTrue(pair, &scratch) else { return false }
-        }
-        switch own.role {
-        case .pairs:
-            if other.store.tracksMatches { _ = unsafe other.store.markMatched(header, in: bucket) }
-            unsafe emitter.emit(own.number, bytes, candidate)
-        case .existence: break
-        case .witness(let emits):
-            // Only the first witness counts for a stored left row.
-            if unsafe other.store.markMatched(header, in: bucket), emits {
-                unsafe emitter.emit(other.number, candidate, nil)
-            }
-        }
-        return true
-    }
-
-    private func evict(_ side: inout JoinSide, through threshold: Int64?) {
-        guard let threshold else { return }
-        let number = side.number
-        unsafe counters.removed += side.store.evict(through: threshold, emitsUnmatched: side.plan.isPreserved) { row in
-            unsafe emitter.emit(number, row, nil)
-        }
-    }
+    func takeOutputs() -> [OutputBytes] { driver.emitter.takeOutputs() }
 
     // MARK: State
 

@@ -22,6 +22,9 @@ struct JoinSide: ~Copyable {
     let layout: RowLayout
     let keys: JoinKeyColumns
     let role: DrivingRole
+    // Copies of what the plan says, because reading one field of a large struct copies it whole.
+    let isPreserved: Bool
+    let slotsOffset: Int
     /// Which join times of the other side a row of this side meets, relative to its own; nil is an open end.
     let reach: TimeBounds
     var store: StateStore
@@ -30,6 +33,8 @@ struct JoinSide: ~Copyable {
         self.number = number
         plan = number == 0 ? join.left : join.right
         layout = RowLayout(columns: inputs[number].columns.prefix(plan.stateColumnCount))
+        isPreserved = plan.isPreserved
+        slotsOffset = layout.slotsOffset
         keys = JoinKeyColumns(join.keys, side: number, types: layout.types)
         role =
             switch (join.type, number) {

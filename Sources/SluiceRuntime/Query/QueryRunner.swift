@@ -139,6 +139,13 @@ package final class QueryRunner {
 
     /// Runs until the trigger is done, all sources have ended, or a stop is asked for. Throws what stopped a batch.
     package func run() throws {
+        // Whoever starts again opens the checkpoint anew, and merging holds it and its lock.
+        defer { maintenance.finish() }
+        try runBatches()
+        try maintenance.wait()
+    }
+
+    private func runBatches() throws {
         if schedule.trigger == .availableNow { goal = try latestOffsets() }
         if let batch = rerun {
             environment.log.info(
@@ -157,7 +164,6 @@ package final class QueryRunner {
             }
         }
         try syncCommit()
-        try maintenance.wait()
     }
 
     /// Runs batches until none is due, whatever the trigger says. For step-by-step use: the demo and tests.
