@@ -1,11 +1,13 @@
-// The columns a decoder fills, in the form the hot path wants them: plain numbers in raw memory, names to compare eight
-// bytes at a time, and a small hash table for names that come in an unexpected order.
+// The columns a decoder fills, in the form the hot path wants them: plain numbers in raw memory, names with the quotes
+// and the colon they stand in, to compare eight bytes at a time, and a small hash table for names that come in an
+// unexpected order.
 
+internal import Glibc
 internal import SluicePlan
 internal import SluiceSpec
 
 /// What the decoder must know of one column. The column's place in `DecodedColumns` is its slot.
-struct DecodedColumn {
+@safe struct DecodedColumn {
     enum Kind: UInt8 {
         case string, int, long, double, boolean, timestamp, date, decimal
         /// Not a type that a record can hold: the column is always null.
@@ -15,9 +17,14 @@ struct DecodedColumn {
     var kind = Kind.none
     var precision: UInt8 = 0
     var scale: UInt8 = 0
-    /// Where the field's name is in the names' memory.
-    var nameStart: UInt32 = 0
-    var nameByteCount: UInt32 = 0
+    /// `"name":`, the usual text between a field's opening quote and its value, without blanks.
+    var pattern = unsafe UnsafeRawPointer(bitPattern: 16)!
+    var patternByteCount = 0
+    /// The first and the last eight bytes of the pattern, or twice what it has.
+    var head: UInt64 = 0
+    var tail: UInt64 = 0
+    /// The bits of `head` and `tail` that count.
+    var mask: UInt64 = 0
     /// The next column that is read from the same field, or -1.
     var sameField: Int32 = -1
     /// The column that followed this one in the last record that was walked, or -1.
@@ -49,16 +56,20 @@ struct DecodedColumn {
         for (index, column) in columns.enumerated() {
             guard case .field(let name) = column.origin else { continue }
             unsafe table[index] = DecodedColumn(column.type)
-            unsafe table[index].nameStart = UInt32(names.count)
-            unsafe table[index].nameByteCount = UInt32(name.utf8.count)
-            names.append(contentsOf: Array(name.utf8))
+            unsafe table[index].patternByteCount = name.utf8.count + 3
+            names.append(contentsOf: Array("\"\(name)\":".utf8))
             if name.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
                 isWalkable = false
             }
         }
-        // Names are compared in words of eight bytes.
+        // Patterns are compared in words of eight bytes. From here on the memory stays where it is.
         names.reserve(16)
+        var start = unsafe UnsafeRawPointer(names.base)
         self.names = names
+        for index in columns.indices {
+            unsafe table[index].setPattern(start)
+            unsafe start += table[index].patternByteCount
+        }
         for index in columns.indices {
             guard case .field(let name) = columns[index].origin else { continue }
             let isFirst = unsafe Array(name.utf8).withUnsafeBytes { unsafe enter(index, $0) }
@@ -69,12 +80,6 @@ struct DecodedColumn {
     deinit {
         unsafe table.deallocate()
         unsafe buckets.deallocate()
-    }
-
-    /// The first byte of a column's name; at least 8 bytes behind the name are readable.
-    @inline(__always)
-    func name(of column: Int) -> UnsafeRawPointer {
-        unsafe UnsafeRawPointer(names.base) + Int(table[column].nameStart)
     }
 
     /// The first column with this field name, or -1. O(1).
@@ -89,8 +94,8 @@ struct DecodedColumn {
     }
 
     private func isName(_ name: UnsafeRawBufferPointer, of column: Int) -> Bool {
-        guard unsafe name.count == Int(table[column].nameByteCount) else { return false }
-        let expected = unsafe self.name(of: column)
+        guard unsafe name.count + 3 == table[column].patternByteCount else { return false }
+        let expected = unsafe table[column].pattern + 1
         return name.indices.allSatisfy { unsafe name[$0] == expected.load(fromByteOffset: $0, as: UInt8.self) }
     }
 
@@ -134,6 +139,29 @@ struct DecodedColumn {
 }
 
 extension DecodedColumn {
+    /// Takes the pattern, `patternByteCount` bytes with eight more readable behind them.
+    mutating func setPattern(_ start: UnsafeRawPointer) {
+        guard patternByteCount > 0 else { return }
+        unsafe pattern = unsafe start
+        mask = patternByteCount < 8 ? 1 << UInt64(patternByteCount * 8) - 1 : .max
+        unsafe head = UInt64(littleEndian: start.loadUnaligned(as: UInt64.self)) & mask
+        unsafe tail = UInt64(littleEndian: (start + tailOffset).loadUnaligned(as: UInt64.self)) & mask
+    }
+
+    @inline(__always)
+    private var tailOffset: Int { max(0, patternByteCount &- 8) }
+
+    /// True when the field that begins at `quote` and has its colon `colonOffset` bytes further on is this column's,
+    /// written in the usual way. Eight bytes behind the colon must be readable.
+    @inline(__always)
+    func isField(at quote: UnsafeRawPointer, colonOffset: Int) -> Bool {
+        guard colonOffset &+ 1 == patternByteCount else { return false }
+        let first = unsafe UInt64(littleEndian: quote.loadUnaligned(as: UInt64.self))
+        let last = unsafe UInt64(littleEndian: (quote + tailOffset).loadUnaligned(as: UInt64.self))
+        guard ((first ^ head) | (last ^ tail)) & mask == 0 else { return false }
+        return unsafe patternByteCount <= 16 || memcmp(quote + 8, pattern + 8, patternByteCount &- 16) == 0
+    }
+
     init(_ type: DataType) {
         switch type {
         case .string: kind = .string

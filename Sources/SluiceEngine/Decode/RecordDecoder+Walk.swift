@@ -62,23 +62,44 @@ extension RecordDecoder {
             walk.cursor = cursor &+ 1
             return true
         }
+        let table = unsafe columns.table
         var previous = -1
+        var expected = walk.firstColumn
         while true {
-            // `quote` is the next structural character. The value's place is read before the colon is believed:
-            // positions ascend, so one comparison with the end serves for both.
+            // `quote` is the next structural character. The places of the colon, of the value and of what follows a
+            // scalar are read before it is known that they belong to the record: positions ascend up to the block's end,
+            // so two comparisons answer for all three.
             let colon = record.position(cursor &+ 1)
             let value = record.position(cursor &+ 2)
-            guard value < record.end, record.byte(quote) == UInt8(ascii: "\""),
-                record.byte(colon) == UInt8(ascii: ":")
-            else { return false }
-            let name = quote &+ 1..<record.trimmedEnd(colon) &- 1
-            let column = findColumn(record, name, after: &previous)
-            cursor &+= 2
-            if column >= 0 {
-                cursor = walkValue(record, cursor, column, into: &arena)
+            let next = record.position(cursor &+ 3)
+            let isScalarInside = value < next && next < record.end
+            var column = expected
+            if column >= 0, isScalarInside,
+                unsafe table[column].isField(at: record.text + quote, colonOffset: colon &- quote)
+            {
+                previous = column
             } else {
-                guard column == -1 else { return false }
-                cursor = skipValue(record, cursor)
+                guard value < record.end, record.byte(quote) == UInt8(ascii: "\""),
+                    record.byte(colon) == UInt8(ascii: ":")
+                else { return false }
+                column = findColumn(record, quote &+ 1..<record.trimmedEnd(colon) &- 1, after: &previous)
+                guard column >= -1 else { return false }
+            }
+            cursor &+= 2
+            if column < 0 {
+                cursor = record.skipValue(cursor)
+            } else {
+                expected = unsafe Int(table[column].successor)
+                let isPlainString =
+                    isScalarInside && !record.hasBackslash
+                    && record.byte(value) == UInt8(ascii: "\"") && record.byte(next &- 1) == UInt8(ascii: "\"")
+                if unsafe isPlainString && table[column].kind == .string {
+                    unsafe fields.builder.set(
+                        column, padded: record.text + (value &+ 1), count: next &- value &- 2, in: &arena)
+                    cursor &+= 1
+                } else {
+                    cursor = walkValue(record, cursor, column, into: &arena)
+                }
             }
             // The cursor stands at what follows the value; 0 says that the value was refused.
             let separator = record.position(cursor)
@@ -96,21 +117,9 @@ extension RecordDecoder {
     }
 
     /// The column a field feeds, -1 for none, -2 for a name that must be decoded first. Fields mostly come in the order
-    /// of the record before.
-    @inline(__always)
-    private mutating func findColumn(_ record: WalkedRecord, _ name: Range<Int>, after previous: inout Int) -> Int {
-        let expected = unsafe previous < 0 ? walk.firstColumn : Int(columns.table[previous].successor)
-        if expected >= 0, isName(record, name, of: expected) {
-            previous = expected
-            return expected
-        }
-        return findUnexpectedColumn(record, name, after: &previous)
-    }
-
+    /// of the record before, so what follows what is remembered.
     @inline(never)
-    private mutating func findUnexpectedColumn(_ record: WalkedRecord, _ name: Range<Int>, after previous: inout Int)
-        -> Int
-    {
+    private mutating func findColumn(_ record: WalkedRecord, _ name: Range<Int>, after previous: inout Int) -> Int {
         let bytes = unsafe record.bytes(name)
         if record.hasBackslash, unsafe bytes.contains(UInt8(ascii: "\\")) { return -2 }
         let column = unsafe columns.column(named: bytes)
@@ -123,26 +132,6 @@ extension RecordDecoder {
             previous = column
         }
         return column
-    }
-
-    @inline(__always)
-    private func isName(_ record: WalkedRecord, _ name: Range<Int>, of column: Int) -> Bool {
-        guard unsafe name.count == Int(columns.table[column].nameByteCount) else { return false }
-        let text = unsafe record.text + name.lowerBound
-        let expected = unsafe columns.name(of: column)
-        var offset = 0
-        while offset &+ 8 <= name.count {
-            guard
-                unsafe text.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                    == expected.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            else { return false }
-            offset &+= 8
-        }
-        // What is left: up to seven bytes, the others shifted out. Both sides have readable bytes behind them.
-        let difference =
-            unsafe UInt64(littleEndian: text.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            ^ UInt64(littleEndian: expected.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-        return difference & ((1 &<< UInt64((name.count &- offset) &* 8)) &- 1) == 0
     }
 
     // MARK: Wanted values
@@ -166,7 +155,8 @@ extension RecordDecoder {
         }
         switch column.kind {
         case .string:
-            unsafe fields.builder.set(slot, bytes: record.bytes(content), in: &arena)
+            unsafe fields.builder.set(
+                slot, padded: record.text + content.lowerBound, count: content.count, in: &arena)
             return cursor &+ 1
         case .timestamp:
             guard let micros = unsafe fields.timestamps.read(record.text + content.lowerBound, count: content.count)
@@ -209,70 +199,71 @@ extension RecordDecoder {
             return false
         }
     }
+}
 
-    // MARK: Unwanted values
-
+// Unwanted values are checked and skipped.
+extension WalkedRecord {
     /// Checks the value at the cursor; returns the cursor behind it, 0 when the value is not for this path.
     @inline(__always)
-    private func skipValue(_ record: WalkedRecord, _ cursor: Int) -> Int {
-        let start = record.position(cursor)
-        switch record.byte(start) {
-        case UInt8(ascii: "{"), UInt8(ascii: "["): return skipContainer(record, cursor)
-        case UInt8(ascii: "\""): return !record.hasBackslash || isString(record, cursor) ? cursor &+ 1 : 0
+    fileprivate func skipValue(_ cursor: Int) -> Int {
+        let start = position(cursor)
+        switch byte(start) {
+        case UInt8(ascii: "{"), UInt8(ascii: "["): return skipContainer(cursor)
+        case UInt8(ascii: "\""): return !hasBackslash || isString(cursor) ? cursor &+ 1 : 0
         default:
-            let next = min(record.position(cursor &+ 1), record.end)
-            return unsafe JSONScalar(record.bytes(start..<record.trimmedEnd(next))) == .other ? 0 : cursor &+ 1
+            let next = min(position(cursor &+ 1), end)
+            return unsafe JSONScalar(bytes(start..<trimmedEnd(next))) == .other ? 0 : cursor &+ 1
         }
     }
 
     /// True when the string at the cursor has no escapes but good ones.
-    private func isString(_ record: WalkedRecord, _ cursor: Int) -> Bool {
-        let next = min(record.position(cursor &+ 1), record.end)
-        let start = record.position(cursor) &+ 1
-        return unsafe hasGoodEscapes(record.bytes(start..<max(start, record.trimmedEnd(next) &- 1)))
+    fileprivate func isString(_ cursor: Int) -> Bool {
+        let next = min(position(cursor &+ 1), end)
+        let start = position(cursor) &+ 1
+        return unsafe hasGoodEscapes(bytes(start..<max(start, trimmedEnd(next) &- 1)))
     }
 
     /// Checks an object or array; up to 64 levels, each a bit that says whether it is an object.
     @inline(never)
-    private func skipContainer(_ record: WalkedRecord, _ start: Int) -> Int {
+    fileprivate func skipContainer(_ start: Int) -> Int {
         var cursor = start
         var depth = 0
         var kinds: UInt64 = 0
         // True when a value is due at the cursor, false when one has just ended there.
         var isValueDue = true
         while true {
-            let place = record.position(cursor)
-            guard place < record.end else { return 0 }
-            let byte = record.byte(place)
+            let place = position(cursor)
+            guard place < end else { return 0 }
+            let found = self.byte(place)
             if !isValueDue {
                 cursor &+= 1
                 let isObject = kinds & 1 != 0
-                if byte == UInt8(ascii: ",") {
-                    if isObject { cursor = skipName(record, cursor) }
+                if found == UInt8(ascii: ",") {
+                    if isObject { cursor = skipName(cursor) }
                     guard cursor > 0 else { return 0 }
                     isValueDue = true
                 } else {
-                    guard byte == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { return 0 }
+                    guard found == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else { return 0 }
                     kinds >>= 1
                     depth &-= 1
                     if depth == 0 { return cursor }
                 }
-            } else if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") {
+            } else if found == UInt8(ascii: "{") || found == UInt8(ascii: "[") {
                 guard depth < 64 else { return 0 }
-                let isObject = byte == UInt8(ascii: "{")
+                let isObject = found == UInt8(ascii: "{")
                 kinds = kinds &<< 1 | (isObject ? 1 : 0)
                 depth &+= 1
                 cursor &+= 1
-                let first = record.position(cursor)
-                guard first < record.end else { return 0 }
-                if record.byte(first) == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+                let first = position(cursor)
+                guard first < end else { return 0 }
+                if byte(first) == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
                     isValueDue = false
                 } else if isObject {
-                    cursor = skipName(record, cursor)
+                    cursor = skipName(cursor)
                     guard cursor > 0 else { return 0 }
                 }
             } else {
-                cursor = skipValue(record, cursor)
+                cursor = skipValue(cursor)
                 guard cursor > 0 else { return 0 }
                 isValueDue = false
             }
@@ -280,11 +271,11 @@ extension RecordDecoder {
     }
 
     /// Checks `"name" :`; returns the cursor at the value, 0 when there is no name.
-    private func skipName(_ record: WalkedRecord, _ cursor: Int) -> Int {
-        let colon = record.position(cursor &+ 1)
-        guard colon < record.end, record.byte(colon) == UInt8(ascii: ":"),
-            record.byte(record.position(cursor)) == UInt8(ascii: "\""),
-            !record.hasBackslash || isString(record, cursor)
+    fileprivate func skipName(_ cursor: Int) -> Int {
+        let colon = position(cursor &+ 1)
+        guard colon < end, byte(colon) == UInt8(ascii: ":"),
+            byte(position(cursor)) == UInt8(ascii: "\""),
+            !hasBackslash || isString(cursor)
         else { return 0 }
         return cursor &+ 2
     }
