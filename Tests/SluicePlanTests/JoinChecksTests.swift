@@ -72,7 +72,8 @@ private let lowerOnly = right >= left
         let diagnostic = try #require(query.plan().diagnostics.first)
         #expect(
             diagnostic.message
-                == "this left outer join lacks a watermark on `visits`, so unmatched rows of `visits` would never come out"
+                == "this left outer join lacks a watermark on `visits`, so unmatched rows of `visits` would never "
+                + "come out"
         )
         #expect(diagnostic.fix == "give `visits` a `watermark: { column: event_time, delay: 10 minutes }`")
     }
@@ -172,8 +173,8 @@ private let lowerOnly = right >= left
         let text = """
             sluice: 1
             sources:
-              a: { stdin: {}, format: json, columns: { k: string, t: timestamp }, watermark: { column: t, delay: 1s } }
-              b: { file: { path: b }, format: json, columns: { k: string, u: timestamp }, watermark: { column: u, delay: 1s } }
+              a: { file: { path: a }, format: json, columns: { k: string, t: timestamp }, event_time: t }
+              b: { file: { path: b }, format: json, columns: { k: string, u: timestamp }, event_time: u }
             sinks: { out: { stdout: {}, format: json } }
             queries:
               q:

@@ -1,6 +1,6 @@
-// The rules may not change answers. A reference interpreter, as plain as possible, runs the plan as written and the plan
-// after all rules over the same random rows, as if all rows of time were there at once: the results must be the same
-// rows. What this cannot catch is when a row comes out and what moves a watermark; the tests of single rules do that.
+// The rules may not change answers. A reference interpreter, as plain as possible, runs the plan as written and the
+// plan after all rules over the same random rows, as if all rows of time were there at once: the results must be the
+// same rows. What this cannot catch is when a row comes out and what moves a watermark; the tests of single rules do.
 
 import SluicePlan
 import SluiceSpec

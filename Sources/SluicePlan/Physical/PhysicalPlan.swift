@@ -125,7 +125,8 @@ package struct TimeBounds: Hashable, Sendable {
     }
 }
 
-/// When a side's rows leave state: at or below `T = truncate((evictionWatermark + offset) to ms) - (1 ms if inclusive)`.
+/// When a side's rows leave state: at or below
+/// `T = truncate((evictionWatermark + offset) to ms) - (1 ms if inclusive)`.
 /// Source: Spark's StreamingJoinHelper.getStateValueWatermark.
 package struct EvictionRule: Hashable, Sendable {
     package var offsetMicros: Int64

@@ -9,7 +9,8 @@
 //            end is open: time does not narrow the probe.
 //   bucket   state is dropped by whole buckets of time, of which about eight are alive at once: an eighth of the
 //            retention, at least 1 s, rounded up to whole cells. None for a side that is never evicted.
-//   shards   16 unless the spec says: enough for the cores of one machine, and few enough that an idle one costs nothing
+//   shards   16 unless the spec says: enough for the cores of one machine, and few enough that an idle one costs
+//            nothing.
 //
 //     before   time: range 0 … 2 min, left kept 12 min
 //     after    cell 2 min, left bucket 90 s -> 2 min, shards 16
