@@ -1,4 +1,5 @@
-// Doubles as Java writes them: known outputs, round trips, and the standard library's shortest digits as a second opinion.
+// Doubles as Java writes them: known outputs, round trips, and the standard library's shortest digits as a second
+// opinion.
 
 import Glibc
 import SluicePlan

@@ -1,5 +1,5 @@
-// Three-valued logic, exhaustively: every table over true, false and null, as a value, as a filter, over literals (which
-// are folded) and over columns (which become jumps).
+// Three-valued logic, exhaustively: every table over true, false and null, as a value, as a filter, over literals
+// (which are folded) and over columns (which become jumps).
 
 import SluicePlan
 import SluiceSpec

@@ -180,8 +180,8 @@ package final class FollowedFileSource: Source {
     private func changed(_ path: String, _ offset: Int64, _ reason: String) -> SourceError {
         SourceError(
             code: "file-changed",
-            "\(path) is not the file that was read up to byte \(offset), for \(reason): put the old file back, or start "
-                + "the query over with a new checkpoint",
+            "\(path) is not the file that was read up to byte \(offset), for \(reason): put the old file back, "
+                + "or start the query over with a new checkpoint",
             isRetriable: false)
     }
 

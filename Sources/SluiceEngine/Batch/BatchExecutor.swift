@@ -141,7 +141,8 @@ package final class BatchExecutor {
             shard.run(left: left, right: right, evictionWatermarkMillis: watermarks.evictionMillis)
             newest[number] = shard.writeDelta(into: &deltas[number].buffer)
         }
-        forEachShard(rowCount: left.reduce(0) { $0 + $1.content.rows.count } + right.reduce(0) { $0 + $1.content.rows.count }) {
+        let rowCount = (left + right).reduce(0) { $0 + $1.content.rows.count }
+        forEachShard(rowCount: rowCount) {
             unsafe work($0)
         }
         collectState(deltas, newest.values, &result)

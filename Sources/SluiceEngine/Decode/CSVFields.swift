@@ -111,8 +111,8 @@ struct CSVFields: ~Copyable {
         position += 1
     }
 
-    /// Appends up to a byte for which `isStop` holds, which is then in hand. At the line's end the byte in hand is still
-    /// the first one: univocity's reader keeps it, and what becomes of a last quote depends on it.
+    /// Appends up to a byte for which `isStop` holds, which is then in hand. At the line's end the byte in hand is
+    /// still the first one: univocity's reader keeps it, and what becomes of a last quote depends on it.
     private mutating func append(until isStop: (UInt8) -> Bool) throws(EndOfLine) {
         let first = byte
         while !isStop(byte) {

@@ -374,8 +374,8 @@
     }
 
     /// Where Jackson stands after a point or an exponent without digits depends on which of its two loops reads the
-    /// number: the one for numbers that begin with 0 has taken the byte that disappointed it, the other stands behind the
-    /// point or the `e` that followed the whole digits.
+    /// number: the one for numbers that begin with 0 has taken the byte that disappointed it, the other stands behind
+    /// the point or the `e` that followed the whole digits.
     private mutating func giveUpNumber(leadsWithZero: Bool, wholeEnd: Int) -> Malformed {
         if !leadsWithZero {
             position = wholeEnd + 1

@@ -1,5 +1,5 @@
-// Spark's JacksonParser over `JSONTokenReader`: which field gets which value, what a failed field leaves behind, and when
-// a whole record is a row of nulls. Source: org.apache.spark.sql.catalyst.json.JacksonParser 4.1.1 (by behaviour).
+// Spark's JacksonParser over `JSONTokenReader`: which field gets which value, what a failed field leaves behind, and
+// when a whole record is a row of nulls. Source: org.apache.spark.sql.catalyst.json.JacksonParser 4.1.1 (by behaviour).
 
 extension RecordDecoder {
     /// Decodes one record, whatever its text. Blank text gives a bad row of nulls.

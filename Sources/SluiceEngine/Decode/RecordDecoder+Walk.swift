@@ -36,8 +36,8 @@
 }
 
 extension RecordDecoder {
-    /// Appends the row of the record at `range` of the chunk and returns its byte count; or appends nothing and returns 0
-    /// when the record is not for this path.
+    /// Appends the row of the record at `range` of the chunk and returns its byte count; or appends nothing and returns
+    /// 0 when the record is not for this path.
     mutating func walkRecord(_ chunk: UnsafeRawPointer, _ range: Range<Int>, into arena: inout ByteBuffer) -> Int {
         guard columns.isWalkable else { return 0 }
         let record = unsafe WalkedRecord(
@@ -67,8 +67,8 @@ extension RecordDecoder {
         var expected = walk.firstColumn
         while true {
             // `quote` is the next structural character. The places of the colon, of the value and of what follows a
-            // scalar are read before it is known that they belong to the record: positions ascend up to the block's end,
-            // so two comparisons answer for all three.
+            // scalar are read before it is known that they belong to the record: positions ascend up to the block's
+            // end, so two comparisons answer for all three.
             let colon = record.position(cursor &+ 1)
             let value = record.position(cursor &+ 2)
             let next = record.position(cursor &+ 3)

@@ -1,5 +1,5 @@
-// Decimals as text, in the two forms Spark has: plain where a cast makes text, and as Java's BigDecimal prints itself in
-// JSON and CSV, which is plain too unless the number is very small: 0E-18, 1.5E-10.
+// Decimals as text, in the two forms Spark has: plain where a cast makes text, and as Java's BigDecimal prints itself
+// in JSON and CSV, which is plain too unless the number is very small: 0E-18, 1.5E-10.
 
 /// Bytes that may be written behind the start of a decimal's text.
 let decimalTextRoom = 128

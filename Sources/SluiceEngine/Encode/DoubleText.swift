@@ -19,8 +19,8 @@ struct ShortestDecimal {
         dropTrailingZeros()
     }
 
-    /// Most doubles in data were written with few digits. Two decimals of at most 15 digits never read as one double, so
-    /// if the double divided out of a 15-digit integer is this very one, then that integer has its shortest digits.
+    /// Most doubles in data were written with few digits. Two decimals of at most 15 digits never read as one double,
+    /// so if the double divided out of a 15-digit integer is this very one, then that integer has its shortest digits.
     private mutating func takeFifteenDigits(_ magnitude: Double) -> Bool {
         guard magnitude >= 1e-7, magnitude < 1e15 else { return false }
         // log10 of the power of two below, rounded down or one less: 15 or 14 digits before the point.

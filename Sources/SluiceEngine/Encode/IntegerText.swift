@@ -1,5 +1,5 @@
-// Integers as decimal digits, eight at a time and without a table: a value below 10^8 is split into halves, quarters and
-// digits inside one 64-bit word.
+// Integers as decimal digits, eight at a time and without a table: a value below 10^8 is split into halves, quarters
+// and digits inside one 64-bit word.
 
 /// Bytes that may be written behind the start of an integer's text (more than its digits).
 let integerTextRoom = 32

@@ -1,8 +1,8 @@
 // Output rows as text: one row, one line. What a row looks like is worked out once per plan: each column has the bytes
 // that stand before its value, and either the slot its value comes from or a compiled expression.
 //
-// Every field of a JSON row is written with a comma before its name; the comma of the first one then becomes the opening
-// brace. So nothing asks, field by field, whether it is the first that is not null.
+// Every field of a JSON row is written with a comma before its name; the comma of the first one then becomes the
+// opening brace. So nothing asks, field by field, whether it is the first that is not null.
 
 internal import Glibc
 package import SluicePlan
@@ -27,8 +27,8 @@ package import SluiceSpec
     private let filter: Int
     private var scratch = EvaluationScratch()
 
-    /// `layouts` are those of the rows that `encode` gets, left then right. `zones` knows the format's zone (the spec has
-    /// been checked); an unknown one counts as UTC.
+    /// `layouts` are those of the rows that `encode` gets, left then right. `zones` knows the format's zone (the spec
+    /// has been checked); an unknown one counts as UTC.
     init(output: OutputPlan, format: OutputFormat, layouts: [RowLayout], zones: TimeZones) {
         var zones = zones
         let zone = zones.rules(named: format.timeZone) ?? .utc

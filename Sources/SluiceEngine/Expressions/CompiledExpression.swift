@@ -1,19 +1,19 @@
-// Expressions are compiled once per plan into a flat program and run once per row, with Spark 4's semantics: three-valued
-// logic, short circuit, strings compared by bytes, NaN equal to itself and greater than any number, -0.0 equal to 0.0,
-// decimals rounded half up to Spark's result types.
+// Expressions are compiled once per plan into a flat program and run once per row, with Spark 4's semantics:
+// three-valued logic, short circuit, strings compared by bytes, NaN equal to itself and greater than any number, -0.0
+// equal to 0.0, decimals rounded half up to Spark's result types.
 //
 // One deliberate difference: where Spark in ANSI mode would end the query with an error (overflow, division by zero, a
-// text that is no number, a bad `like` pattern), the result here is NULL, as from Spark's `try_` functions. A stream job
-// must not stop for ever on one odd value that it will read again after every restart.
+// text that is no number, a bad `like` pattern), the result here is NULL, as from Spark's `try_` functions. A stream
+// job must not stop for ever on one odd value that it will read again after every restart.
 //
-// Text that a cast makes from a timestamp, or a timestamp it makes from text, is in the time zone given at compile time.
-// A duration is a number of microseconds: adding one day adds 24 hours, whatever clocks do.
+// Text that a cast makes from a timestamp, or a timestamp it makes from text, is in the time zone given at compile
+// time. A duration is a number of microseconds: adding one day adds 24 hours, whatever clocks do.
 
 internal import SluicePlan
 internal import SluiceSpec
 
-/// A compiled expression. Copies share one immutable program, which any number of workers may run at once, each with its
-/// own `EvaluationScratch`.
+/// A compiled expression. Copies share one immutable program, which any number of workers may run at once, each with
+/// its own `EvaluationScratch`.
 struct CompiledExpression: Sendable {
     let type: DataType
     private let program: CompiledProgram

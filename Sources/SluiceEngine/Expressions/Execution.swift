@@ -2,8 +2,8 @@
 
 internal import SluiceSpec
 
-/// Runs an instruction that computes a value. `at` points into a program whose `constants` are given, and the scratch has
-/// all registers the program uses.
+/// Runs an instruction that computes a value. `at` points into a program whose `constants` are given, and the scratch
+/// has all registers the program uses.
 @inline(never)
 func execute(
     _ at: UnsafePointer<Instruction>, constants: UnsafePointer<Register>, rows: RowPair,

@@ -4,8 +4,8 @@ internal import SluicePlan
 internal import SluiceSpec
 
 extension ExpressionCompiler {
-    /// Emits code that jumps to `label` when the answer to "is `expression` known to be `truth`" equals `met`, and falls
-    /// through otherwise. Registers from `free` on may be used.
+    /// Emits code that jumps to `label` when the answer to "is `expression` known to be `truth`" equals `met`, and
+    /// falls through otherwise. Registers from `free` on may be used.
     mutating func branch(_ expression: Tree, on truth: Bool, jumpIf met: Bool, to label: Label, free: Int) {
         switch expression.kind {
         case .literal(let value):

@@ -1,6 +1,6 @@
 // From tree to program. A value is compiled "into register t", with every register above t free for its operands. A
-// condition is compiled to jumps: "go to the label when the expression is (not) true, or (not) false". Since each of the
-// two questions distributes over `and`, `or` and `not`, three-valued logic needs no registers where only the answer
+// condition is compiled to jumps: "go to the label when the expression is (not) true, or (not) false". Since each of
+// the two questions distributes over `and`, `or` and `not`, three-valued logic needs no registers where only the answer
 // counts, and comparisons of columns with constants become single instructions.
 
 internal import SluicePlan

@@ -157,8 +157,8 @@ struct SlotAddress: Hashable {
     }
 }
 
-/// Which outcomes of a comparison count: less is bit 0, equal bit 1, greater bit 2. Spark's orders are total (NaN equals
-/// itself and is the greatest), so the complement of a comparison is a comparison.
+/// Which outcomes of a comparison count: less is bit 0, equal bit 1, greater bit 2. Spark's orders are total (NaN
+/// equals itself and is the greatest), so the complement of a comparison is a comparison.
 struct Ordering: OptionSet, Hashable {
     let rawValue: UInt8
 

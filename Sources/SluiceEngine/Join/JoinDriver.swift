@@ -25,8 +25,8 @@ struct JoinDriver: ~Copyable {
 
     var counters: ShardCounters { ShardCounters(updated: updated, removed: removed, emitted: emitter.rowCount) }
 
-    /// Takes one chunk's rows of a shard through the join, in input order. Rows of a side that is not preserved (or that
-    /// have matched) and have a join time at or below `threshold` are not stored any more.
+    /// Takes one chunk's rows of a shard through the join, in input order. Rows of a side that is not preserved (or
+    /// that have matched) and have a join time at or below `threshold` are not stored any more.
     mutating func drive(
         _ chunk: DecodedChunk, shard: Int, own: inout JoinSide, other: inout JoinSide,
         skipStoringThrough threshold: Int64?

@@ -162,8 +162,8 @@ struct RowBuilder {
         set(column, bits: UInt64(offset) | UInt64(bytes.count) &<< 32, in: &arena)
     }
 
-    /// Copies `count` bytes behind the row, 16 at a time, and points the column at them. There must be 16 readable bytes
-    /// behind the source.
+    /// Copies `count` bytes behind the row, 16 at a time, and points the column at them. There must be 16 readable
+    /// bytes behind the source.
     @inline(__always)
     func set(_ column: Int, padded source: UnsafeRawPointer, count: Int, in arena: inout ByteBuffer) {
         arena.reserve(count &+ 16)

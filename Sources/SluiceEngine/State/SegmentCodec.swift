@@ -1,5 +1,5 @@
-// State on its way to the checkpoint: the bytes of one shard's change in one batch (a delta), or of many batches merged.
-// Defined here beside the tables; files, compression and retention are the runtime's.
+// State on its way to the checkpoint: the bytes of one shard's change in one batch (a delta), or of many batches
+// merged. Defined here beside the tables; files, compression and retention are the runtime's.
 //
 //     payload   'S' version side side
 //     side      sections, sections × section

@@ -250,7 +250,8 @@ struct MatchMark {
     /// match go to `emit`, in order of time inside each bucket. Returns how many rows left.
     /// Cost follows the rows that leave; a bucket is sorted once, when the watermark enters it.
     mutating func evict(through threshold: Int64, emitsUnmatched: Bool, _ emit: (UnsafeRawPointer) -> Void) -> Int {
-        // Not only when the threshold has moved: a row may be stored although it is evictable, and leaves with its batch.
+        // Not only when the threshold has moved: a row may be stored although it is evictable, and leaves with its
+        // batch.
         let threshold = max(threshold, evictedThrough)
         evictedThrough = threshold
         var removed = 0

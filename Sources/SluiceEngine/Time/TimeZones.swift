@@ -20,8 +20,8 @@ package struct TimeZones: Sendable {
         makeRules(named: name) != nil
     }
 
-    /// The rules of a zone: a region (`Europe/Paris`), `UTC`, an offset (`+01:00`, `GMT+1`, `Z`), or one of Java's short names
-    /// (`PST`). nil when there is no such zone. O(1) for a name seen before.
+    /// The rules of a zone: a region (`Europe/Paris`), `UTC`, an offset (`+01:00`, `GMT+1`, `Z`), or one of Java's
+    /// short names (`PST`). nil when there is no such zone. O(1) for a name seen before.
     /// Source: Spark's SparkDateTimeUtils.getZoneId and java.time.ZoneId.of.
     mutating func rules(named name: String) -> TimeZoneRules? {
         if let rules = known[name] { return rules }

@@ -1,3 +1,5 @@
+// Opening: what is on disk is read, judged, and brought to where the next batch can begin.
+
 internal import SluiceConnectors
 internal import SluiceSystem
 internal import Synchronization

@@ -1,3 +1,5 @@
+// Going back: a checkpoint as it stood after an earlier batch.
+
 package import SluiceSystem
 
 extension Checkpoint {

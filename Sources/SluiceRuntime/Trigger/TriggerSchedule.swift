@@ -1,7 +1,7 @@
 // When the next trigger fires. Pure arithmetic on wall milliseconds, so that alignment and overruns are tests of
 // numbers.
-// Source: Spark's ProcessingTimeExecutor. The next trigger is at the next multiple of the interval since the epoch after
-// the *start* of the last one; one that is already past fires at once, and boundaries missed meanwhile are one.
+// Source: Spark's ProcessingTimeExecutor. The next trigger is at the next multiple of the interval since the epoch
+// after the *start* of the last one; one that is already past fires at once, and boundaries missed meanwhile are one.
 
 package import SluiceSpec
 

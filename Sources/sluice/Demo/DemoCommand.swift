@@ -54,10 +54,10 @@ struct DemoCommand {
 
     private func show(_ progress: QueryProgress) throws -> [String] {
         let watermark = progress.eventTime.map { utcText(millis: $0.watermarkMillis) } ?? "none"
-        let kind = progress.inputRows > 0 ? "\(progress.inputRows) rows in" : "no data, the watermark moved"
-        print(
-            "  batch \(progress.batchID): \(kind); watermark \(watermark); \(progress.state?.rowsTotal ?? 0) rows in state"
-        )
+        let rowsIn = "\(progress.inputRows) row\(progress.inputRows == 1 ? "" : "s") in"
+        let kind = progress.inputRows > 0 ? rowsIn : "no data, the watermark moved"
+        let stateRows = progress.state?.rowsTotal ?? 0
+        print("  batch \(progress.batchID): \(kind); watermark \(watermark); \(stateRows) rows in state")
         let digits = String(progress.batchID)
         let path = "\(folder)/out/batch-\(String(repeating: "0", count: 10 - digits.count))\(digits).jsonl"
         guard progress.outputRows > 0 else { return [] }

@@ -1,6 +1,6 @@
-// The fast walk and the complete reader must give the same rows wherever both answer, however a text is cut into chunks,
-// and whatever bytes stand in it. Lines come from a small grammar of ordinary and odd JSON and are then damaged at
-// random; a failure prints the seed and the line.
+// The fast walk and the complete reader must give the same rows wherever both answer, however a text is cut into
+// chunks, and whatever bytes stand in it. Lines come from a small grammar of ordinary and odd JSON and are then damaged
+// at random; a failure prints the seed and the line.
 
 import SluicePlan
 import SluiceSpec
