@@ -146,6 +146,8 @@ package final class QueryRunner {
     }
 
     private func runBatches() throws {
+        environment.log.info(
+            "Query started", [.query: .string(query.plan.query), .batch: .integer(rerun?.batch ?? nextBatch)])
         if schedule.trigger == .availableNow { goal = try latestOffsets() }
         if let batch = rerun {
             environment.log.info(

@@ -21,8 +21,8 @@ extension TypeChecker {
         if (Coercion.isDecimal(a.type) || Coercion.isDecimal(b.type)) && a.type != .double && b.type != .double {
             let (first, second) = (decimalType(a), decimalType(b))
             let result = Coercion.decimalResult(operation, first, second)
-            guard let common = Coercion.commonType(first, second) else { return nil }
-            return call(function, [converted(a, common), converted(b, common)], result, syntax, isNullable: isNullable)
+            // Each keeps its own scale: bringing both to one could cut digits before the result's rounding.
+            return call(function, [converted(a, first), converted(b, second)], result, syntax, isNullable: isNullable)
         }
         let common = operation == .divide ? .double : Coercion.commonType(a.type, b.type) ?? .double
         return call(function, [converted(a, common), converted(b, common)], common, syntax, isNullable: isNullable)
