@@ -1,124 +1,241 @@
-// The built binary in a process of its own, over real files in a folder of its own.
+// The built binary in a process of its own, over real files. It is started with posix_spawn rather than Foundation's
+// Process: the tests need pipes nobody reads, signals that the child inherits as blocked, and waits with a deadline.
 
 import Foundation
+import Synchronization
 import Testing
-
-/// A temporary folder that goes with its owner.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appending(path: "sluice-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ name: String, _ text: String) throws {
-        let file = URL(filePath: path).appending(path: name)
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: file)
-    }
-
-    /// Adds to a file's end in one write.
-    func append(_ name: String, _ text: String) throws {
-        let file = "\(path)/\(name)"
-        if !FileManager.default.fileExists(atPath: file) { try write(name, "") }
-        let handle = try #require(FileHandle(forWritingAtPath: file))
-        try handle.seekToEnd()
-        try handle.write(contentsOf: Data(text.utf8))
-        try handle.close()
-    }
-
-    func read(_ name: String) -> String? {
-        FileManager.default.contents(atPath: "\(path)/\(name)").map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    func names(in folder: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []).sorted()
-    }
-
-    /// All rows of a file sink, batch by batch.
-    func rows(in folder: String) -> [String] {
-        names(in: folder).filter { $0.hasPrefix("batch-") }.flatMap { name in
-            (read("\(folder)/\(name)") ?? "").split(separator: "\n").map(String.init)
-        }
-    }
-}
 
 /// What a finished run has left.
 struct RunOutcome {
+    /// The exit code; negative for the signal that ended the process.
     var exitCode: Int32
     var standardOutput: String
     var standardError: String
 }
 
-/// The binary, running.
+/// Where the process's standard input or output is.
+enum StandardStream {
+    /// Nothing to read; what is written goes to a file that the outcome shows.
+    case ordinary
+    /// A pipe whose other end is with the test.
+    case pipe
+}
+
+struct SpawnError: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// The binary, running. Every wait ends after a minute at the latest, with the process killed and the test failed.
 final class SluiceProcess {
-    let process = Process()
+    let processID: pid_t
     private let folder: TemporaryFolder
     private let outputName: String
     private let errorName: String
+    /// The test's end of the pipe to standard input; -1 without one or when it is closed.
+    private var inputPipe: Int32 = -1
+    /// The test's end of the pipe from standard output; -1 without one.
+    private var outputPipe: Int32 = -1
+    /// As waitpid reported it; nil while the process runs.
+    private var status: Int32?
 
-    static var binary: URL {
+    /// One spawn at a time: between making a pipe and marking it as ours alone another child could inherit it.
+    private static let spawning = Mutex(())
+    private static let secondsMax = 60.0
+
+    static var binary: String {
         // The test runner stands in the build folder, the product beside it.
-        let own = URL(filePath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
-        return own.deletingLastPathComponent().appending(path: "sluice")
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(filePath: own).deletingLastPathComponent().appending(path: "sluice").path
     }
 
-    init(_ arguments: [String], in folder: TemporaryFolder) throws {
+    /// - Parameters:
+    ///   - workingFolder: below `folder`.
+    ///   - environment: added to the test's own.
+    ///   - blocksSignals: the process inherits SIGTERM and SIGINT as blocked.
+    init(
+        _ arguments: [String], in folder: TemporaryFolder, workingFolder: String = ".",
+        environment: [String: String] = [:], input: StandardStream = .ordinary, output: StandardStream = .ordinary,
+        blocksSignals: Bool = false
+    ) throws {
         self.folder = folder
         let number = UUID().uuidString
         outputName = "stdout-\(number)"
         errorName = "stderr-\(number)"
-        try folder.write(outputName, "")
-        try folder.write(errorName, "")
-        process.executableURL = Self.binary
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(filePath: folder.path)
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: "\(folder.path)/\(outputName)")
-        process.standardError = FileHandle(forWritingAtPath: "\(folder.path)/\(errorName)")
-        try process.run()
+        var spawn = Spawn()
+        defer { spawn.destroy() }
+        spawn.open(2, "\(folder.path)/\(errorName)", O_WRONLY | O_CREAT)
+        let outputPath = "\(folder.path)/\(outputName)"
+        spawn.setBlocked(blocksSignals ? [SIGTERM, SIGINT] : [])
+        (processID, inputPipe, outputPipe) = try Self.spawning.withLock { _ in
+            var (inputEnds, outputEnds) = ([Int32](), [Int32]())
+            switch input {
+            case .ordinary: spawn.open(0, "/dev/null", O_RDONLY)
+            case .pipe:
+                inputEnds = try makePipe()
+                spawn.duplicate(inputEnds[0], 0)
+            }
+            switch output {
+            case .ordinary: spawn.open(1, outputPath, O_WRONLY | O_CREAT)
+            case .pipe:
+                outputEnds = try makePipe()
+                spawn.duplicate(outputEnds[1], 1)
+            }
+            let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            // Swift does not see posix_spawn's call for the working folder. `env` becomes the binary: one process.
+            let command = ["/usr/bin/env", "-C", "\(folder.path)/\(workingFolder)", Self.binary] + arguments
+            let processID = try spawn.start(command, variables)
+            if let end = inputEnds.first { close(end) }
+            if let end = outputEnds.last { close(end) }
+            return (processID, inputEnds.last ?? -1, outputEnds.first ?? -1)
+        }
     }
 
+    deinit {
+        if isRunning { kill() }
+        closeInput()
+        if outputPipe >= 0 { close(outputPipe) }
+    }
+
+    static func run(
+        _ arguments: [String], in folder: TemporaryFolder, workingFolder: String = ".",
+        environment: [String: String] = [:]
+    ) throws -> RunOutcome {
+        try SluiceProcess(arguments, in: folder, workingFolder: workingFolder, environment: environment).wait()
+    }
+
+    // MARK: Its streams
+
+    var standardError: String { folder.read(errorName) ?? "" }
+
+    func writeInput(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(inputPipe, $0.baseAddress, $0.count) }
+            if count <= 0 { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
+    func closeInput() {
+        if inputPipe >= 0 { close(inputPipe) }
+        inputPipe = -1
+    }
+
+    /// Reads the pipe from standard output to its end.
+    func readOutput() -> String {
+        var bytes: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Foundation.read(outputPipe, &block, block.count)
+            if count <= 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += block[..<count]
+        }
+    }
+
+    // MARK: Its end
+
+    /// False from the moment on that the process has ended.
+    var isRunning: Bool {
+        if status != nil { return false }
+        var code: Int32 = 0
+        if waitpid(processID, &code, WNOHANG) == processID { status = code }
+        return status == nil
+    }
+
+    func send(_ signal: Int32) {
+        if isRunning { Foundation.kill(processID, signal) }
+    }
+
+    /// SIGKILL, and its end.
     func kill() {
-        Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        send(SIGKILL)
+        if status == nil {
+            var code: Int32 = 0
+            waitpid(processID, &code, 0)
+            status = code
+        }
     }
 
     /// SIGTERM, then its end.
-    func stop() -> RunOutcome {
-        process.terminate()
+    func stop(_ signal: Int32 = SIGTERM) -> RunOutcome {
+        send(signal)
         return wait()
     }
 
     func wait() -> RunOutcome {
-        process.waitUntilExit()
+        let deadline = Date(timeIntervalSinceNow: Self.secondsMax)
+        while isRunning {
+            if Date() > deadline {
+                Issue.record("sluice has not ended: \(standardError.suffix(2000))")
+                kill()
+            }
+            usleep(500)
+        }
+        let code = status ?? 0
         return RunOutcome(
-            exitCode: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
-            standardOutput: folder.read(outputName) ?? "", standardError: folder.read(errorName) ?? "")
-    }
-
-    static func run(_ arguments: [String], in folder: TemporaryFolder) throws -> RunOutcome {
-        try SluiceProcess(arguments, in: folder).wait()
+            exitCode: code & 0x7F == 0 ? code >> 8 & 0xFF : -(code & 0x7F),
+            standardOutput: outputPipe >= 0 ? readOutput() : folder.read(outputName) ?? "",
+            standardError: standardError)
     }
 
     /// Waits until `condition` holds; fails the test when the process ends before or it takes a minute.
     func waitUntil(_ what: Comment, _ condition: () -> Bool) throws {
-        let deadline = Date(timeIntervalSinceNow: 60)
+        let deadline = Date(timeIntervalSinceNow: Self.secondsMax)
         while !condition() {
-            try #require(process.isRunning, "sluice ended while the test waited: \(folder.read(errorName) ?? "")")
+            try #require(isRunning, "sluice ended while the test waited: \(standardError.suffix(2000))")
             try #require(Date() < deadline, what)
-            usleep(2000)
+            usleep(1000)
         }
     }
 }
 
-/// The progress records of a run.
-func progressRecords(_ folder: TemporaryFolder, _ name: String = "progress.jsonl") -> [[String: Any]] {
-    (folder.read(name) ?? "").split(separator: "\n").compactMap { line in
-        try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+/// Both ends of a pipe that no other child inherits: the reading end, then the writing end.
+private func makePipe() throws -> [Int32] {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw SpawnError(description: "no pipe: errno \(errno)") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return ends
+}
+
+/// posix_spawn's file actions and attributes.
+private struct Spawn {
+    private var actions = posix_spawn_file_actions_t()
+    private var attributes = posix_spawnattr_t()
+
+    init() {
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+    }
+
+    mutating func destroy() {
+        posix_spawn_file_actions_destroy(&actions)
+        posix_spawnattr_destroy(&attributes)
+    }
+
+    mutating func open(_ descriptor: Int32, _ path: String, _ flags: Int32) {
+        posix_spawn_file_actions_addopen(&actions, descriptor, path, flags, 0o644)
+    }
+
+    mutating func duplicate(_ descriptor: Int32, _ copy: Int32) {
+        posix_spawn_file_actions_adddup2(&actions, descriptor, copy)
+    }
+
+    /// The test runner may itself have signals blocked, so what the child gets is always said.
+    mutating func setBlocked(_ signals: [Int32]) {
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        for signal in signals { sigaddset(&mask, signal) }
+        posix_spawnattr_setsigmask(&attributes, &mask)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    }
+
+    func start(_ command: [String], _ environment: [String: String]) throws -> pid_t {
+        let words = command.map { strdup($0) } + [nil]
+        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for text in words + variables { free(text) } }
+        var (processID, actions, attributes) = (pid_t(), self.actions, self.attributes)
+        let code = posix_spawn(&processID, command[0], &actions, &attributes, words, variables)
+        guard code == 0 else { throw SpawnError(description: "cannot start \(command): errno \(code)") }
+        return processID
     }
 }

@@ -1,0 +1,157 @@
+// The sample specs of `plans/`, run as a user would: from a copy, since checkpoints and output land beside the spec.
+
+import Foundation
+import Testing
+
+/// The repository's top level.
+let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
+@Suite struct SampleSpecTests {
+    /// What state keeps of one source, as `explain` says it.
+    struct Kept {
+        var source: String
+        var words: String
+    }
+
+    struct Sample: CustomTestStringConvertible {
+        var name: String
+        /// nil: the rows come on standard output.
+        var outputFolder: String?
+        var rows: [String]
+        var kept: [Kept]
+
+        var testDescription: String { name }
+    }
+
+    static let samples = [
+        Sample(
+            name: "visits-ads", outputFolder: nil,
+            rows: [
+                SeedScenarioTests.matched1, SeedScenarioTests.matched6, SeedScenarioTests.unmatched2,
+                SeedScenarioTests.unmatched3, SeedScenarioTests.unmatched5,
+            ],
+            kept: [
+                Kept(source: "visits", words: "12 min: bound 2 min + delay 10 min"),
+                Kept(source: "ads", words: "10 min: bound 0 s + delay 10 min"),
+            ]),
+        // Order 1003 is paid a second after its hour, payment p-6 has no order.
+        Sample(
+            name: "payments-orders", outputFolder: "plans/out/payments-orders",
+            rows: [
+                #"{"order_id":1001,"customer":"ADA","payment_id":"p-1","amount":49.90,"open":0.00,"kind":"full","paid_at":"2024-03-01T10:12:30.000Z"}"#,
+                #"{"order_id":1002,"customer":"GRACE","payment_id":"p-2","amount":10.00,"open":5.00,"kind":"partial","paid_at":"2024-03-01T10:50:00.000Z"}"#,
+                #"{"order_id":1002,"customer":"GRACE","payment_id":"p-3","amount":5.00,"open":10.00,"kind":"partial","paid_at":"2024-03-01T11:04:59.000Z"}"#,
+                #"{"order_id":1004,"customer":"BARBARA","payment_id":"p-5","amount":8.75,"open":0.00,"kind":"full","paid_at":"2024-03-01T13:11:00.000Z"}"#,
+            ],
+            kept: [
+                Kept(source: "orders", words: "1 h 15 min: bound 1 h + delay 15 min"),
+                Kept(source: "payments", words: "15 min: bound 0 s + delay 15 min"),
+            ]),
+        // The watermark ends at 12:35, so impression i-4 and the click on i-9 still wait for a partner.
+        Sample(
+            name: "clicks-impressions", outputFolder: nil,
+            rows: [
+                #"{"impression_id":"i-1","banner":"blue","shown_at":"2024-05-05T12:00:00.000Z","clicked_at":"2024-05-05T12:00:03.000Z","user":"u-7"}"#,
+                #"{"impression_id":"i-1","banner":"blue","shown_at":"2024-05-05T12:00:00.000Z","clicked_at":"2024-05-05T12:00:04.000Z","user":"u-7"}"#,
+                #"{"impression_id":"i-2","banner":"red","shown_at":"2024-05-05T12:00:10.000Z"}"#,
+                #"{"impression_id":"i-3","banner":"blue","shown_at":"2024-05-05T12:02:00.000Z"}"#,
+                #"{"impression_id":"i-3","clicked_at":"2024-05-05T12:03:30.000Z","user":"u-9"}"#,
+                #"{"impression_id":"i-404","clicked_at":"2024-05-05T12:04:00.000Z","user":"u-3"}"#,
+            ],
+            kept: [
+                Kept(source: "impressions", words: "6 min: bound 1 min + delay 5 min"),
+                Kept(source: "clicks", words: "5 min: bound 0 s + delay 5 min"),
+            ]),
+    ]
+
+    private func copyOfSamples() throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.copy("\(repositoryRoot)/plans", to: "plans")
+        // What somebody's own run has left there is not part of the samples.
+        for leftover in ["plans/checkpoints", "plans/out"] where folder.exists(leftover) { try folder.remove(leftover) }
+        return folder
+    }
+
+    @Test(arguments: samples)
+    func `A sample spec joins its data and gives exactly the rows it promises, once`(sample: Sample) throws {
+        let folder = try copyOfSamples()
+        let arguments = ["run", "plans/\(sample.name).yaml", "--trigger", "available_now"]
+        let first = try SluiceProcess.run(arguments, in: folder)
+        #expect(first.exitCode == 0, "\(first.standardError)")
+        let printed = first.standardOutput.split(separator: "\n").map(String.init)
+        let rows = sample.outputFolder.map { folder.rows(in: $0) } ?? printed
+        #expect(rows.sorted() == sample.rows.sorted())
+        if sample.outputFolder != nil { #expect(first.standardOutput.isEmpty) }
+
+        let second = try SluiceProcess.run(arguments, in: folder)
+        #expect(second.exitCode == 0 && second.standardOutput.isEmpty, "\(second.standardError)")
+        if let outputFolder = sample.outputFolder { #expect(folder.rows(in: outputFolder).count == sample.rows.count) }
+    }
+
+    @Test func `All samples run in one process, each from its own file, with their checkpoints below one root`() throws {
+        let folder = try copyOfSamples()
+        let outcome = try SluiceProcess.run(
+            ["run", "plans", "--trigger=available_now", "--checkpoint", "elsewhere"], in: folder)
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+        let printed = outcome.standardOutput.split(separator: "\n").map(String.init)
+        let expected = Self.samples.filter { $0.outputFolder == nil }.flatMap(\.rows)
+        #expect(printed.sorted() == expected.sorted())
+        #expect(folder.rows(in: "plans/out/payments-orders").sorted() == Self.samples[1].rows)
+        #expect(folder.names(in: "elsewhere") == ["clicks_impressions", "payments_orders", "visits_ads"])
+        #expect(!folder.exists("plans/checkpoints"))
+    }
+
+    @Test func `A query can be picked by its name, and a wrong name is wrong usage`() throws {
+        let folder = try copyOfSamples()
+        let picked = try SluiceProcess.run(
+            ["run", "plans", "--trigger", "once", "--query", "payments_orders"], in: folder)
+        #expect(picked.exitCode == 0 && picked.standardOutput.isEmpty, "\(picked.standardError)")
+        #expect(folder.names(in: "plans/checkpoints") == ["payments_orders"])
+        let wrong = try SluiceProcess.run(["run", "plans", "--query", "payment_orders"], in: folder)
+        #expect(wrong.exitCode == 2)
+        #expect(wrong.standardError.contains("did you mean `payments_orders`?"))
+    }
+
+    @Test func `A checkpoint goes on when the spec is named from another working folder`() throws {
+        let folder = try copyOfSamples()
+        let fromAbove = try SluiceProcess.run(["run", "plans", "--trigger", "available_now"], in: folder)
+        #expect(fromAbove.exitCode == 0, "\(fromAbove.standardError)")
+        let rows = folder.contents(of: "plans/out")
+        let fromInside = try SluiceProcess.run(
+            ["run", ".", "--trigger", "available_now"], in: folder, workingFolder: "plans")
+        #expect(fromInside.exitCode == 0, "\(fromInside.standardError)")
+        #expect(fromInside.standardOutput.isEmpty, "the same files, read a second time")
+        #expect(folder.contents(of: "plans/out") == rows)
+    }
+
+    @Test func `check finds no mistake in the samples`() throws {
+        let folder = try copyOfSamples()
+        let outcome = try SluiceProcess.run(["check", "plans/"], in: folder)
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.standardOutput == "no mistakes: 3 queries\n")
+    }
+
+    @Test(arguments: samples)
+    func `explain says how long each side is kept, as text, as JSON and as a graph`(sample: Sample) throws {
+        let folder = try copyOfSamples()
+        func explain(_ format: String) throws -> String {
+            let outcome = try SluiceProcess.run(
+                ["explain", "plans/\(sample.name).yaml", "--format", format], in: folder)
+            #expect(outcome.exitCode == 0 && outcome.standardError.isEmpty, "\(outcome.standardError)")
+            return outcome.standardOutput
+        }
+        let text = try explain("text")
+        for kept in sample.kept { #expect(text.contains("\(kept.source) are kept \(kept.words)\n")) }
+        #expect(text.contains("SymmetricHashJoin"))
+
+        let json = try JSONSerialization.jsonObject(with: Data(explain("json").utf8))
+        let words = String(describing: json)
+        for kept in sample.kept { #expect(words.contains(kept.source)) }
+
+        let dot = try explain("dot")
+        #expect(dot.hasPrefix("digraph"))
+        #expect(dot.filter { $0 == "{" }.count == dot.filter { $0 == "}" }.count)
+        #expect(dot.contains("->") && dot.contains("SymmetricHashJoin"))
+    }
+}
