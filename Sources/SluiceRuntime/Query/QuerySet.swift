@@ -43,7 +43,12 @@ package final class QuerySet: Sendable {
         var sources: [any Source] = []
         var positionsAreHistory: [Bool] = []
         for input in plan.inputs {
-            guard let source = spec.sources.first(where: { $0.name.value == input.source }) else { continue }
+            guard var source = spec.sources.first(where: { $0.name.value == input.source }) else { continue }
+            // The checkpoint is found from any working folder, so what it calls a file must not depend on that.
+            if case .file(var file) = source.connector {
+                file.path.value = absolutePath(file.path.value)
+                source.connector = .file(file)
+            }
             sources.append(try makeSource(source, fileSystem: environment.fileSystem, log: environment.log))
             positionsAreHistory.append(source.connector.positionsAreHistory)
         }
