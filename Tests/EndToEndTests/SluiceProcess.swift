@@ -25,7 +25,7 @@ struct SpawnError: Error, CustomStringConvertible {
     var description: String
 }
 
-/// The binary, running. Every wait ends after a minute at the latest, with the process killed and the test failed.
+/// The binary, running. Every wait ends after half a minute at the latest, with the process killed and the test failed.
 final class SluiceProcess {
     let processID: pid_t
     private let folder: TemporaryFolder
@@ -40,7 +40,7 @@ final class SluiceProcess {
 
     /// One spawn at a time: between making a pipe and marking it as ours alone another child could inherit it.
     private static let spawning = Mutex(())
-    private static let secondsMax = 60.0
+    private static let secondsMax = 30.0
 
     static var binary: String {
         // The test runner stands in the build folder, the product beside it.
@@ -178,7 +178,7 @@ final class SluiceProcess {
             standardError: standardError)
     }
 
-    /// Waits until `condition` holds; fails the test when the process ends before or it takes a minute.
+    /// Waits until `condition` holds; fails the test when the process ends before or it takes too long.
     func waitUntil(_ what: Comment, _ condition: () -> Bool) throws {
         let deadline = Date(timeIntervalSinceNow: Self.secondsMax)
         while !condition() {
