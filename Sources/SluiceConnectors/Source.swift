@@ -60,9 +60,11 @@ package protocol Source: AnyObject {
     var description: String { get }
     /// True when nothing more will ever come (standard input at its end).
     var isFinished: Bool { get }
+    /// True when the last answer for `untilEnd` is not final: whoever wants the end asks again in a while.
+    var isAwaitingEnd: Bool { get }
 
-    /// The end of what is there now, per partition. `untilEnd` waits for the end of a source that has one
-    /// (standard input under `available_now` and `once`).
+    /// The end of what is there now, per partition. With `untilEnd`, a source that has an end (standard input under
+    /// `available_now` and `once`) answers `position` until it is there.
     func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets
     /// The ranges the next batch reads: between `position` and `latest`, within the limits; empty when nothing is new.
     /// A pure function of its arguments.
@@ -72,4 +74,8 @@ package protocol Source: AnyObject {
     func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes
     /// The batch is committed: what lies before its end will not be asked for again.
     func didCommit(_ position: SourceOffsets)
+}
+
+extension Source {
+    package var isAwaitingEnd: Bool { false }
 }

@@ -37,6 +37,15 @@ private final class Pipe {
             sched_yield()
         }
     }
+
+    /// Asks for the end until it is there.
+    func end(from position: SourceOffsets) throws -> SourceOffsets {
+        while true {
+            let latest = try source.latestOffsets(from: position, untilEnd: true)
+            if !source.isAwaitingEnd { return latest }
+            sched_yield()
+        }
+    }
 }
 
 @Suite("Standard input")
@@ -55,7 +64,7 @@ struct StandardInputSourceTests {
         #expect(!pipe.source.isFinished)
         pipe.write("ee")
         pipe.close()
-        let latest = try pipe.source.latestOffsets(from: position, untilEnd: true)
+        let latest = try pipe.end(from: position)
         #expect(pipe.source.isFinished && latest.next == ["stdin": 13])
         let rest = pipe.source.planBatch(from: position, to: latest, limit: .spec)
         #expect(try text(pipe.source, rest) == "three")
@@ -108,12 +117,24 @@ struct StandardInputSourceTests {
         #expect(read == all, "seed \(seed)")
     }
 
+    @Test("Who wants the end is told that it is not there yet, and nothing of what is")
+    func awaitingEnd() throws {
+        let pipe = Pipe()
+        pipe.write("one\n")
+        _ = try pipe.latest { $0.next["stdin"] == 4 }
+        #expect(try pipe.source.latestOffsets(from: SourceOffsets(), untilEnd: true) == SourceOffsets())
+        #expect(pipe.source.isAwaitingEnd && !pipe.source.isFinished)
+        pipe.close()
+        #expect(try pipe.end(from: SourceOffsets()).next == ["stdin": 4])
+        #expect(!pipe.source.isAwaitingEnd && pipe.source.isFinished)
+    }
+
     @Test("Waiting for the end holds the whole stream, beyond the limit")
     func untilEnd() throws {
         let pipe = Pipe(heldByteLimit: 64)
         let all = String(repeating: "a line of text\n", count: 3000)
         let writer = try #require(writeAndClose(pipe, all))
-        let latest = try pipe.source.latestOffsets(from: SourceOffsets(), untilEnd: true)
+        let latest = try pipe.end(from: SourceOffsets())
         writer.join()
         #expect(
             try text(pipe.source, pipe.source.planBatch(from: SourceOffsets(), to: latest, limit: .unlimited)) == all)

@@ -15,6 +15,7 @@ package final class StandardInputSource: Source {
     /// The offset that the first byte of this process' stream has; nil before the first question.
     private var base: Int64?
     private var hasGivenEnd = false
+    package private(set) var isAwaitingEnd = false
 
     /// - Parameter heldByteLimit: how many bytes are read ahead; also the longest line.
     package init(
@@ -38,11 +39,13 @@ package final class StandardInputSource: Source {
             throw SourceError(
                 code: "no-thread", "the system has no thread left to read standard input", isRetriable: true)
         }
-        let held = untilEnd ? reader.untilEnd() : reader.held
+        let held = untilEnd ? reader.holdAll() : reader.held
         if held.errno != 0 {
             throw SourceError(
                 code: "stdin-unreadable", "cannot read standard input: \(errorText(held.errno))", isRetriable: false)
         }
+        isAwaitingEnd = untilEnd && !held.isAtEnd
+        if isAwaitingEnd { return position }
         hasGivenEnd = held.isAtEnd
         let end = base + (held.isAtEnd ? held.end : held.lineEnd)
         if end <= offset && held.isFull {
@@ -127,13 +130,11 @@ private final class StreamReader: @unchecked Sendable {
 
     var held: Held { monitor.withLock { snapshot() } }
 
-    /// Waits for the end of the stream and holds all of it: whoever asks wants it in one batch.
-    func untilEnd() -> Held {
+    /// From now on all of the stream is held: whoever asks wants it in one batch.
+    func holdAll() -> Held {
         monitor.withLock {
             isLimited = false
             monitor.notifyAll()
-            while !isAtEnd && code == 0 { monitor.wait() }
-            isLimited = true
             return snapshot()
         }
     }

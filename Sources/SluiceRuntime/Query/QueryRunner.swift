@@ -193,6 +193,8 @@ package final class QueryRunner {
             return true
         }
         let latest = try latestOffsets()
+        // Asked to stop while it waited for the end of a source: what is there now is not what was asked for.
+        if query.sources.contains(where: { $0.isAwaitingEnd }) { return false }
         let limit: BatchLimit = schedule.trigger == .once ? .unlimited : .spec
         let ranges = query.sources.enumerated().map { index, source in
             source.planBatch(from: positions[index], to: latest[index], limit: limit)
@@ -225,11 +227,15 @@ package final class QueryRunner {
 
     private func latestOffsets() throws -> [SourceOffsets] {
         if let goal { return goal }
-        var latest: [SourceOffsets] = []
-        for (source, position) in zip(query.sources, positions) {
-            latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
+        while true {
+            var latest: [SourceOffsets] = []
+            for (source, position) in zip(query.sources, positions) {
+                latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
+            }
+            guard query.sources.contains(where: { $0.isAwaitingEnd }), !shouldStop() else { return latest }
+            let next = environment.clock.wallMillis + TriggerSchedule.pollingDelayMillis
+            environment.clock.wait(untilWallMillis: next, wakeup: wakeup)
         }
-        return latest
     }
 
     // MARK: A batch
