@@ -137,6 +137,9 @@ package final class QueryRunner {
         for sink in query.sinks { _ = try sink.recover(lastCommitted: committed?.commit.batch) }
     }
 
+    /// After an error too, nothing of this runner works on the checkpoint any more: the next one takes it over.
+    deinit { try? maintenance.wait() }
+
     /// Runs until the trigger is done, all sources have ended, or a stop is asked for. Throws what stopped a batch.
     package func run() throws {
         // Whoever starts again opens the checkpoint anew, and merging holds it and its lock.
@@ -340,7 +343,8 @@ package final class QueryRunner {
         try maintenance.wait()
         guard let plan = checkpoint.planMaintenance() else { return }
         let (checkpoint, merger, parallel) = (self.checkpoint, self.merger, environment.pool.parallelFor)
-        maintenance.start(name: "\(query.plan.query)-merge") {
+        // Unowned: the folder's lock ends with the runner, which waits for this, and not a moment later.
+        maintenance.start(name: "\(query.plan.query)-merge") { [unowned checkpoint] in
             try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
                 try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
             }
