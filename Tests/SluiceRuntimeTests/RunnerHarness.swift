@@ -55,6 +55,9 @@ final class RunnerHarness {
             query, environment: environment, runID: "test", wakeup: Wakeup(), shouldStop: { false })
     }
 
+    /// The end of the process.
+    func stop() { runner = nil }
+
     /// Runs until no batch is due.
     func runPending() throws {
         if runner == nil { try restart() }

@@ -1,0 +1,208 @@
+// A query is stopped at every numbered file operation, by a loss of power (torn bytes, lost names) and by the end of
+// its process, sometimes again while it recovers, and goes on from what that leaves. At the end its sink must hold the
+// same bytes in the same files as without any stop, and the log of commits must say the same. The same with operations
+// that fail once, under the real supervisor.
+//
+// What the disk holds is decided by a seed; which operations maintenance mixes in from its own thread is not, and must
+// not matter. A failure prints what is needed to run it again.
+
+import Glibc
+import SluiceRuntime
+import SluiceSimulation
+import SluiceSystem
+import Testing
+
+/// A query and what it reads, step by step.
+struct CrashWorkload: Sendable, CustomTestStringConvertible {
+    var name: String
+    var spec: JoinSpecText
+    var steps: [Step]
+    /// Of `steps`: run after the last crash, on whatever state has survived.
+    static let epilogueCount = 2
+
+    var testDescription: String { name }
+
+    init(type: String?, isFollowed: Bool) {
+        name = "\(type ?? "no join"), \(isFollowed ? "followed" : "whole") files"
+        spec = JoinSpecText(
+            type: type, within: "r.t between l.t - 2s and l.t + 6s", leftDelay: "3s", rightDelay: "2s",
+            isFollowed: isFollowed, retainBatches: 2, shards: 2)
+        // Without a join there are no no-data batches: more steps for as many batches.
+        steps = Self.makeSteps(type == nil ? 20 : 10, seed: UInt64(name.utf8.count))
+    }
+
+    private static func makeSteps(_ count: Int, seed: UInt64) -> [Step] {
+        var random = SplitMix64(seed: seed)
+        var ids = 0
+        func rows(_ side: String, _ step: Int) -> [String] {
+            (0..<Int.random(in: 0...4, using: &random)).map { _ in
+                ids += 1
+                let key = Int.random(in: 0..<7, using: &random)
+                let seconds = Double(step * 3) + Double(Int.random(in: -4000...3000, using: &random)) / 1000
+                return row("\(side)\(ids)", key == 6 ? nil : "k\(key)", key == 5 ? nil : seconds)
+            }
+        }
+        var steps = (0..<count).map { Step(left: rows("l", $0), right: rows("r", $0)) }
+        // What matches and what drains the state that has survived.
+        let end = Double(count * 3)
+        let matching = (0..<6).map { row("m\($0)", "k\($0)", end - 3) }
+        steps.append(Step(left: matching, right: matching))
+        steps.append(Step(left: [row("z1", "z", end + 100)], right: [row("z2", "y", end + 100)]))
+        return steps
+    }
+
+    static let all = [false, true].flatMap { isFollowed in
+        ["left outer", "right outer", "full outer", "inner", "left semi", "left anti", nil].map {
+            CrashWorkload(type: $0, isFollowed: isFollowed)
+        }
+    }
+}
+
+/// What counts at the end.
+struct CrashOutcome: Hashable {
+    /// Everything in the sink's folder by path, temporary files too.
+    var output: [String: String]
+    /// The last entry in the commit log: batch, watermarks, counters.
+    var lastCommit: String
+
+    init(_ disk: SimulatedFileSystem) {
+        output = [:]
+        for path in disk.files(under: "/out") { output[path] = disk.text(path) ?? "" }
+        let batches = disk.files(under: "/check/commits").compactMap { path in
+            path.split(separator: "/").last.flatMap { Int($0) }
+        }
+        lastCommit = batches.max().flatMap { disk.text("/check/commits/\($0)") } ?? ""
+    }
+}
+
+/// One run of a workload through any number of crashes.
+struct CrashRun {
+    let workload: CrashWorkload
+    let query: TestedQuery
+    private let pool: WorkerPool
+    /// How the machine goes down: true for a loss of power, false for the end of the process alone.
+    var losesPower: (Int) -> Bool = { _ in true }
+    /// What comes after the crash that is the argument's: the operation of the next one, or none.
+    var nextCrash: (Int) -> Int? = { _ in nil }
+    var seed: UInt64 = 0
+    private(set) var crashCount = 0
+
+    init(_ workload: CrashWorkload) throws {
+        self.workload = workload
+        query = try TestedQuery(workload.spec.text)
+        pool = WorkerPool(width: 2)
+    }
+
+    /// Runs to the end and says what is left and how many operations there were before the epilogue.
+    mutating func run(crashAtOperation: Int?) throws -> (outcome: CrashOutcome, operations: Int) {
+        crashCount = 0
+        var disk = SimulatedFileSystem(plan: FaultPlan(seed: seed, crashAtOperation: crashAtOperation))
+        let body = workload.steps.count - CrashWorkload.epilogueCount
+        for steps in [0..<body, body..<workload.steps.count] {
+            var runner: QueryRunner?
+            var step = steps.lowerBound
+            while step < steps.upperBound || disk.hasCrashed {
+                if disk.hasCrashed {
+                    runner = nil
+                    disk = goOn(from: disk)
+                }
+                do {
+                    if runner == nil { runner = try query.open(QueryEnvironment(disk, pool: pool)) }
+                    if step < steps.upperBound {
+                        disk.feed(workload.steps[step], number: step, isFollowed: workload.spec.isFollowed)
+                    }
+                    try runner?.runPending()
+                    step += 1
+                } catch {
+                    guard disk.hasCrashed else { throw error }
+                }
+                // The thread that maintains belongs to the process, which has done its work only when that has.
+                if step >= steps.upperBound { runner = nil }
+            }
+            disk.plan.crashAtOperation = nil
+            if steps.lowerBound == 0 { operations = disk.operationCount }
+        }
+        return (CrashOutcome(disk), operations)
+    }
+
+    private var operations = 0
+
+    private mutating func goOn(from disk: SimulatedFileSystem) -> SimulatedFileSystem {
+        crashCount += 1
+        let plan = FaultPlan(seed: seed &+ UInt64(crashCount) &* 7919, crashAtOperation: nextCrash(crashCount))
+        return losesPower(crashCount) ? disk.restart(plan: plan) : disk.restartProcess(plan: plan)
+    }
+}
+
+@Suite struct CrashTests {
+    /// Seeds a crash point is tried with. More on request: SLUICE_CRASH_SEEDS=8.
+    static let seedCount = ProcessEnvironment.integer("SLUICE_CRASH_SEEDS") ?? 1
+
+    @Test(arguments: CrashWorkload.all)
+    func `A loss of power at any operation changes nothing`(workload: CrashWorkload) throws {
+        try crashEverywhere(workload) { run, _, _ in run.losesPower = { _ in true } }
+    }
+
+    @Test(arguments: CrashWorkload.all)
+    func `The end of the process at any operation changes nothing`(workload: CrashWorkload) throws {
+        try crashEverywhere(workload) { run, _, _ in run.losesPower = { _ in false } }
+    }
+
+    @Test(arguments: CrashWorkload.all)
+    func `Another crash while recovering from one changes nothing`(workload: CrashWorkload) throws {
+        try crashEverywhere(workload) { run, operation, seed in
+            run.losesPower = { (crash: Int) in (crash + operation) % 3 != 0 }
+            var random = SplitMix64(seed: seed)
+            let next = (0..<3).map { _ in Int.random(in: 0..<45, using: &random) }
+            run.nextCrash = { crash in crash <= next.count ? next[crash - 1] : nil }
+        }
+    }
+
+    /// Runs a workload undisturbed, and then once per file operation and seed with a crash there.
+    private func crashEverywhere(
+        _ workload: CrashWorkload, _ prepare: (inout CrashRun, _ operation: Int, _ seed: UInt64) -> Void
+    ) throws {
+        var calm = try CrashRun(workload)
+        let expected = try calm.run(crashAtOperation: nil)
+        #expect(expected.outcome.output.count >= 5, "a workload that shows something")
+        #expect(calm.crashCount == 0)
+        var crashes = 0
+        for operation in 0..<expected.operations {
+            for number in 0..<Self.seedCount {
+                let seed = UInt64(operation * 31 + number)
+                var run = calm
+                run.seed = seed
+                prepare(&run, operation, seed)
+                let found = Result { try run.run(crashAtOperation: operation).outcome }
+                crashes += run.crashCount
+                guard case .success(expected.outcome) = found else {
+                    Issue.record("operation \(operation), seed \(seed): \(difference(found, expected.outcome))")
+                    return
+                }
+            }
+        }
+        // Maintenance runs beside the query: the last few operations may not be reached in every run.
+        #expect(crashes >= expected.operations * Self.seedCount * 9 / 10)
+    }
+}
+
+/// What differs, for a person.
+func difference(_ found: Result<CrashOutcome, any Error>, _ expected: CrashOutcome) -> String {
+    switch found {
+    case .failure(let error): return "\(error)"
+    case .success(let outcome):
+        let paths = Set(outcome.output.keys).union(expected.output.keys).sorted()
+        let files = paths.filter { outcome.output[$0] != expected.output[$0] }.map { path in
+            "\(path): \(outcome.output[path] ?? "(none)") instead of \(expected.output[path] ?? "(none)")"
+        }
+        if outcome.lastCommit == expected.lastCommit { return files.joined(separator: "\n") }
+        return (files + ["\(outcome.lastCommit) instead of \(expected.lastCommit)"]).joined(separator: "\n")
+    }
+}
+
+enum ProcessEnvironment {
+    /// A number from the environment of the tests.
+    static func integer(_ name: String) -> Int? {
+        unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) }
+    }
+}

@@ -1,0 +1,176 @@
+// Specs and rows for tests of one query over two sources: `l` and `r`, each with an `id`, a key `k`, a time `t` and a
+// number `v`. Times are seconds after the start of 2024, so that tests read like the semantics do.
+
+import SluicePlan
+import SluiceRuntime
+import SluiceSimulation
+import SluiceSpec
+import SluiceSystem
+import Testing
+
+/// The parts of a query that tests vary; everything has a value that makes sense.
+struct JoinSpecText: Sendable {
+    /// nil: no join, only `l`.
+    var type: String? = "left outer"
+    var keys: String? = "k"
+    /// `null_safe` as it stands in the spec.
+    var nullSafe: String?
+    var within: String? = "r.t between l.t and l.t + 10s"
+    var window: String?
+    /// The join's residual predicate.
+    var joinWhere: String?
+    /// nil: no watermark on that side.
+    var leftDelay: String? = "0s"
+    var rightDelay: String? = "0s"
+    /// Further fields of a source, such as `where: …`.
+    var leftField: String?
+    var rightField: String?
+    var isFollowed = false
+    /// Of both sources, such as `max_files_per_trigger: 1`.
+    var limits: String? = "max_files_per_trigger: 1"
+    /// Further fields of the query.
+    var queryField: String?
+    /// Further fields of `watermark` on both sides, such as `idle_timeout: 1m`.
+    var watermarkField: String?
+    /// nil: all columns that the join leaves.
+    var select: [String]?
+    var trigger = "available_now"
+    var checkpoint = "/check"
+    var output = "/out"
+    /// nil: the default.
+    var retainBatches: Int?
+    var shards: Int?
+
+    var text: String {
+        var lines = ["sluice: 1", "sources:"]
+        lines += source("l", leftDelay, leftField)
+        if type != nil { lines += source("r", rightDelay, rightField) }
+        lines += ["queries:", "  q:", "    from: l"]
+        if let type {
+            lines += ["    join:", "      - with: r", "        type: \(type)"]
+            if let keys { lines.append("        keys: \(keys)") }
+            if let nullSafe { lines.append("        null_safe: \(nullSafe)") }
+            if let within { lines.append("        within: \"\(within)\"") }
+            if let window { lines.append("        window: \(window)") }
+            if let joinWhere { lines.append("        where: \"\(joinWhere)\"") }
+        }
+        lines.append("    select:")
+        lines += (select ?? defaultColumns).map { "      \($0)" }
+        lines += ["    trigger: \(trigger)", "    checkpoint: \(checkpoint)"]
+        let state = [retainBatches.map { "retain_batches: \($0)" }, shards.map { "shards: \($0)" }].compactMap { $0 }
+        if !state.isEmpty { lines.append("    state: { \(state.joined(separator: ", ")) }") }
+        if let queryField { lines.append("    \(queryField)") }
+        lines += ["    to: out", "sinks:", "  out:", "    file: { path: \(output) }", "    format: json"]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var defaultColumns: [String] {
+        let left = ["lid: l.id", "lk: l.k", "lt: l.t"]
+        let hasRight = type.map { !["left semi", "left anti"].contains($0) } ?? false
+        return hasRight ? left + ["rid: r.id", "rk: r.k", "rt: r.t"] : left
+    }
+
+    private func source(_ name: String, _ delay: String?, _ field: String?) -> [String] {
+        let path = isFollowed ? "path: /in/\(name).jsonl, follow: true" : "path: /in/\(name)"
+        let connector = [path, isFollowed ? nil : limits].compactMap { $0 }.joined(separator: ", ")
+        var lines = ["  \(name):", "    file: { \(connector) }", "    format: json"]
+        lines.append("    columns: { id: string, k: string, t: timestamp, v: int }")
+        if let delay {
+            let more = watermarkField.map { ", \($0)" } ?? ""
+            lines.append("    watermark: { column: t, delay: \(delay)\(more) }")
+        } else {
+            lines.append("    event_time: t")
+        }
+        if let field { lines.append("    \(field)") }
+        return lines
+    }
+}
+
+/// The start of 2024 in milliseconds since the epoch.
+let baseMillis: Int64 = 1_704_067_200_000
+
+/// A time as text, in seconds after the start of 2024.
+func time(_ seconds: Double) -> String { utcText(millis: baseMillis + Int64((seconds * 1000).rounded())) }
+
+/// A row of either source. nil leaves the field out.
+func row(_ id: String, _ key: String?, _ seconds: Double?, v: Int? = nil) -> String {
+    var fields = ["\"id\":\"\(id)\""]
+    if let key { fields.append("\"k\":\"\(key)\"") }
+    if let seconds { fields.append("\"t\":\"\(time(seconds))\"") }
+    if let v { fields.append("\"v\":\(v)") }
+    return "{\(fields.joined(separator: ","))}"
+}
+
+/// What the files of one step hold.
+struct Step: Sendable {
+    var left: [String]
+    var right: [String]
+
+    init(left: [String] = [], right: [String] = []) {
+        self.left = left
+        self.right = right
+    }
+}
+
+extension SimulatedFileSystem {
+    /// Puts a step's rows there: as file `number` of both folders, or at the ends of both followed files. Durable, and
+    /// doing it twice is doing it once.
+    func feed(_ step: Step, number: Int, isFollowed: Bool) {
+        for (name, rows) in [("l", step.left), ("r", step.right)] {
+            let text = rows.map { $0 + "\n" }.joined()
+            if isFollowed {
+                let path = "/in/\(name).jsonl"
+                let marker = "/fed/\(name)-\(number)"
+                if self.text(marker) == nil { put(path, (self.text(path) ?? "") + text) }
+                put(marker, "")
+            } else {
+                let digits = String(number)
+                put("/in/\(name)/\(String(repeating: "0", count: 6 - digits.count))\(digits).jsonl", text)
+            }
+        }
+    }
+}
+
+/// A spec's only query, planned once, for as many processes as a test needs.
+struct TestedQuery: Sendable {
+    let loaded: LoadedSpec
+
+    /// Loads without judging: for specs that are to be refused.
+    static func load(_ text: String) throws -> LoadedSpec {
+        let disk = SimulatedFileSystem()
+        disk.put("/spec/spec.yaml", text)
+        return try SpecLoader(fileSystem: disk, environment: { _ in nil }, zones: RunnerHarness.zones)
+            .load(["/spec/spec.yaml"])
+    }
+
+    init(_ text: String) throws {
+        loaded = try Self.load(text)
+        let messages = loaded.diagnostics.filter { $0.severity == .error }.map { "\($0.position.line): \($0.message)" }
+        try #require(messages.isEmpty, "\(messages.joined(separator: "\n"))\n\(text)")
+    }
+
+    /// The query with fresh connectors.
+    func makeQuery(_ environment: QueryEnvironment) throws -> RunnableQuery {
+        let spec = try #require(loaded.spec)
+        let planned = try #require(loaded.plans.first)
+        return try QuerySet.makeQuery(planned, spec: spec, options: QuerySetOptions(), environment: environment)
+    }
+
+    /// A new process, from the checkpoint.
+    func open(_ environment: QueryEnvironment) throws -> QueryRunner {
+        try QueryRunner(
+            try makeQuery(environment), environment: environment, runID: "test", wakeup: Wakeup(),
+            shouldStop: { false })
+    }
+}
+
+extension QueryEnvironment {
+    /// Simulated all around.
+    init(
+        _ disk: any FileSystem, clock: SimulatedClock = SimulatedClock(), pool: WorkerPool,
+        report: @escaping @Sendable (QueryProgress) -> Void = { _ in }
+    ) {
+        self.init(
+            fileSystem: disk, clock: clock, pool: pool, zones: RunnerHarness.zones, log: .none, report: report)
+    }
+}
