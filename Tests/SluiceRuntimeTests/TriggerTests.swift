@@ -43,15 +43,19 @@ final class TriggeredRun {
         }
         let (clock, disk, isFollowed) = (self.clock, self.disk, spec.isFollowed)
         let fed = Mutex(0)
-        let runner = try QueryRunner(
-            try query.makeQuery(environment), environment: environment, runID: "test", wakeup: Wakeup()
-        ) {
+        let feedWhatIsDue: @Sendable () -> Void = {
             fed.withLock { fed in
                 while fed < files.count, files[fed].atMillis <= clock.wallMillis {
                     disk.feed(files[fed].step, number: fed, isFollowed: isFollowed)
                     fed += 1
                 }
             }
+        }
+        feedWhatIsDue()
+        let runner = try QueryRunner(
+            try query.makeQuery(environment), environment: environment, runID: "test", wakeup: Wakeup()
+        ) {
+            feedWhatIsDue()
             return clock.wallMillis >= untilMillis
         }
         try runner.run()
