@@ -31,13 +31,14 @@ struct CSVFields: ~Copyable {
     }
 
     /// Sets the columns of a row that has been begun; false when a value could not be read or the line has not as many
-    /// values as there are places. `line` is not empty.
+    /// values as there are places. `line` is not empty, and 32 bytes behind it are readable.
     mutating func decode(
         _ line: UnsafeRawBufferPointer, _ columns: borrowing DecodedColumns, _ fields: inout FieldWriter,
         into arena: inout ByteBuffer
     ) -> Bool {
         repaired.removeAll()
-        let line = unsafe repairUTF8(line, into: &repaired) ? repaired.bytes : line
+        let isRepaired = unsafe repairUTF8(line, into: &repaired)
+        let line = unsafe isRepaired ? repaired.bytes : line
         var isGood = true
         var place = 0
         var start = 0
@@ -48,20 +49,40 @@ struct CSVFields: ~Copyable {
                 end = unsafe quoted.read(line, from: start)
                 unsafe value = quoted.value
             } else {
-                end = start
-                while end < line.count, unsafe line[end] != separator { end &+= 1 }
+                end = unsafe findSeparator(line, from: start)
                 unsafe value = UnsafeRawBufferPointer(rebasing: line[start..<end])
             }
             let slot = place < columnsOfPlaces.count ? columnsOfPlaces[place] : -1
-            if slot >= 0, unsafe !value.isEmpty, unsafe !fields.setCSVText(slot, columns.table[slot], value, in: &arena)
-            {
-                isGood = false
+            if slot >= 0, unsafe !value.isEmpty {
+                let column = unsafe columns.table[slot]
+                let isInChunk = unsafe !isRepaired && line[start] != UInt8(ascii: "\"")
+                let isRead =
+                    unsafe isInChunk
+                    ? fields.setPaddedCSVText(slot, column, value, in: &arena)
+                    : fields.setCSVText(slot, column, value, in: &arena)
+                isGood = isGood && isRead
             }
             place += 1
             guard end < line.count else { break }
             start = end + 1
         }
         return isGood && place == columnsOfPlaces.count
+    }
+
+    /// The place of the next separator, or the line's end.
+    @inline(__always)
+    private func findSeparator(_ line: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
+        let pattern = UInt64(separator) &* 0x0101_0101_0101_0101
+        while index &+ 8 <= line.count {
+            let word = unsafe UInt64(littleEndian: line.loadUnaligned(fromByteOffset: index, as: UInt64.self)) ^ pattern
+            // A borrow marks only bytes above a zero byte: the lowest mark is right.
+            let zeros = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+            if zeros != 0 { return index &+ (zeros.trailingZeroBitCount &>> 3) }
+            index &+= 8
+        }
+        while index < line.count, unsafe line[index] != separator { index &+= 1 }
+        return index
     }
 }
 

@@ -56,6 +56,24 @@ struct FieldWriter {
         }
     }
 
+    /// A value of CSV that is not empty, with 32 readable bytes behind it.
+    @inline(__always)
+    mutating func setPaddedCSVText(
+        _ slot: Int, _ column: DecodedColumn, _ text: UnsafeRawBufferPointer, in arena: inout ByteBuffer
+    ) -> Bool {
+        guard let base = text.baseAddress else { return false }
+        if column.kind == .string {
+            unsafe builder.set(slot, padded: base, count: text.count, in: &arena)
+            return true
+        }
+        // Text that only older versions of Spark wrote is left to the other path.
+        if column.kind == .timestamp, let micros = unsafe timestamps.read(base, count: text.count) {
+            builder.set(slot, integer: micros, in: &arena)
+            return true
+        }
+        return unsafe setCSVText(slot, column, text, in: &arena)
+    }
+
     /// A value of CSV that is not empty.
     mutating func setCSVText(
         _ slot: Int, _ column: DecodedColumn, _ text: UnsafeRawBufferPointer, in arena: inout ByteBuffer

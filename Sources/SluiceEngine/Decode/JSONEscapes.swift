@@ -89,8 +89,14 @@ func repairUTF8(_ text: UnsafeRawBufferPointer, into repaired: inout ByteBuffer)
     var copiedTo = 0
     var index = 0
     while index < text.count {
+        if index &+ 8 <= text.count,
+            unsafe text.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+        {
+            index &+= 8
+            continue
+        }
         if unsafe text[index] < 0x80 {
-            index += 1
+            index &+= 1
             continue
         }
         let (byteCount, isValid) = unsafe utf8Sequence(text, at: index)

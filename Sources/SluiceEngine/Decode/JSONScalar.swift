@@ -9,11 +9,22 @@ enum JSONScalar: UInt8 {
     @inline(__always)
     init(_ text: UnsafeRawBufferPointer) {
         switch unsafe text[0] {
-        case UInt8(ascii: "n"): self = unsafe text.elementsEqual("null".utf8) ? .null : .other
-        case UInt8(ascii: "t"): self = unsafe text.elementsEqual("true".utf8) ? .isTrue : .other
-        case UInt8(ascii: "f"): self = unsafe text.elementsEqual("false".utf8) ? .isFalse : .other
+        case UInt8(ascii: "n"): self = unsafe JSONScalar.isWord(text, "null") ? .null : .other
+        case UInt8(ascii: "t"): self = unsafe JSONScalar.isWord(text, "true") ? .isTrue : .other
+        case UInt8(ascii: "f"): self = unsafe JSONScalar.isWord(text, "false") ? .isFalse : .other
         default: self = unsafe JSONScalar.number(text)
         }
+    }
+
+    /// True when `text` is a word of at least four bytes, compared by its first and its last four.
+    @inline(__always)
+    private static func isWord(_ text: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+        let count = word.utf8CodeUnitCount
+        guard text.count == count else { return false }
+        let expected = unsafe UnsafeRawBufferPointer(start: word.utf8Start, count: count)
+        return unsafe text.loadUnaligned(as: UInt32.self) == expected.loadUnaligned(as: UInt32.self)
+            && text.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+                == expected.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
     }
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`, up to a thousand bytes.

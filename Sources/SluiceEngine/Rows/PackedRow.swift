@@ -95,8 +95,9 @@ struct RowBuilder {
     let layout: RowLayout
     private let slotsOffset: Int
     private let fixedByteCount: Int
-    private let nullWordCount: Int
     private let columnCount: Int
+    /// The last null word of a row of nulls.
+    private let lastNullBits: UInt64
     /// Where the row begins in the arena.
     private(set) var start = 0
 
@@ -104,8 +105,9 @@ struct RowBuilder {
         self.layout = layout
         slotsOffset = layout.slotsOffset
         fixedByteCount = layout.fixedByteCount
-        nullWordCount = layout.nullWordCount
         columnCount = layout.columnCount
+        let rest = layout.columnCount - (layout.nullWordCount - 1) * 64
+        lastNullBits = rest == 64 ? .max : 1 << UInt64(rest) - 1
     }
 
     /// Starts a row at the arena's end (a multiple of 8) with all columns null.
@@ -114,14 +116,12 @@ struct RowBuilder {
         arena.reserve(fixedByteCount &+ 8)
         start = arena.count
         let base = unsafe arena.base + start
-        var remaining = columnCount
-        var offset = 0
-        repeat {
-            let bits: UInt64 = remaining >= 64 ? .max : (1 &<< UInt64(remaining)) &- 1
-            unsafe base.storeBytes(of: bits, toByteOffset: offset, as: UInt64.self)
-            remaining &-= 64
+        var offset = 8
+        while offset < slotsOffset {
+            unsafe base.storeBytes(of: .max, toByteOffset: offset &- 8, as: UInt64.self)
             offset &+= 8
-        } while remaining > 0
+        }
+        unsafe base.storeBytes(of: lastNullBits, toByteOffset: offset &- 8, as: UInt64.self)
         // Two slots at a time; the odd one's neighbour is overwritten or cut off.
         while offset < fixedByteCount {
             unsafe (base + offset).storeBytes(of: .zero, as: SIMD2<UInt64>.self)
