@@ -39,7 +39,7 @@ struct RunCommand {
             return wrongUsage("--query: there is no query `\(name)`\(meant)")
         }
         let chosen = loaded.plans.filter { options.queries.isEmpty || options.queries.contains($0.spec.name.value) }
-        let set = QuerySet(chosen, spec: spec, options: setOptions, environment: environment)
+        let set = QuerySet(chosen, spec: spec, options: setOptions, environment: environment(spec.secretMask))
         stopOnSignals(set)
         return set.run() ? 0 : 1
     }
@@ -49,12 +49,13 @@ struct RunCommand {
         return 2
     }
 
-    private var environment: QueryEnvironment {
-        let log = Log(level: options.logLevel, format: options.logFormat, clock: clock)
+    private func environment(_ mask: SecretMask) -> QueryEnvironment {
+        let log = Log(
+            level: options.logLevel, format: options.logFormat, clock: clock, hide: { mask.hide($0) })
         let progress = options.progress.map { ProgressFile(path: $0, files: files, log: log) }
         return QueryEnvironment(
             fileSystem: files, clock: clock, pool: WorkerPool(width: ProcessFacts.processorCount),
-            zones: systemTimeZones(files), log: log, report: { progress?.append($0) })
+            zones: systemTimeZones(files), log: log, report: { progress?.append($0.hidingSecrets(mask)) })
     }
 
     /// The first signal lets the batch in hand finish; the second ends the process as it is, which loses nothing.
@@ -73,6 +74,26 @@ private final class StopFlag: Sendable {
     private let isRaised = Atomic<Bool>(false)
 
     func raise() -> Bool { isRaised.exchange(true, ordering: .sequentiallyConsistent) }
+}
+
+extension QueryProgress {
+    /// Paths are all that a record quotes of a spec.
+    fileprivate func hidingSecrets(_ mask: SecretMask) -> QueryProgress {
+        func hide(_ offsets: [String: Int64]) -> [String: Int64] {
+            Dictionary(offsets.map { (mask.hide($0.key), $0.value) }) { first, _ in first }
+        }
+        var shown = self
+        shown.sinkDescription = mask.hide(sinkDescription)
+        shown.sources = sources.map { source in
+            var source = source
+            source.description = mask.hide(source.description)
+            source.startOffset = source.startOffset.map(hide)
+            source.endOffset = hide(source.endOffset)
+            source.latestOffset = hide(source.latestOffset)
+            return source
+        }
+        return shown
+    }
 }
 
 /// Where progress records go, one line a batch, from any query's thread.

@@ -7,10 +7,10 @@ private final class Lines: Sendable {
     let all = Mutex<[String]>([])
     var text: [String] { all.withLock { $0 } }
     func log(_ format: LogFormat, _ level: LogLevel = .info) -> Log {
-        Log(level: level, format: format, clock: SimulatedClock(wallMillis: 1_704_097_080_250)) { line in
-            self.all.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
-        }
+        Log(level: level, format: format, clock: SimulatedClock(wallMillis: 1_704_097_080_250)) { self.add($0) }
     }
+
+    func add(_ line: [UInt8]) { all.withLock { $0.append(String(decoding: line, as: UTF8.self)) } }
 }
 
 @Suite("The log")
@@ -56,6 +56,15 @@ struct LogTests {
         log.error("d", [.batch: value()])
         let expected = LogLevel.allCases.count { $0 >= level }
         #expect(lines.text.count == expected && built == expected)
+    }
+
+    @Test("What is to be hidden is hidden in every text, before it is quoted", arguments: LogFormat.allCases)
+    func hiding(format: LogFormat) {
+        let lines = Lines()
+        let log = Log(
+            level: .info, format: format, write: { lines.add($0) }, hide: { $0.replacing("a \"secret\"", with: "•••") })
+        log.with([.path: "/x/a \"secret\""]).info("event", [.error: "cannot open a \"secret\": a \"secret\""])
+        #expect(lines.text.count == 1 && lines.text.allSatisfy { !$0.contains("secret") && $0.contains("/x/•••") })
     }
 
     @Test(

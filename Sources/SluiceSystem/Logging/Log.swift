@@ -69,16 +69,20 @@ package struct Log: Sendable {
     private let format: LogFormat
     private let clock: any Clock
     private let write: @Sendable ([UInt8]) -> Void
+    private let hide: @Sendable (String) -> String
     private var context: [(key: LogKey, value: LogValue)] = []
 
-    /// `write` gets one line at a time, newline included, from any thread.
+    /// `write` gets one line at a time, newline included, from any thread. `hide` sees every text before it is written,
+    /// and gives what may be shown of it.
     package init(
         level: LogLevel, format: LogFormat, clock: any Clock = SystemClock(),
-        write: @escaping @Sendable ([UInt8]) -> Void = writeToStandardError
+        write: @escaping @Sendable ([UInt8]) -> Void = writeToStandardError,
+        hide: @escaping @Sendable (String) -> String = { $0 }
     ) {
         self.level = level
         self.format = format
         self.clock = clock
+        self.hide = hide
         self.write = write
     }
 
@@ -116,9 +120,13 @@ package struct Log: Sendable {
         line.append("time", .string(utcText(millis: clock.wallMillis)))
         line.append("level", .string(level.rawValue))
         line.append("message", .string(sentence.description))
-        for (key, value) in context { line.append(key.name.description, value) }
-        for (key, value) in metadata() { line.append(key.name.description, value) }
+        for (key, value) in context { line.append(key.name.description, shown(value)) }
+        for (key, value) in metadata() { line.append(key.name.description, shown(value)) }
         write(line.finished())
+    }
+
+    private func shown(_ value: LogValue) -> LogValue {
+        if case .string(let text) = value { .string(hide(text)) } else { value }
     }
 }
 
