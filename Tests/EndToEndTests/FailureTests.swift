@@ -21,7 +21,7 @@ import Testing
     static let troubles = [
         Trouble(
             name: "a followed file was truncated", damage: { try $0.write("bad.jsonl", "{\"n\":1}\n") },
-            says: ["bad.jsonl", "put the old file back"]),
+            says: ["bad.jsonl", "put the content back"]),
         Trouble(
             name: "a followed file is gone", damage: { try $0.remove("bad.jsonl") },
             says: ["bad.jsonl", "put"]),

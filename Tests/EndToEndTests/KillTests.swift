@@ -133,7 +133,8 @@ private struct Writer {
     static let killsPerVariant = 55
 
     @Test(arguments: ["left outer", "full outer"], [true, false])
-    func `Killed at random moments, a join under load loses no row and doubles none`(type: String, follow: Bool) throws {
+    func `Killed at random moments, a join under load loses no row and doubles none`(type: String, follow: Bool) throws
+    {
         let seed = UInt64.random(in: 0..<1_000_000)
         print("KillTests: \(type), \(follow ? "followed" : "whole files"), seed \(seed)")
         var random = SeededRandom(seed: seed)

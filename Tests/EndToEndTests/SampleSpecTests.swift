@@ -89,7 +89,8 @@ let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deleti
         if let outputFolder = sample.outputFolder { #expect(folder.rows(in: outputFolder).count == sample.rows.count) }
     }
 
-    @Test func `All samples run in one process, each from its own file, with their checkpoints below one root`() throws {
+    @Test func `All samples run in one process, each from its own file, with their checkpoints below one root`() throws
+    {
         let folder = try copyOfSamples()
         let outcome = try SluiceProcess.run(
             ["run", "plans", "--trigger=available_now", "--checkpoint", "elsewhere"], in: folder)

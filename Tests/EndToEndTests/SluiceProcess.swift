@@ -93,7 +93,7 @@ final class SluiceProcess {
     deinit {
         if isRunning { kill() }
         closeInput()
-        if outputPipe >= 0 { close(outputPipe) }
+        closeOutput()
     }
 
     static func run(
@@ -119,6 +119,12 @@ final class SluiceProcess {
     func closeInput() {
         if inputPipe >= 0 { close(inputPipe) }
         inputPipe = -1
+    }
+
+    /// As a reader that has gone away.
+    func closeOutput() {
+        if outputPipe >= 0 { close(outputPipe) }
+        outputPipe = -1
     }
 
     /// Reads the pipe from standard output to its end.
