@@ -28,9 +28,6 @@ final class BackgroundTask: @unchecked Sendable {
         }
     }
 
-    /// Waits until nothing runs; what failed is not asked for any more.
-    func finish() { try? wait() }
-
     /// Waits until nothing runs; throws what the work has thrown, once.
     func wait() throws {
         monitor.lock()

@@ -142,8 +142,6 @@ package final class QueryRunner {
 
     /// Runs until the trigger is done, all sources have ended, or a stop is asked for. Throws what stopped a batch.
     package func run() throws {
-        // Whoever starts again opens the checkpoint anew, and merging holds it and its lock.
-        defer { maintenance.finish() }
         try runBatches()
         try maintenance.wait()
     }
