@@ -95,6 +95,15 @@ import Testing
         #expect(outcome.standardError.contains("nowhere.yaml"))
     }
 
+    @Test(arguments: ["check", "run", "explain"])
+    func `A folder without specs is an error, not a run of nothing`(command: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("specs/notes.txt", "nothing to run")
+        let outcome = try SluiceProcess.run([command, "specs"], in: folder)
+        #expect(outcome.exitCode == 1 && outcome.standardOutput.isEmpty)
+        #expect(outcome.standardError.contains("cannot find a *.yaml file in specs"), "\(outcome.standardError)")
+    }
+
     @Test(arguments: [["parts"], ["parts/sources.yaml", "parts/queries.yaml", "parts/sinks.yaml"]])
     func `Several files, or a folder of them, are one spec`(paths: [String]) throws {
         let folder = try TemporaryFolder()

@@ -1,5 +1,6 @@
 // From the paths on a command line to planned queries and their diagnostics: the only place where spec files are read.
 
+internal import Glibc
 package import SluiceEngine
 package import SluicePlan
 package import SluiceSpec
@@ -84,8 +85,10 @@ package struct SpecLoader {
     private func specFiles(_ path: String) throws(FileError) -> [String] {
         guard let info = try fileSystem.info(path), info.kind == .folder else { return [path] }
         let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
-        return try fileSystem.list(folder).filter { name in
+        let names = try fileSystem.list(folder).filter { name in
             !name.hasPrefix(".") && (name.hasSuffix(".yaml") || name.hasSuffix(".yml"))
-        }.map { "\(folder)/\($0)" }
+        }
+        if names.isEmpty { throw FileError(operation: "find a *.yaml file in", path: folder, errno: ENOENT) }
+        return names.map { "\(folder)/\($0)" }
     }
 }
