@@ -86,8 +86,8 @@ package enum BatchError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .badRow(let source, let place, let record):
-            "source `\(source)` has a record that does not fit its columns, at \(place): \(record) (correct it, or choose "
-                + "`bad_rows: null` or `bad_rows: drop`, which go on)"
+            "source `\(source)` has a record that does not fit its columns, at \(place): \(record) "
+                + "(correct it, or choose `bad_rows: null` or `bad_rows: drop`, which go on)"
         case .input(_, let error): "\(error)"
         }
     }
