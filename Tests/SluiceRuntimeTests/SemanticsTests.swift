@@ -33,8 +33,8 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         try scenario.restart(spec)
         let told = try scenario.step(right: (0..<20).map { row("b\($0)", "k\($0)", 12) })
         #expect(scenario.last?.state?.shards == 2)
-        #expect(scenario.last?.outputRows == 20)
         #expect(told.count == 2)
+        #expect(try scenario.harness.allRows().count == 20)
     }
 
     @Test func `1.3 Output order is left-driven matches, right-driven ones, left unmatched, right unmatched`() throws {
@@ -45,13 +45,13 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
             left: [row("old", "k", 10), row("lone", "x", 10)], right: [row("b0", "k", 11), row("alone", "y", 10)])
         // A backlog: the batch that evicts has data too, and sees rows that only it can match.
         scenario.feed(left: [row("m", "m", 100)], right: [row("n", "n", 100)])
-        scenario.feed(left: [row("new", "k", 12)], right: [row("b1", "k", 13)])
+        scenario.feed(left: [row("new", "k", 10.5)], right: [row("b1", "k", 13)])
         try scenario.run()
         let order = try scenario.harness.rows(batch: 3).map(pair)
-        #expect(order.count == 6)
+        // Which of two partners comes first is up to the hash.
         #expect(order.first == "new+b0")
-        #expect(Set(order[1...2]) == ["old+b1", "new+b1"])
-        #expect(order[3...4] == ["lone", "+alone"] || order[3...] == ["lone", "+alone", "x"])
+        #expect(order.dropFirst().prefix(2).sorted() == ["new+b1", "old+b1"])
+        #expect(order.dropFirst(3) == ["lone", "+alone"])
     }
 
     @Test func `1.5 Sub-millisecond times are late by the microsecond`() throws {
@@ -64,7 +64,9 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         #expect(scenario.last?.state?.rowsDroppedByWatermark == 1)
     }
 
-    @Test func `1.6 A key wrapped in a function loses its mark: nothing is evicted, and an outer join is refused`() throws {
+    @Test func `1.6 A key wrapped in a function loses its mark: nothing is evicted, and an outer join is refused`()
+        throws
+    {
         var spec = JoinSpecText(type: "inner", within: nil)
         spec.joinWhere = "coalesce(l.t, l.t) = coalesce(r.t, r.t)"
         let scenario = try Scenario(spec)
@@ -105,7 +107,7 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         let scenario = try Scenario(JoinSpecText(type: "inner"))
         try scenario.step(left: [row("a", "k", 100)], right: [row("b", "k", 100)])
         #expect(try scenario.step(left: [row("c", "k", 5)], right: [row("d", "k", 5)]) == ["2 @100 [2] late 2"])
-        #expect(try scenario.step(left: [row("e", "k", 101)]) == ["3 @100 [3]: e+b"])
+        #expect(try scenario.step(right: [row("e", "k", 101)]) == ["3 @100 [3]: a+e"])
     }
 
     @Test func `2 Rows that will be dropped as late still count for their side`() throws {
@@ -124,7 +126,9 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         try scenario.step(left: [row("a", "k", 100)], right: [row("b", "k", 100)])
         spec.leftDelay = "1h"
         try scenario.restart(spec)
-        #expect(try scenario.step(left: [row("c", "k", 101)], right: [row("d", "k", 102)]).first?.hasPrefix("2 @100") == true)
+        #expect(
+            try scenario.step(left: [row("c", "k", 101)], right: [row("d", "k", 102)]).first?.hasPrefix("2 @100")
+                == true)
         #expect(scenario.last?.eventTime?.watermarkMillis == baseMillis + 100_000)
     }
 

@@ -67,13 +67,14 @@ final class TriggeredRun {
 }
 
 @Suite struct TriggerScheduleTests {
-    @Test(arguments: [
-        // start, now, next; nil fires at once
-        (0, 0, 10_000), (1, 1, 10_000), (9_999, 9_999, 10_000), (10_000, 10_000, 20_000), (10_000, 19_999, 20_000),
-        (12_345, 13_000, 20_000),
-        // Overrun: the boundary is past when the batch ends.
-        (10_000, 20_000, nil), (10_000, 20_001, nil), (10_000, 95_000, nil),
-    ] as [(Int64, Int64, Int64?)])
+    @Test(
+        arguments: [
+            // start, now, next; nil fires at once
+            (0, 0, 10_000), (1, 1, 10_000), (9_999, 9_999, 10_000), (10_000, 10_000, 20_000), (10_000, 19_999, 20_000),
+            (12_345, 13_000, 20_000),
+            // Overrun: the boundary is past when the batch ends.
+            (10_000, 20_000, nil), (10_000, 20_001, nil), (10_000, 95_000, nil),
+        ] as [(Int64, Int64, Int64?)])
     func `The next trigger is the next epoch multiple after the start; one that is past fires at once`(
         start: Int64, now: Int64, next: Int64?
     ) {
@@ -109,7 +110,8 @@ final class TriggeredRun {
         #expect(run.inputRows == [2, 2, 2, 0])
     }
 
-    @Test func `After an overrun the next batch starts at once, missed triggers are one, and alignment returns`() throws {
+    @Test func `After an overrun the next batch starts at once, missed triggers are one, and alignment returns`() throws
+    {
         var spec = JoinSpecText(type: nil)
         spec.trigger = "10s"
         let run = try TriggeredRun(spec)
@@ -155,7 +157,9 @@ final class TriggeredRun {
         let run = try TriggeredRun(spec)
         let late = Step(left: [row("a2", "x", 100)])
         try run.run(
-            files: [(0, Step(left: [row("a1", "x", 10)], right: [row("b1", "y", 80)])), (0, Self.one(90)), (90_000, late)],
+            files: [
+                (0, Step(left: [row("a1", "x", 10)], right: [row("b1", "y", 80)])), (0, Self.one(90)), (90_000, late),
+            ],
             untilMillis: 500_000)
         // The second batch sees the watermark of the first (10 s) and the third that of the second (90 s): a1 and b1.
         #expect(run.inputRows == [2, 2, 1])
