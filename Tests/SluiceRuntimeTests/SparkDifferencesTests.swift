@@ -1,6 +1,6 @@
-// The recorded runs of Spark that carry a `sluiceDiffers`: what Sluice does with the same input instead, batch by batch,
-// by hand from the semantics and the list of deliberate differences. A line per batch, as in Scenario.swift; the rows'
-// ids are those of the recorded runs.
+// The recorded runs of Spark that carry a `sluiceDiffers`: what Sluice does with the same input instead, batch by
+// batch, by hand from the semantics and the list of deliberate differences. A line per batch, as in Scenario.swift; the
+// rows' ids are those of the recorded runs.
 
 import Foundation
 import SluiceRuntime

@@ -1,5 +1,5 @@
-// When batches run and what they take: the schedule as arithmetic, then whole queries under a clock that moves by itself
-// whenever the query waits. Claims of the semantics, section 3 (triggers) and 2 (no-data batches).
+// When batches run and what they take: the schedule as arithmetic, then whole queries under a clock that moves by
+// itself whenever the query waits. Claims of the semantics, section 3 (triggers) and 2 (no-data batches).
 
 import SluiceConnectors
 import SluiceEngine

@@ -126,7 +126,12 @@ package final class BatchExecutor {
             chunks.append(decoded.chunks)
             counters.append(decoded.counters)
         }
-        defer { for side in chunks { chunkPool.append(contentsOf: side) } }
+        defer {
+            for side in chunks { chunkPool.append(contentsOf: side) }
+            // What this batch used is kept for the next; what an earlier, larger one used is given back.
+            let used = chunks.reduce(0) { $0 + $1.count }
+            chunkPool.removeLast(max(0, chunkPool.count - max(used, lanes.count)))
+        }
         var result = BatchResult(outputs: [], sources: counters)
         if plan.join == nil {
             collectOutputs(

@@ -164,5 +164,6 @@ struct JoinTime {
 /// The end of the tumbling window since the epoch that a time falls into.
 @inline(__always)
 func windowEnd(_ micros: Int64, _ width: Int64) -> Int64 {
-    saturatingAdd(floorDivide(micros, width) &* width, width)
+    let rest = micros % width
+    return saturatingAdd(micros, rest < 0 ? -rest : width &- rest)
 }

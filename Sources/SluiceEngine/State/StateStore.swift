@@ -117,11 +117,11 @@ struct MatchMark {
             let offset = unsafe time &- recent.pointee.startMicros
             if offset >= 0 && offset < width { return unsafe recent }
         }
-        return unsafe findOrMakeBucket(index: floorDivide(time, width))
+        return unsafe findOrMakeBucket(index: bucketIndex(of: time, width))
     }
 
     /// The index of the bucket a join time falls into.
-    func index(of time: Int64) -> Int64 { layout.bucketWidthMicros.map { floorDivide(time, $0) } ?? 0 }
+    func index(of time: Int64) -> Int64 { layout.bucketWidthMicros.map { bucketIndex(of: time, $0) } ?? 0 }
 
     /// The bucket with an index, made if it is not there.
     @inline(never)
@@ -187,7 +187,7 @@ struct MatchMark {
         while first > 0, unsafe buckets[first &- 1].pointee.startMicros > low {
             first &-= 1
             if bucketCount &- first > 16 {
-                first = lowerBound(floorDivide(low, width))
+                first = lowerBound(bucketIndex(of: low, width))
                 break
             }
         }
@@ -261,7 +261,9 @@ struct MatchMark {
             let start = unsafe bucket.pointee.startMicros
             if layout.bucketWidthMicros != nil && start > threshold { break }
             removed += unsafe drain(bucket, through: threshold, emitsUnmatched: emitsUnmatched, emit)
-            guard let width = layout.bucketWidthMicros, threshold &- start >= width &- 1 else { continue }
+            guard let width = layout.bucketWidthMicros else { continue }
+            let (passed, overflow) = threshold.subtractingReportingOverflow(start)
+            guard overflow || passed >= width &- 1 else { continue }
             unsafe destroy(bucket)
             dropped = position + 1
         }
@@ -338,6 +340,11 @@ extension TimeBucket {
         drain.build(items)
     }
 }
+
+/// The bucket of a time. The first one begins at the first multiple of the width that Int64 has, and takes in the
+/// times before it, so that every bucket's start is a number.
+@inline(__always)
+private func bucketIndex(of time: Int64, _ width: Int64) -> Int64 { max(floorDivide(time, width), .min / width) }
 
 /// Division that rounds down, for times before 1970 too.
 @inline(__always)

@@ -55,6 +55,12 @@ package struct WatermarkTracker: Sendable {
         sides[index].watermarkMillis = max(sides[index].watermarkMillis ?? watermark, watermark)
     }
 
+    /// There is something to read from an input: it is not silent, whatever the batch finds in it.
+    package mutating func heard(input: Int, atMillis millis: Int64) {
+        guard let index = sides.firstIndex(where: { $0.input == input }) else { return }
+        sides[index].lastDataMillis = max(sides[index].lastDataMillis, millis)
+    }
+
     /// Moves the global watermark to what the sides say at a wall time. A side that has been silent for its idle
     /// timeout is left out, unless all are.
     package mutating func advance(nowMillis: Int64) {

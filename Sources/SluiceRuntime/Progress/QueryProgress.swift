@@ -119,7 +119,7 @@ extension QueryProgress.EventTime {
         var members: [JSONMember] = []
         func add(_ name: String, _ micros: Int64?) {
             guard let micros else { return }
-            members.append(JSONMember(name, .string(utcText(millis: (micros - (micros % 1000 + 1000) % 1000) / 1000))))
+            members.append(JSONMember(name, .string(utcText(millis: micros / 1000 - (micros % 1000 < 0 ? 1 : 0)))))
         }
         add("avg", averageMicros)
         add("max", maxMicros)

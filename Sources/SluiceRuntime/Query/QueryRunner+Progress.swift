@@ -42,7 +42,10 @@ extension QueryRunner {
         return QueryProgress.EventTime(
             watermarkMillis: entry.evictionWatermarkMillis, minMicros: counters?.minEventTimeMicros,
             maxMicros: counters?.maxEventTimeMicros,
-            averageMicros: counters.map { Int64($0.eventTimeSumMicros / Double($0.eventTimeCount)) })
+            averageMicros: counters.map { counters in
+                let mean = (counters.eventTimeSumMicros / Double(counters.eventTimeCount)).rounded(.towardZero)
+                return Int64(exactly: mean) ?? (mean < 0 ? .min : .max)
+            })
     }
 
     private func state(_ result: BatchResult) -> QueryProgress.State? {

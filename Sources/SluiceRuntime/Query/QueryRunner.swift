@@ -161,6 +161,8 @@ package final class QueryRunner {
             lastTriggerMillis = start
             if isDone(didRun: didRun) { break }
             if !didRun { try syncCommit() }
+            // Nothing more will come: a no-data batch that is due, and then the end, need no trigger.
+            if didRun, query.sources.allSatisfy({ $0.isFinished }) { continue }
             let now = environment.clock.wallMillis
             if let next = schedule.nextMillis(startMillis: start, didRunBatch: didRun, nowMillis: now) {
                 environment.clock.wait(untilWallMillis: next, wakeup: wakeup)
@@ -201,6 +203,9 @@ package final class QueryRunner {
             source.planBatch(from: positions[index], to: latest[index], limit: limit)
         }
         timer.end(\.latestOffset)
+        for (input, range) in ranges.enumerated() where !range.isEmpty {
+            tracker.heard(input: input, atMillis: triggerMillis)
+        }
         tracker.advance(nowMillis: triggerMillis)
         let hasData = ranges.contains { !$0.isEmpty }
         guard hasData || isNoDataBatchDue else { return false }

@@ -25,10 +25,13 @@ package final class QuerySet: Sendable {
         supervisors = plans.map { planned in
             let query = planned.spec
             let isFinite = TriggerSchedule(options.trigger ?? query.trigger.value).isFinite
-            return QuerySupervisor(
-                name: query.name.value, policy: RestartPolicy(onFailure: query.onFailure, isFinite: isFinite),
-                environment: environment
-            ) {
+            // What was read from a pipe and not committed cannot be read again: starting anew would skip it.
+            let readsPipe = spec.sources.contains { source in
+                guard case .standardInput = source.connector else { return false }
+                return planned.result.physical?.inputs.contains { $0.source == source.name.value } ?? false
+            }
+            let policy = RestartPolicy(onFailure: readsPipe ? .stop : query.onFailure, isFinite: isFinite)
+            return QuerySupervisor(name: query.name.value, policy: policy, environment: environment) {
                 try Self.makeQuery(planned, spec: spec, options: options, environment: environment)
             }
         }
