@@ -9,6 +9,7 @@
 import Glibc
 import SluiceRuntime
 import SluiceSimulation
+import SluiceSpec
 import SluiceSystem
 import Testing
 
@@ -192,6 +193,65 @@ struct CrashRun {
         }
         // Maintenance runs beside the query: the last few operations may not be reached in every run.
         #expect(crashes >= Array(operations).count * Self.seedCount * 8 / 10)
+    }
+}
+
+/// A workload under the real supervisor, some steps at a time, with a file operation that fails.
+private struct FailingRun {
+    let workload: CrashWorkload
+    let query: TestedQuery
+    let pool = WorkerPool(width: 2)
+
+    init(_ workload: CrashWorkload) throws {
+        self.workload = workload
+        query = try TestedQuery(workload.spec.text)
+    }
+
+    func run(_ plan: FaultPlan) throws -> (outcome: CrashOutcome, operations: Int, restarts: Int) {
+        let disk = SimulatedFileSystem(plan: plan)
+        let clock = SimulatedClock(advancesByItself: true)
+        for first in stride(from: 0, to: workload.steps.count, by: 5) {
+            for number in first..<min(first + 5, workload.steps.count) {
+                disk.feed(workload.steps[number], number: number, isFollowed: workload.spec.isFollowed)
+            }
+            let environment = QueryEnvironment(disk, clock: clock, pool: pool)
+            let supervisor = QuerySupervisor(
+                name: "q", policy: RestartPolicy(onFailure: .restart, isFinite: true), environment: environment
+            ) { [query] in
+                try query.makeQuery(environment)
+            }
+            supervisor.run()
+            if supervisor.status != .finished { throw NotFinished(status: supervisor.status) }
+        }
+        return (CrashOutcome(disk), disk.operationCount, clock.waitedFor.count)
+    }
+
+    struct NotFinished: Error {
+        var status: QueryStatus
+    }
+}
+
+extension CrashTests {
+    @Test(
+        arguments: CrashWorkload.all.filter {
+            ["left outer", "full outer", "no join"].contains($0.spec.type ?? "no join")
+        })
+    func `Any operation that fails once costs a restart at most, and changes nothing`(workload: CrashWorkload) throws {
+        let run = try FailingRun(workload)
+        let expected = try run.run(FaultPlan(seed: 0))
+        #expect(expected.restarts == 0 && expected.outcome.output.count >= 3)
+        var restarts = 0
+        for operation in Swift.stride(from: 0, to: expected.operations, by: Self.stride) {
+            var plan = FaultPlan(seed: UInt64(operation))
+            plan.failures = [operation: operation % 2 == 0 ? EIO : ENOSPC]
+            let found = Result { try run.run(plan) }
+            restarts += (try? found.get().restarts) ?? 0
+            guard (try? found.get().outcome) == expected.outcome else {
+                Issue.record("\(plan): \(difference(found.map(\.outcome), expected.outcome))")
+                return
+            }
+        }
+        #expect(restarts > expected.operations / Self.stride / 2)
     }
 }
 

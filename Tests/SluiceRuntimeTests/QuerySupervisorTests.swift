@@ -248,8 +248,7 @@ private final class Supervised: Sendable {
     }
 
     @Test func `A query that fails while old files are merged is started again on the same checkpoint`() throws {
-        // The runner that failed has gone only when its maintenance has; else the next one would find the folder
-        // locked.
+        // The runner that failed has gone only when its maintenance has, or the next one would find the folder locked.
         var spec = JoinSpecText(retainBatches: 1)
         spec.trigger = "as_fast_as_possible"
         let stop = Mutex<QuerySupervisor?>(nil)

@@ -1,6 +1,7 @@
 // The recorded runs of Spark that carry a `sluiceDiffers`: what Sluice does with the same input instead, batch by
-// batch, by hand from the semantics and the list of deliberate differences. A line per batch, as in Scenario.swift; the
-// rows' ids are those of the recorded runs.
+// batch. The lines are what the engine put out, each read against Spark's recording and the list of deliberate
+// differences before it was kept. A line per batch, as in Scenario.swift; the rows' ids are those of the recorded
+// runs.
 
 import Foundation
 import SluiceRuntime

@@ -203,7 +203,8 @@ package final class QueryRunner {
             source.planBatch(from: positions[index], to: latest[index], limit: limit)
         }
         timer.end(\.latestOffset)
-        for (input, range) in ranges.enumerated() where !range.isEmpty {
+        // An empty file says nothing.
+        for (input, ranges) in ranges.enumerated() where ranges.contains(where: { $0.end > $0.start }) {
             tracker.heard(input: input, atMillis: triggerMillis)
         }
         tracker.advance(nowMillis: triggerMillis)
