@@ -69,12 +69,6 @@ package struct WatermarkTracker: Sendable {
         guard let chosen = policy == .min ? values.min() : values.max() else { return }
         globalMillis = max(globalMillis, chosen)
     }
-
-    /// The next wall time at which a side turns idle and the watermark may move without data; nil when none will.
-    package func nextIdleMillis(after nowMillis: Int64) -> Int64? {
-        sides.compactMap { side in side.idleTimeoutMillis.map { side.lastDataMillis + $0 } }
-            .filter { $0 > nowMillis }.min()
-    }
 }
 
 extension WatermarkTracker.Side {
