@@ -32,8 +32,8 @@ package struct ColumnSpec: Hashable, Sendable {
     package enum Origin: Hashable, Sendable {
         /// A field of the record (JSON name, CSV header or position).
         case field(String)
-        /// `kafka.key`, `kafka.topic`, `kafka.headers.NAME` … as written.
-        case kafka(String)
+        /// `kafka.key`, `kafka.topic`, `kafka.headers.NAME` …: a part of the Kafka record beside its value's fields.
+        case kafka(KafkaField)
     }
 
     package init(name: String, type: DataType, origin: Origin, position: SourcePosition) {
@@ -44,10 +44,27 @@ package struct ColumnSpec: Hashable, Sendable {
     }
 }
 
+/// A part of a Kafka record that a column can be taken from.
+package enum KafkaField: Hashable, Sendable {
+    /// The record's key. Key, value and headers are text for any column type, read as a CSV field is; a key, a value
+    /// or a header that is not there is null.
+    case key
+    /// The whole value as one text.
+    case value
+    case topic
+    case partition
+    case offset
+    /// The record's timestamp, be it the producer's or the broker's.
+    case timestamp
+    /// The last header of that name.
+    case header(String)
+}
+
 package struct WatermarkSpec: Hashable, Sendable {
     package var column: Located<String>
     package var delayMicros: Located<Int64>
     package var idleTimeoutMicros: Located<Int64>?
+    /// True when each partition of a Kafka source has its own watermark and the source's is the lowest of them.
     package var isPerPartition: Bool
 
     package init(
@@ -148,13 +165,37 @@ package struct FileSourceSpec: Hashable, Sendable {
     }
 }
 
+/// A setting that goes to librdkafka as it is, such as `sasl.password`.
+package struct KafkaOption: Hashable, Sendable {
+    package var name: Located<String>
+    /// Any option may be a password.
+    package var value: Secret
+    package var valuePosition: SourcePosition
+
+    package init(name: Located<String>, value: Secret, valuePosition: SourcePosition) {
+        self.name = name
+        self.value = value
+        self.valuePosition = valuePosition
+    }
+}
+
 package struct KafkaSourceSpec: Sendable {
+    /// Where a query without a checkpoint begins to read.
     package enum Start: Hashable, Sendable {
         case latest
         case earliest
         /// Microseconds since the epoch.
         case timestamp(Int64)
-        case offsets([Int32: Int64])
+        /// Per partition; never empty. Partitions that are not named start at their latest offset.
+        case offsets([Int32: PartitionStart])
+    }
+
+    /// Where one partition begins.
+    package enum PartitionStart: Hashable, Sendable {
+        case earliest
+        case latest
+        /// The first offset that is read.
+        case offset(Int64)
     }
 
     package var position: SourcePosition
@@ -166,7 +207,8 @@ package struct KafkaSourceSpec: Sendable {
     package var maxTriggerDelayMicros: Int64?
     package var failsOnDataLoss = true
     package var isReadCommitted = true
-    package var options: [String: Secret] = [:]
+    /// In the order of the file; none that would break what Sluice promises.
+    package var options: [KafkaOption] = []
 
     package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
         self.position = position
@@ -322,10 +364,14 @@ package struct KafkaSinkSpec: Sendable {
     package var position: SourcePosition
     package var brokers: Located<String>
     package var topic: Located<String>
-    /// Over the names of the query's output columns; typed when a query is planned.
-    package var key: Located<String>?
+    /// Over the names of the query's output columns; typed when a query is planned. It is written as plain text: a
+    /// string's bytes, other types as CSV would write them. Null gives a record without a key.
+    package var key: OutputExpression?
+    /// The output column that becomes the record's timestamp; without it the record has the time of writing.
+    package var timestamp: Located<String>?
     package var isExactlyOnce = true
-    package var options: [String: Secret] = [:]
+    /// In the order of the file; none that would break what Sluice promises.
+    package var options: [KafkaOption] = []
 
     package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
         self.position = position

@@ -41,7 +41,8 @@ package struct InputColumn: Hashable, Sendable {
     package var type: DataType
     /// Where the value comes from in the record.
     package var origin: ColumnSpec.Origin
-    /// Its place among the source's declared columns, which is its CSV field when there is no header.
+    /// Its place among the source's declared columns, which is its CSV field when there is no header. Columns from
+    /// beside the Kafka record's value are no fields of it and do not count.
     package var declaredIndex: Int
 
     package init(name: String, type: DataType, origin: ColumnSpec.Origin, declaredIndex: Int) {
@@ -57,17 +58,22 @@ package struct WatermarkPlan: Hashable, Sendable {
     package var column: Int
     package var delayMicros: Int64
     package var idleTimeoutMicros: Int64?
+    /// True when each partition has its own watermark and the input's is the lowest of them.
+    package var isPerPartition: Bool
 
-    package init(column: Int, delayMicros: Int64, idleTimeoutMicros: Int64?) {
+    package init(column: Int, delayMicros: Int64, idleTimeoutMicros: Int64?, isPerPartition: Bool = false) {
         self.column = column
         self.delayMicros = delayMicros
         self.idleTimeoutMicros = idleTimeoutMicros
+        self.isPerPartition = isPerPartition
     }
 }
 
 /// How one source's bytes become rows, and what happens to them before the join.
 package struct InputPlan: Hashable, Sendable {
     package var source: String
+    /// What a Kafka source reads; nil for every other connector.
+    package var topic: String?
     package var format: RecordFormat
     /// IANA name; text without a zone is read in it.
     package var timeZone: String
@@ -84,11 +90,13 @@ package struct InputPlan: Hashable, Sendable {
     package var latenessWindowMicros: Int64?
 
     package init(
-        source: String, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy, columns: [InputColumn],
+        source: String, topic: String? = nil, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy,
+        columns: [InputColumn],
         filterBelowWatermark: Expression<ColumnSlot>? = nil, watermark: WatermarkPlan? = nil,
         filterAboveWatermark: Expression<ColumnSlot>? = nil, latenessWindowMicros: Int64? = nil
     ) {
         self.source = source
+        self.topic = topic
         self.format = format
         self.timeZone = timeZone
         self.badRows = badRows
@@ -234,9 +242,25 @@ package struct OutputPlan: Hashable, Sendable {
 package struct OutputSink: Hashable, Sendable {
     package var name: String
     package var format: OutputFormat
+    /// What a record has beside its value; nil where rows are not records, that is for every sink but a Kafka sink.
+    package var record: RecordPlan?
 
-    package init(name: String, format: OutputFormat) {
+    package init(name: String, format: OutputFormat, record: RecordPlan? = nil) {
         self.name = name
         self.format = format
+        self.record = record
+    }
+}
+
+/// What a Kafka record has beside its value, over the same joined row as the output columns.
+package struct RecordPlan: Hashable, Sendable {
+    /// Of any type, written as plain text; nil, or null for a row, is a record without a key.
+    package var key: Expression<ColumnSlot>?
+    /// A timestamp; nil, or null for a row, leaves the record's timestamp to the time of writing.
+    package var timestamp: Expression<ColumnSlot>?
+
+    package init(key: Expression<ColumnSlot>?, timestamp: Expression<ColumnSlot>?) {
+        self.key = key
+        self.timestamp = timestamp
     }
 }

@@ -14,6 +14,8 @@ struct ColumnScope {
     var inputs: [Input]
     /// Inputs that exist but cannot be named here, each with the reason.
     var hidden: [(name: String, reason: String)] = []
+    /// Set where a query's output columns are what can be named, and its inputs are not.
+    var output: OutputScope?
     /// Whether a name that is not found may just be a victim of something reported elsewhere.
     var isIncomplete: Bool { inputs.contains(where: \.isUnknown) }
 
@@ -26,6 +28,7 @@ struct ColumnScope {
 
     /// Looks up `source.column`, or `column` alone. `shown` is the name as messages may show it.
     func find(source: String?, column: String, shown: String) -> Lookup {
+        if let output { return output.find(source: source, column: column, shown: shown) }
         if let source { return find(column, in: source, shown: shown) }
         let owners = inputs.filter { input in
             input.columns.contains { $0.name == column } || input.brokenColumns.contains(column)

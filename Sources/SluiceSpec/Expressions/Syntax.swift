@@ -34,7 +34,7 @@ struct ExpressionText {
     }
 }
 
-struct Syntax {
+struct Syntax: Sendable {
     enum Operator: String {
         case or, and
         case equal = "="
@@ -52,7 +52,7 @@ struct Syntax {
         case remainder = "%"
     }
 
-    indirect enum Kind {
+    indirect enum Kind: Sendable {
         case literal(Value, DataType)
         case name(source: String?, column: String)
         case not(Syntax)

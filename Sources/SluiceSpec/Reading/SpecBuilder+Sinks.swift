@@ -60,26 +60,6 @@ extension SpecBuilder {
         }
     }
 
-    private func readKafkaSink(_ node: YAMLNode, _ place: Place) -> KafkaSinkSpec? {
-        let keys = ["brokers", "topic", "key", "delivery", "options"]
-        guard let map = MapReader(node, noun: "a `kafka` sink", keys: keys, at: place, diagnostics: diagnostics) else {
-            return nil
-        }
-        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { text($0, "`brokers`") }
-        let topic = map.required("topic", fix: "name the topic to write").flatMap { text($0, "`topic`") }
-        let key = map["key"].flatMap { text($0, "`key`") }
-        let delivery = map["delivery"].flatMap {
-            word($0, "`delivery`", ["exactly_once": true, "at_least_once": false])
-        }
-        let options = readKafkaOptions(map)
-        guard let brokers, let topic else { return nil }
-        var spec = KafkaSinkSpec(position: place.position, brokers: brokers, topic: topic)
-        spec.key = key
-        spec.isExactlyOnce = delivery?.value ?? true
-        spec.options = options
-        return spec
-    }
-
     private func readOutputFormat(_ node: YAMLNode) -> OutputFormat? {
         guard case .mapping(let entries) = node.kind else {
             return word(

@@ -109,80 +109,6 @@ extension SpecBuilder {
         }
     }
 
-    private func readKafkaSource(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec? {
-        let keys = [
-            "brokers", "topic", "start", "max_offsets_per_trigger", "min_offsets_per_trigger", "max_trigger_delay",
-            "on_data_loss", "isolation", "options",
-        ]
-        guard let map = MapReader(node, noun: "a `kafka` source", keys: keys, at: place, diagnostics: diagnostics)
-        else { return nil }
-        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { text($0, "`brokers`") }
-        let topic = map.required("topic", fix: "name the topic to read").flatMap { text($0, "`topic`") }
-        let start = map["start"].flatMap { readKafkaStart($0, map.keyPlace("start")) }
-        let maximum = map["max_offsets_per_trigger"].flatMap { count($0, "`max_offsets_per_trigger`") }
-        let minimum = map["min_offsets_per_trigger"].flatMap { count($0, "`min_offsets_per_trigger`") }
-        let delay = map["max_trigger_delay"].flatMap { duration($0, "`max_trigger_delay`") }
-        let fails = map["on_data_loss"].flatMap { word($0, "`on_data_loss`", ["fail": true, "continue": false]) }
-        let committed = map["isolation"].flatMap {
-            word($0, "`isolation`", ["read_committed": true, "read_uncommitted": false])
-        }
-        let options = readKafkaOptions(map)
-        if let maximum, let minimum, minimum > maximum {
-            diagnostics.error(
-                .conflictingKeys, at: map.keyPlace("min_offsets_per_trigger"),
-                "`min_offsets_per_trigger` is above `max_offsets_per_trigger`")
-        }
-        guard let brokers, let topic else { return nil }
-        var spec = KafkaSourceSpec(position: place.position, brokers: brokers, topic: topic)
-        spec.start = start ?? .latest
-        spec.maxOffsetsPerTrigger = maximum
-        spec.minOffsetsPerTrigger = minimum
-        spec.maxTriggerDelayMicros = delay?.value
-        spec.failsOnDataLoss = fails?.value ?? true
-        spec.isReadCommitted = committed?.value ?? true
-        spec.options = options
-        return spec
-    }
-
-    private func readKafkaStart(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec.Start? {
-        guard case .mapping(let entries) = node.kind else {
-            return word(node, "`start`", ["latest": .latest, "earliest": .earliest])?.value
-        }
-        if entries.count == 1, entries[0].key == "timestamp" {
-            guard let scalar = scalar(entries[0].value, "`timestamp`") else { return nil }
-            if let parsed = parseTimestamp(scalar.text) { return .timestamp(parsed.micros) }
-            diagnostics.error(
-                .badTimestamp, at: entries[0].value.place, "`\(scalar.shown)` is not a point in time",
-                fix: "write it as `2024-01-31T08:18:00Z`")
-            return nil
-        }
-        var offsets: [Int32: Int64] = [:]
-        for entry in entries {
-            guard let partition = Int32(entry.key), partition >= 0 else {
-                diagnostics.error(
-                    .badCount, at: entry.keyPlace, "`\(entry.key)` is not the number of a partition",
-                    fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
-                continue
-            }
-            offsets[partition] = count(entry.value, "an offset", in: 0...Int64.max)
-        }
-        return .offsets(offsets)
-    }
-
-    /// `options` go to librdkafka as they are; any of them may be a password, so all are kept as secrets.
-    func readKafkaOptions(_ map: MapReader) -> [String: Secret] {
-        guard let node = map["options"] else { return [:] }
-        guard case .mapping(let entries) = node.kind else {
-            diagnostics.error(.wrongShape, at: node.place, "`options` is a map, and this is \(node.noun)")
-            return [:]
-        }
-        var options: [String: Secret] = [:]
-        for entry in entries {
-            if let scalar = scalar(entry.value, "`\(entry.key)`") { options[entry.key] = Secret(scalar.text) }
-        }
-        return options
-    }
-
     // MARK: Rows
 
     private func readRecordFormat(_ node: YAMLNode) -> RecordFormat? {
@@ -269,9 +195,9 @@ extension SpecBuilder {
             else { return nil }
             typeNode = map.required("type", fix: "say its type, as in `type: string`")
             if let from = map["from"], let field = text(from, "`from`") {
-                let isKafka = field.value.hasPrefix("kafka.")
-                origin = isKafka ? .kafka(field.value) : .field(field.value)
-                if isKafka {
+                let kafkaField = KafkaField(field.value)
+                origin = kafkaField.map { .kafka($0) } ?? .field(field.value)
+                if kafkaField != nil {
                     unsupported(
                         "a column from Kafka's record", at: from.place, fix: "take it from a field of the row for now")
                 }

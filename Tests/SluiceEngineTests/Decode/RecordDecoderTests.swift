@@ -86,7 +86,7 @@ import Testing
 
     @Test func columnsThatComeFromElsewhereAreNull() {
         var plan = plan
-        plan.columns[0].origin = .kafka("kafka.key")
+        plan.columns[0].origin = .kafka(.key)
         #expect(decode("{\"s\":\"x\",\"l\":1}\n", plan).map(\.values) == [[nil, "1"]])
     }
 
