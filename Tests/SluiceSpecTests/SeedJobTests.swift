@@ -1,4 +1,4 @@
-// The job of the format's documentation: on files it reads without a word, on Kafka only the connectors are refused.
+// The job of the format's documentation, on files and on Kafka: it reads without a word and means what it says.
 
 import SluiceSpec
 import Testing
@@ -37,11 +37,22 @@ import Testing
         #expect(spec.sinks.first?.format == .json(timeZone: "Europe/Paris", writesNulls: false))
     }
 
-    @Test func `the seed job on Kafka is only refused for its connectors`() {
-        let read = readSpec(seedJob)
-        #expect(read.spec == nil)
-        #expect(read.codes == ["not-supported-yet", "not-supported-yet", "not-supported-yet"])
-        #expect(read.diagnostics.map(\.position.line) == [5, 10, 36])
+    @Test func `the seed job on Kafka reads without diagnostics and means what it says`() throws {
+        let read = readSpec(seedJob, environment: ["KAFKA_BROKERS": "kafka:9092"])
+        #expect(read.rendered == "")
+        let spec = try #require(read.spec)
+        let sources = spec.sources.compactMap { if case .kafka(let kafka) = $0.connector { kafka } else { nil } }
+        #expect(sources.map(\.brokers.value) == ["kafka:9092", "kafka:9092"])
+        #expect(sources.map(\.topic.value) == ["ads", "visits"])
+        #expect(sources.map(\.start) == [.latest, .latest])
+        #expect(sources.allSatisfy { $0.isReadCommitted && $0.failsOnDataLoss && $0.options.isEmpty })
+        guard case .kafka(let sink) = spec.sinks[0].connector else {
+            Issue.record("not a kafka sink")
+            return
+        }
+        #expect(sink.brokers.value == "kafka:9092")
+        #expect(sink.topic.value == "visits-enriched")
+        #expect(sink.isExactlyOnce && sink.key == nil && sink.timestamp == nil)
     }
 }
 

@@ -126,6 +126,12 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case eventTime = "event-time"
     /// Two settings that contradict each other.
     case conflictingKeys = "conflicting-keys"
+    /// Something that only a Kafka source has.
+    case kafkaOnly = "kafka-only"
+    /// A librdkafka option that would break what Sluice promises.
+    case refusedOption = "refused-option"
+    /// A watermark per partition that a silent partition would hold back.
+    case idlePartition = "idle-partition"
     /// Two queries that would overwrite each other's output files.
     case sharedSinkPath = "shared-sink-path"
     /// Two queries with one checkpoint folder.

@@ -19,6 +19,25 @@ extension KafkaField: CustomStringConvertible {
         self = word.field
     }
 
+    /// The types a column of it can have, the natural one first; nil when it is text that any type is read from.
+    var types: [DataType]? {
+        switch self {
+        case .key, .value, .header: nil
+        case .topic: [.string]
+        case .partition: [.int, .long]
+        case .offset: [.long]
+        case .timestamp: [.timestamp]
+        }
+    }
+
+    /// What may have been meant by a name that is none.
+    static func fix(for text: String) -> String? {
+        if text.hasPrefix("kafka.header") { return "write `kafka.headers.NAME` with the name of a header" }
+        let names = words.map(\.name)
+        if let near = nearest(to: text, in: names) { return "did you mean `\(near)`?" }
+        return "there are " + (names + ["kafka.headers.NAME"]).map { "`\($0)`" }.joined(separator: ", ")
+    }
+
     /// The name as a spec writes it.
     package var description: String {
         if case .header(let name) = self { return Self.headerPrefix + name }

@@ -10,8 +10,8 @@ extension SpecBuilder {
         ]
         guard let map = MapReader(node, noun: "a `kafka` source", keys: keys, at: place, diagnostics: diagnostics)
         else { return nil }
-        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { text($0, "`brokers`") }
-        let topic = map.required("topic", fix: "name the topic to read").flatMap { text($0, "`topic`") }
+        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { readBrokers($0) }
+        let topic = map.required("topic", fix: "name the topic to read").flatMap { readTopic($0) }
         let start = map["start"].flatMap { readKafkaStart($0, map.keyPlace("start")) }
         let maximum = map["max_offsets_per_trigger"].flatMap { count($0, "`max_offsets_per_trigger`") }
         let minimum = map["min_offsets_per_trigger"].flatMap { count($0, "`min_offsets_per_trigger`") }
@@ -20,7 +20,7 @@ extension SpecBuilder {
         let committed = map["isolation"].flatMap {
             word($0, "`isolation`", ["read_committed": true, "read_uncommitted": false])
         }
-        let options = readKafkaOptions(map)
+        let options = readKafkaOptions(map, refused: KafkaOptions.source)
         if let maximum, let minimum, minimum > maximum {
             diagnostics.error(
                 .conflictingKeys, at: map.keyPlace("min_offsets_per_trigger"),
@@ -40,27 +40,73 @@ extension SpecBuilder {
 
     private func readKafkaStart(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec.Start? {
         guard case .mapping(let entries) = node.kind else {
-            return word(node, "`start`", ["latest": .latest, "earliest": .earliest])?.value
+            return word(
+                node, "`start`", ["latest": .latest, "earliest": .earliest],
+                orElse: "a map such as `{ timestamp: … }` or `{ 0: 23, 1: 7 }`")?.value
         }
-        if entries.count == 1, entries[0].key == "timestamp" {
-            guard let scalar = scalar(entries[0].value, "`timestamp`") else { return nil }
-            if let parsed = parseTimestamp(scalar.text) { return .timestamp(parsed.micros) }
+        if entries.contains(where: { $0.key == "timestamp" }) { return readStartTime(entries) }
+        if entries.isEmpty {
             diagnostics.error(
-                .badTimestamp, at: entries[0].value.place, "`\(scalar.shown)` is not a point in time",
-                fix: "write it as `2024-01-31T08:18:00Z`")
+                .missingValue, at: node.place, "`start` names no partition",
+                fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
             return nil
         }
-        var offsets: [Int32: KafkaSourceSpec.PartitionStart] = [:]
+        var starts: [Int32: KafkaSourceSpec.PartitionStart] = [:]
         for entry in entries {
-            guard let partition = Int32(entry.key), partition >= 0 else {
+            guard let partition = partitionNumber(entry) else { continue }
+            let start = readPartitionStart(entry.value, partition)
+            // `0` and `00` are two keys of the map and one partition.
+            if starts.updateValue(start ?? .latest, forKey: partition) != nil {
                 diagnostics.error(
-                    .badCount, at: entry.keyPlace, "`\(entry.key)` is not the number of a partition",
-                    fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
-                continue
+                    .duplicateKey, at: entry.keyPlace, "partition \(partition) stands twice in `start`",
+                    fix: "remove one of them")
             }
-            offsets[partition] = count(entry.value, "an offset", in: 0...Int64.max).map { .offset($0) }
         }
-        return .offsets(offsets)
+        return .offsets(starts)
+    }
+
+    private func readStartTime(_ entries: [YAMLEntry]) -> KafkaSourceSpec.Start? {
+        for entry in entries where entry.key != "timestamp" {
+            diagnostics.error(
+                .conflictingKeys, at: entry.keyPlace, "`start` is either a timestamp, for all partitions, or offsets",
+                fix: "remove one of them")
+        }
+        guard let node = entries.first(where: { $0.key == "timestamp" })?.value,
+            let scalar = scalar(node, "`timestamp`")
+        else { return nil }
+        if let parsed = parseTimestamp(scalar.text) { return .timestamp(parsed.micros) }
+        diagnostics.error(
+            .badTimestamp, at: node.place, "`\(scalar.shown)` is not a point in time",
+            fix: "write it as `2024-01-31T08:18:00Z`")
+        return nil
+    }
+
+    private func partitionNumber(_ entry: YAMLEntry) -> Int32? {
+        if entry.key.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
+            let partition = Int32(entry.key)
+        {
+            return partition
+        }
+        diagnostics.error(
+            .badCount, at: entry.keyPlace, "`\(entry.key)` is not the number of a partition",
+            fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
+        return nil
+    }
+
+    private func readPartitionStart(_ node: YAMLNode, _ partition: Int32) -> KafkaSourceSpec.PartitionStart? {
+        guard let scalar = scalar(node, "the start of partition \(partition)") else { return nil }
+        switch scalar.text {
+        case "earliest": return .earliest
+        case "latest": return .latest
+        default: break
+        }
+        if let first = scalar.text.unicodeScalars.first, Lexer.isNameStart(first) {
+            diagnostics.error(
+                .unknownWord, at: node.place, "`\(scalar.shown)` is no place to start in a partition",
+                fix: "write an offset, `earliest` or `latest`")
+            return nil
+        }
+        return count(node, "an offset", in: 0...Int64.max).map { .offset($0) }
     }
 
     // MARK: Sink
@@ -70,14 +116,14 @@ extension SpecBuilder {
         guard let map = MapReader(node, noun: "a `kafka` sink", keys: keys, at: place, diagnostics: diagnostics) else {
             return nil
         }
-        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { text($0, "`brokers`") }
-        let topic = map.required("topic", fix: "name the topic to write").flatMap { text($0, "`topic`") }
+        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { readBrokers($0) }
+        let topic = map.required("topic", fix: "name the topic to write").flatMap { readTopic($0) }
         let key = map["key"].flatMap { syntax($0, "`key`") }
         let timestamp = map["timestamp"].flatMap { text($0, "`timestamp`") }
         let delivery = map["delivery"].flatMap {
             word($0, "`delivery`", ["exactly_once": true, "at_least_once": false])
         }
-        let options = readKafkaOptions(map)
+        let options = readKafkaOptions(map, refused: KafkaOptions.sink)
         guard let brokers, let topic else { return nil }
         var spec = KafkaSinkSpec(position: place.position, brokers: brokers, topic: topic)
         spec.key = key.map { OutputExpression(text: $0.text, syntax: $0.syntax) }
@@ -89,19 +135,82 @@ extension SpecBuilder {
 
     // MARK: Both
 
-    /// `options` go to librdkafka as they are; any of them may be a password, so all are kept as secrets.
-    func readKafkaOptions(_ map: MapReader) -> [KafkaOption] {
+    private func readBrokers(_ node: YAMLNode) -> Located<String>? {
+        guard let brokers = text(node, "`brokers`") else { return nil }
+        if brokers.value.contains(where: { $0 != "," && !$0.isWhitespace }) { return brokers }
+        diagnostics.error(
+            .missingValue, at: node.place, "`brokers` names no broker", fix: "write `brokers: host:9092`")
+        return nil
+    }
+
+    /// A topic's name, by the rule that brokers hold it against.
+    private func readTopic(_ node: YAMLNode) -> Located<String>? {
+        guard let topic = text(node, "`topic`"), let scalar = scalar(node, "`topic`") else { return nil }
+        let punctuation = "._-".utf8
+        let isGood =
+            topic.value.utf8.count <= 249 && topic.value != "." && topic.value != ".."
+            && topic.value.utf8.allSatisfy {
+                ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || punctuation.contains($0)
+            }
+        if isGood { return topic }
+        diagnostics.error(
+            .badName, at: node.place, "`\(scalar.shown)` cannot be the name of a topic",
+            fix: "use letters, digits, `.`, `_` and `-`, at most 249, and not just `.` or `..`")
+        return nil
+    }
+
+    /// `options` go to librdkafka as they are, but for the refused; any of them may be a password, so all are kept as
+    /// secrets.
+    private func readKafkaOptions(_ map: MapReader, refused: [RefusedOption]) -> [KafkaOption] {
         guard let node = map["options"] else { return [] }
         guard case .mapping(let entries) = node.kind else {
             diagnostics.error(.wrongShape, at: node.place, "`options` is a map, and this is \(node.noun)")
             return []
         }
         return entries.compactMap { entry in
-            scalar(entry.value, "`\(entry.key)`").map {
+            if let refusal = KafkaOptions.refusal(of: entry.key, in: refused) {
+                diagnostics.error(
+                    .refusedOption, at: entry.keyPlace, "`\(entry.key)` cannot be set: \(refusal.reason)",
+                    fix: refusal.instead)
+                return nil
+            }
+            return scalar(entry.value, "`\(entry.key)`").map {
                 KafkaOption(
                     name: Located(entry.key, at: entry.keyPlace.position, length: entry.keyPlace.length),
                     value: Secret($0.text), valuePosition: entry.value.place.position)
             }
         }
+    }
+
+    // MARK: Columns
+
+    /// Where a column's value comes from, as `from` says it; nil after a report.
+    func readOrigin(
+        _ node: YAMLNode, type: DataType, _ typeNode: YAMLNode, _ connector: String?
+    ) -> ColumnSpec.Origin? {
+        guard let name = text(node, "`from`"), let scalar = scalar(node, "`from`") else { return nil }
+        guard name.value.hasPrefix(KafkaField.prefix) else { return .field(name.value) }
+        guard let field = KafkaField(name.value) else {
+            diagnostics.error(
+                .unknownWord, at: node.place, "`\(scalar.shown)` is no part of a Kafka record",
+                fix: scalar.isSecret ? nil : KafkaField.fix(for: name.value))
+            return nil
+        }
+        if let connector, connector != "kafka" {
+            diagnostics.error(
+                .kafkaOnly, at: node.place,
+                "only a `kafka` source has `\(scalar.shown)`, and this reads `\(connector)`",
+                fix: "take the column from a field of the row")
+            return nil
+        }
+        if let types = field.types, !types.contains(type) {
+            let words = types.map { "`\($0)`" }.joined(separator: " or ")
+            diagnostics.error(
+                .typeMismatch, at: typeNode.place,
+                "`\(scalar.shown)` is \(article(types[0])), and the column is declared as \(article(type))",
+                fix: "declare it as \(words)")
+            return nil
+        }
+        return .kafka(field)
     }
 }

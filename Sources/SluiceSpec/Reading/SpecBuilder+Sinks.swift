@@ -15,7 +15,8 @@ extension SpecBuilder {
         let connector = readSinkConnector(map)
         let format =
             map.contains("format")
-            ? map["format"].flatMap { readOutputFormat($0) } : .json(timeZone: "UTC", writesNulls: false)
+            ? map["format"].flatMap { readOutputFormat($0, isKafka: map.contains("kafka")) }
+            : .json(timeZone: "UTC", writesNulls: false)
         if let connector, let format {
             entry.spec = SinkSpec(name: named.name, connector: connector, format: format)
         }
@@ -37,9 +38,6 @@ extension SpecBuilder {
 
     private func readSinkConnector(_ map: MapReader) -> SinkConnectorSpec? {
         let kafka = map["kafka"].flatMap { readKafkaSink($0, map.keyPlace("kafka")) }
-        if map.contains("kafka") {
-            unsupported("`kafka` as a sink", at: map.keyPlace("kafka"), fix: "write to `file` or `stdout` for now")
-        }
         var path: Located<String>?
         if let node = map["file"],
             let file = MapReader(
@@ -60,7 +58,7 @@ extension SpecBuilder {
         }
     }
 
-    private func readOutputFormat(_ node: YAMLNode) -> OutputFormat? {
+    private func readOutputFormat(_ node: YAMLNode, isKafka: Bool) -> OutputFormat? {
         guard case .mapping(let entries) = node.kind else {
             return word(
                 node, "`format`",
@@ -84,6 +82,7 @@ extension SpecBuilder {
         }
         let separator = map["separator"].flatMap { readSeparator($0) } ?? UInt8(ascii: ",")
         let header = map["header"].flatMap { boolean($0, "`header`") } ?? false
+        if header, isKafka { refuseHeader(map, "columns are written in the order of `select`") }
         return .csv(timeZone: zone, separator: separator, writesHeader: header)
     }
 }

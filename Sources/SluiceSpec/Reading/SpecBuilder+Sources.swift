@@ -17,12 +17,15 @@ extension SpecBuilder {
                 named.node, noun: "a source", keys: SourceKeys.all, at: named.place, diagnostics: diagnostics)
         else { return entry }
         let connector = readSourceConnector(map)
+        // What the rest is judged by even when the connector has mistakes of its own; nil when there is none or several.
+        let present = SourceKeys.connectors.filter { map.contains($0) }
+        let kind = present.count == 1 ? present[0] : nil
         if case .standardInput = connector { entry.readsStandardInput = true }
-        let format = map.contains("format") ? map["format"].flatMap { readRecordFormat($0) } : .json
+        let format = map.contains("format") ? map["format"].flatMap { readRecordFormat($0, kind) } : .json
         let columnsNode = map.required("columns", fix: "say which fields the rows have, as in `{ page: string }`")
-        if let columnsNode { entry.scope = readColumns(columnsNode, source: name.value) }
+        if let columnsNode { entry.scope = readColumns(columnsNode, source: name.value, kind) }
         let (watermark, timeColumn) =
-            map["watermark"].map { readWatermark($0, map.keyPlace("watermark"), entry.scope) } ?? (nil, nil)
+            map["watermark"].map { readWatermark($0, map.keyPlace("watermark"), entry.scope, kind) } ?? (nil, nil)
         let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
         let timeZone =
@@ -66,9 +69,6 @@ extension SpecBuilder {
         // All that are there are read for their mistakes, even when only one may stay.
         let kafka = map["kafka"].flatMap { readKafkaSource($0, map.keyPlace("kafka")) }
         let file = map["file"].flatMap { readFileSource($0, map.keyPlace("file")) }
-        if map.contains("kafka") {
-            unsupported("`kafka` as a source", at: map.keyPlace("kafka"), fix: "read from `file` or `stdin` for now")
-        }
         if let node = map.nullable("stdin") {
             let place = map.keyPlace("stdin")
             _ = MapReader(node, noun: "`stdin`", keys: [], at: place, allowsNull: true, diagnostics: diagnostics)
@@ -111,7 +111,7 @@ extension SpecBuilder {
 
     // MARK: Rows
 
-    private func readRecordFormat(_ node: YAMLNode) -> RecordFormat? {
+    private func readRecordFormat(_ node: YAMLNode, _ connector: String?) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {
             return word(node, "`format`", ["json": .json, "csv": .csv(CSVOptions())])?.value
         }
@@ -127,7 +127,17 @@ extension SpecBuilder {
         var options = CSVOptions()
         if let separator = map["separator"] { options.separator = readSeparator(separator) ?? options.separator }
         if let header = map["header"] { options.hasHeader = boolean(header, "`header`") ?? false }
+        if options.hasHeader, connector == "kafka" {
+            refuseHeader(map, "columns are taken in the order they are declared")
+        }
         return .csv(options)
+    }
+
+    /// A header line is the first of a file, and a topic has no first message to everyone.
+    func refuseHeader(_ map: MapReader, _ instead: String) {
+        diagnostics.error(
+            .conflictingKeys, at: map.keyPlace("header"), "Kafka messages have no header line",
+            fix: "remove `header`: \(instead)")
     }
 
     /// The only entry of a `format` map, if it names a format.
@@ -159,7 +169,7 @@ extension SpecBuilder {
         return bytes[0]
     }
 
-    private func readColumns(_ node: YAMLNode, source: String) -> ColumnScope.Input {
+    private func readColumns(_ node: YAMLNode, source: String, _ connector: String?) -> ColumnScope.Input {
         var input = ColumnScope.Input(name: source, columns: [], isUnknown: true)
         guard case .mapping(let entries) = node.kind else {
             if case .invalid = node.kind { return input }
@@ -176,7 +186,7 @@ extension SpecBuilder {
         for entry in entries {
             if entry.key.isEmpty {
                 diagnostics.error(.badName, at: entry.keyPlace, "a column needs a name")
-            } else if let column = readColumn(entry) {
+            } else if let column = readColumn(entry, connector) {
                 input.columns.append(column)
             } else {
                 input.brokenColumns.insert(entry.key)
@@ -185,8 +195,8 @@ extension SpecBuilder {
         return input
     }
 
-    private func readColumn(_ entry: YAMLEntry) -> ColumnSpec? {
-        var origin = ColumnSpec.Origin.field(entry.key)
+    private func readColumn(_ entry: YAMLEntry, _ connector: String?) -> ColumnSpec? {
+        var fromNode: YAMLNode?
         var typeNode: YAMLNode? = entry.value
         if case .mapping = entry.value.kind {
             guard
@@ -194,14 +204,7 @@ extension SpecBuilder {
                     entry.value, noun: "a column", keys: ["type", "from"], at: entry.keyPlace, diagnostics: diagnostics)
             else { return nil }
             typeNode = map.required("type", fix: "say its type, as in `type: string`")
-            if let from = map["from"], let field = text(from, "`from`") {
-                let kafkaField = KafkaField(field.value)
-                origin = kafkaField.map { .kafka($0) } ?? .field(field.value)
-                if kafkaField != nil {
-                    unsupported(
-                        "a column from Kafka's record", at: from.place, fix: "take it from a field of the row for now")
-                }
-            }
+            fromNode = map["from"]
         }
         guard let typeNode else { return nil }
         guard let scalar = scalar(typeNode, "the type of `\(entry.key)`") else { return nil }
@@ -211,14 +214,18 @@ extension SpecBuilder {
                 fix: scalar.isSecret ? nil : DataType.fix(for: scalar.text))
             return nil
         }
-        return ColumnSpec(name: entry.key, type: type, origin: origin, position: entry.keyPlace.position)
+        var origin: ColumnSpec.Origin? = .field(entry.key)
+        if let fromNode { origin = readOrigin(fromNode, type: type, typeNode, connector) }
+        return origin.map {
+            ColumnSpec(name: entry.key, type: type, origin: $0, position: entry.keyPlace.position)
+        }
     }
 
     // MARK: Time
 
     /// The watermark, and its column even when the rest has mistakes.
     private func readWatermark(
-        _ node: YAMLNode, _ place: Place, _ scope: ColumnScope.Input
+        _ node: YAMLNode, _ place: Place, _ scope: ColumnScope.Input, _ connector: String?
     ) -> (spec: WatermarkSpec?, column: Located<String>?) {
         let keys = ["column", "delay", "idle_timeout", "per_partition"]
         guard let map = MapReader(node, noun: "a watermark", keys: keys, at: place, diagnostics: diagnostics) else {
@@ -229,7 +236,7 @@ extension SpecBuilder {
             .flatMap { duration($0, "`delay`", atLeast: 0) }
         let idle = map["idle_timeout"].flatMap { duration($0, "`idle_timeout`") }
         let perPartition = map["per_partition"].flatMap { boolean($0, "`per_partition`") } ?? false
-        if perPartition { unsupported("a watermark per partition", at: map.keyPlace("per_partition")) }
+        if perPartition { checkPerPartition(map, connector) }
         guard let column, checkTimeColumn(column, map["column"], scope, "the watermark's column") else {
             return (nil, nil)
         }
@@ -237,6 +244,20 @@ extension SpecBuilder {
             WatermarkSpec(column: column, delayMicros: $0, idleTimeoutMicros: idle, isPerPartition: perPartition)
         }
         return (spec, column)
+    }
+
+    private func checkPerPartition(_ map: MapReader, _ connector: String?) {
+        let place = map.keyPlace("per_partition")
+        if let connector, connector != "kafka" {
+            diagnostics.error(
+                .kafkaOnly, at: place, "only a `kafka` source has partitions, and this reads `\(connector)`",
+                fix: "remove `per_partition`")
+        } else if !map.contains("idle_timeout") {
+            diagnostics.warning(
+                .idlePartition, at: place,
+                "a partition that gets no rows holds the watermark back for ever",
+                fix: "add `idle_timeout: 5 minutes`, or how long a partition may be silent before it no longer counts")
+        }
     }
 
     /// Whether a column exists and is a timestamp; a column with a mistake of its own passes.
