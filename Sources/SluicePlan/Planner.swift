@@ -9,6 +9,10 @@ package import SluiceSpec
 /// What planning one query gave.
 package struct PlanningResult: Sendable {
     package var query: QuerySpec
+    /// What the query writes to, in the order of its `to`.
+    package var sinks: [SinkSpec] = []
+    /// Hides secrets that names hold, such as a topic's, from explain output.
+    package var secretMask = SecretMask()
     /// The plan as written; nil when names are missing.
     package var logical: LogicalPlan?
     /// The plan after all rules.
@@ -28,6 +32,8 @@ package enum Planner {
         let sources = Dictionary(spec.sources.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         let sinks = Dictionary(spec.sinks.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         var result = PlanningResult(query: query)
+        result.sinks = query.sinks.compactMap { sinks[$0.value] }
+        result.secretMask = spec.secretMask
         result.diagnostics = NameChecks(query: query, sources: sources).diagnose()
         if result.diagnostics.isEmpty, let logical = LogicalPlanBuilder.build(query, sources: sources) {
             result.logical = logical
@@ -39,11 +45,14 @@ package enum Planner {
                 plan = rewritten
             }
             result.optimized = plan
-            result.diagnostics += JoinChecks.diagnose(plan)
+            let (records, mistakes) = RecordChecks(query: query, sinks: result.sinks).read()
+            result.diagnostics += JoinChecks.diagnose(plan) + mistakes
             if !result.diagnostics.contains(where: { $0.severity == .error }) {
-                result.physical = PhysicalPlanner.plan(plan, query: query, sources: sources, sinks: sinks)
+                result.physical = PhysicalPlanner.plan(
+                    plan, query: query, sources: sources, sinks: sinks, records: records)
             }
         }
+        result.diagnostics = result.diagnostics.map { $0.hidingSecrets(spec.secretMask) }
         result.diagnostics.sort { ($0.position, $0.code) < ($1.position, $1.code) }
         return result
     }

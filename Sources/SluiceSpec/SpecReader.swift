@@ -69,7 +69,7 @@ package enum SpecReader {
 
 extension Diagnostic {
     /// A second line of defence: messages are written without secrets in the first place.
-    fileprivate func hidingSecrets(_ mask: SecretMask) -> Diagnostic {
+    package func hidingSecrets(_ mask: SecretMask) -> Diagnostic {
         var hidden = self
         hidden.message = mask.hide(message)
         hidden.fix = fix.map { mask.hide($0) }

@@ -17,11 +17,11 @@ extension PlanningResult {
         func section(_ title: String, _ body: [String]) {
             if !body.isEmpty { lines += ["", "== \(title) =="] + body }
         }
-        section("Logical plan, as written", logical?.operators.lines ?? [])
-        if let optimized {
-            section("Logical plan after \(appliedRules.joined(separator: ", "))", optimized.operators.lines)
+        section("Logical plan, as written", logicalTree?.lines ?? [])
+        if let optimizedTree {
+            section("Logical plan after \(appliedRules.joined(separator: ", "))", optimizedTree.lines)
         }
-        section("Physical plan", physical?.operators.lines ?? [])
+        section("Physical plan", physicalTree?.lines ?? [])
         section("State", stateFacts.flatMap { facts in [facts.summary] + facts.details.map { "    " + $0 } })
         section("Time", physical?.timeFacts() ?? [])
         return lines.joined(separator: "\n") + "\n"
@@ -33,13 +33,17 @@ extension PlanningResult {
     /// One digraph, each plan a cluster; ends in a line break.
     package func explainDot() -> String { Explanation.dot([self]) }
 
+    private var logicalTree: OperatorNode? { logical?.operators.hidingSecrets(secretMask) }
+    private var optimizedTree: OperatorNode? { optimized?.operators.hidingSecrets(secretMask) }
+    private var physicalTree: OperatorNode? { physical?.operators(writingTo: sinks).hidingSecrets(secretMask) }
+
     var json: JSONText {
         .object([
             ("query", .string(query.name.value)),
-            ("logical", logical?.operators.json ?? .null),
+            ("logical", logicalTree?.json ?? .null),
             ("rules", .array(appliedRules.map { .string($0) })),
-            ("optimized", optimized?.operators.json ?? .null),
-            ("physical", physical?.operators.json ?? .null),
+            ("optimized", optimizedTree?.json ?? .null),
+            ("physical", physicalTree?.json ?? .null),
             ("join", physical?.joinJSON ?? .null),
             ("state", .array(stateFacts.map(\.json))),
             ("time", .array((physical?.timeFacts() ?? []).map { .string($0) })),
@@ -47,7 +51,7 @@ extension PlanningResult {
     }
 
     fileprivate func clusters(_ number: Int) -> [String] {
-        let trees = [("logical plan", "l", logical?.operators), ("physical plan", "p", physical?.operators)]
+        let trees = [("logical plan", "l", logicalTree), ("physical plan", "p", physicalTree)]
         return trees.flatMap { title, letter, tree -> [String] in
             guard let tree else { return [] }
             let label = OperatorNode.escaped("\(query.name.value): \(title)")

@@ -11,6 +11,13 @@ struct OperatorNode {
     var details: [(name: String, value: String)] = []
     var children: [OperatorNode] = []
 
+    /// The same tree without the secrets that its texts may quote.
+    func hidingSecrets(_ mask: SecretMask) -> OperatorNode {
+        OperatorNode(
+            name: name, summary: mask.hide(summary), details: details.map { ($0.name, mask.hide($0.value)) },
+            children: children.map { $0.hidingSecrets(mask) })
+    }
+
     /// Lines of text, each without indentation for the whole tree; children hang below their operator.
     var lines: [String] {
         var lines = [summary.isEmpty ? name : "\(name) \(summary)"]

@@ -3,7 +3,8 @@
 internal import SluiceSpec
 
 extension PhysicalPlan {
-    var operators: OperatorNode {
+    /// The tree; `sinks` are the query's own, which say what the plan does not need to know.
+    func operators(writingTo sinks: [SinkSpec]) -> OperatorNode {
         var node = OperatorNode(name: "Project", summary: "[\(output.columns.map(text).joined(separator: ", "))]")
         var below = join.map(operators) ?? operators(input: 0)
         if let filter = output.filter {
@@ -11,7 +12,22 @@ extension PhysicalPlan {
         }
         node.children = [below]
         return OperatorNode(
-            name: "Sink", summary: output.sinks.map(Self.text).joined(separator: ", "), children: [node])
+            name: "Sink", summary: output.sinks.map(Self.text).joined(separator: ", "),
+            details: sinks.flatMap { sink in
+                details(of: sink).map { (sinks.count > 1 ? "\(sink.name.value) \($0.name)" : $0.name, $0.value) }
+            }, children: [node])
+    }
+
+    private func details(of sink: SinkSpec) -> [(name: String, value: String)] {
+        guard case .kafka(let kafka) = sink.connector else { return [] }
+        var details = [
+            (name: "kafka topic", value: kafka.topic.value),
+            (name: "delivery", value: kafka.isExactlyOnce ? "exactly once" : "at least once"),
+        ]
+        let record = output.sinks.first { $0.name == sink.name.value }?.record
+        if let key = record?.key { details.append(("key", text(key))) }
+        if let timestamp = record?.timestamp { details.append(("timestamp", text(timestamp))) }
+        return details
     }
 
     private func operators(_ join: JoinPlan) -> OperatorNode {
@@ -54,7 +70,8 @@ extension PhysicalPlan {
         var node = OperatorNode(
             name: "Source",
             summary: "\(quotedName(input.source)) [\(input.columns.map(\.name).joined(separator: ", "))]")
-        node.details = [("format", input.format.name)]
+        if let topic = input.topic { node.details.append(("kafka topic", topic)) }
+        node.details.append(("format", input.format.name))
         if input.timeZone != "UTC" { node.details.append(("time zone", input.timeZone)) }
         if input.badRows != .null { node.details.append(("bad rows", input.badRows.name)) }
         if let filter = input.filterBelowWatermark {
@@ -63,7 +80,9 @@ extension PhysicalPlan {
         if let watermark = input.watermark {
             let column = name(ColumnSlot(input: index, index: watermark.column))
             node = OperatorNode(
-                name: "EventTimeWatermark", summary: "\(column), delay \(spoken(watermark.delayMicros))",
+                name: "EventTimeWatermark",
+                summary: "\(column), delay \(spoken(watermark.delayMicros))"
+                    + (watermark.isPerPartition ? ", per partition" : ""),
                 children: [node])
             if let idle = watermark.idleTimeoutMicros { node.details.append(("idle timeout", spoken(idle))) }
         }

@@ -93,7 +93,8 @@ extension PhysicalPlan {
         let ends = inputs.enumerated().compactMap { index, input -> String? in
             guard let watermark = input.watermark else { return nil }
             let column = name(ColumnSlot(input: index, index: watermark.column))
-            return "the latest \(column)\(spokenOffset(-watermark.delayMicros))"
+            let place = watermark.isPerPartition ? " of the slowest partition" : ""
+            return "the latest \(column)\(place)\(spokenOffset(-watermark.delayMicros))"
         }
         guard let first = ends.first else { return ["there is no watermark: no row is late"] }
         let which = watermarkPolicy == .min ? "earlier" : "later"

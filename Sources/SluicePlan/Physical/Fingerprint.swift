@@ -37,7 +37,8 @@ package struct FingerprintChanges: Hashable, Sendable {
 
 extension PhysicalPlan {
     /// The facts a checkpoint of this plan depends on, in a fixed order. Shards, buckets and cells are not among them:
-    /// they are the checkpoint's own (see `layout`).
+    /// they are the checkpoint's own (see `layout`). What only Kafka sources have is a fact only where it is so, as
+    /// checkpoints from before it existed lack it.
     package var fingerprint: [PlanFact] {
         var facts = [PlanFact(name: FactName.joinType, value: join?.type.rawValue ?? "none")]
         if let join {
@@ -56,6 +57,9 @@ extension PhysicalPlan {
         for (index, side) in zip(inputs.indices, JoinInput.allCases) {
             guard let watermark = inputs[index].watermark else { continue }
             facts.append(PlanFact(name: FactName.delay(label(side)), value: spoken(watermark.delayMicros)))
+            if watermark.isPerPartition {
+                facts.append(PlanFact(name: FactName.perPartition(label(side)), value: "true"))
+            }
         }
         return facts
     }
@@ -71,6 +75,8 @@ extension PhysicalPlan {
             PlanFact(name: "\(label)source", value: input.source),
             PlanFact(name: "\(label)watermark column", value: watermark),
         ]
+        // Offsets in the checkpoint mean nothing in another topic, or in files.
+        if let topic = input.topic { facts.insert(PlanFact(name: FactName.topic(label), value: topic), at: 1) }
         if let join {
             let time = join.side(side).joinTime.map { input.columns[$0].name } ?? "none"
             facts.append(PlanFact(name: "\(label)join time", value: time))
@@ -114,9 +120,13 @@ private enum FactName {
     static let bounds = "time bounds"
 
     static func delay(_ label: String) -> String { "\(label)watermark delay" }
+    static func perPartition(_ label: String) -> String { "\(label)watermark per partition" }
+    static func topic(_ label: String) -> String { "\(label)kafka topic" }
     static func column(_ label: String, _ name: String) -> String { "\(label)column `\(name)`" }
 
-    static func mayChange(_ name: String) -> Bool { name == bounds || name.hasSuffix("watermark delay") }
+    static func mayChange(_ name: String) -> Bool {
+        name == bounds || name.hasSuffix(delay("")) || name.hasSuffix(perPartition(""))
+    }
 
     static func sentence(_ name: String, _ before: String?, _ after: String?) -> String {
         let isColumn = name.contains("column `")
@@ -126,6 +136,7 @@ private enum FactName {
         case (nil, let after?) where isColumn: return "\(name) (\(after)) is new, and rows in state do not have it"
         default: break
         }
+        if name.hasSuffix(perPartition("")) { return perPartitionSentence(name, isNow: after != nil) }
         let isPlural = name == keys || name == bounds
         let change =
             "\(name) \(isPlural ? "were" : "was") `\(before ?? "none")`, \(isPlural ? "are" : "is") now "
@@ -135,5 +146,14 @@ private enum FactName {
             return change + ": the watermark does not go back, and from now on keeps the new distance"
         }
         return change
+    }
+
+    private static func perPartitionSentence(_ name: String, isNow: Bool) -> String {
+        let follows =
+            isNow
+            ? "the watermark does not go back, and from now on waits for the partition that is furthest behind"
+            : "the watermark from now on follows the latest row of any partition, and rows of partitions behind it are "
+                + "late"
+        return "\(name) was `\(!isNow)`, is now `\(isNow)`: \(follows)"
     }
 }

@@ -41,8 +41,8 @@ package struct InputColumn: Hashable, Sendable {
     package var type: DataType
     /// Where the value comes from in the record.
     package var origin: ColumnSpec.Origin
-    /// Its place among the source's declared columns, which is its CSV field when there is no header. Columns from
-    /// beside the Kafka record's value are no fields of it and do not count.
+    /// Its place among the source's declared columns, which is its CSV field when there is no header. Columns that
+    /// come from a Kafka record's own parts are no such fields: they do not count, and have 0 here.
     package var declaredIndex: Int
 
     package init(name: String, type: DataType, origin: ColumnSpec.Origin, declaredIndex: Int) {

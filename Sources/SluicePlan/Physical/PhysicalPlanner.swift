@@ -18,7 +18,8 @@ struct PhysicalPlanner {
 
     /// The plan of a rewritten logical plan over one input or one join of two; nil for any other shape.
     static func plan(
-        _ logical: LogicalPlan, query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec]
+        _ logical: LogicalPlan, query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec],
+        records: [String: OutputRecord]
     ) -> PhysicalPlan? {
         guard case .sink(let sinkNames, .project(let columns, var body)) = logical else { return nil }
         var filter: [LogicalExpression] = []
@@ -37,11 +38,14 @@ struct PhysicalPlanner {
         } else {
             guard let chain = InputChain(body), planner.add(chain) else { return nil }
         }
+        let outputColumns = columns.map { OutputColumn(name: $0.name, expression: planner.resolve($0.expression)) }
         let output = OutputPlan(
-            filter: planner.condition(filter),
-            columns: columns.map { OutputColumn(name: $0.name, expression: planner.resolve($0.expression)) },
+            filter: planner.condition(filter), columns: outputColumns,
             sinks: sinkNames.compactMap { name in
-                sinks[name].map { OutputSink(name: name, format: $0.format) }
+                sinks[name].map { sink in
+                    OutputSink(
+                        name: name, format: sink.format, record: records[name].map { Self.record($0, outputColumns) })
+                }
             })
         return PhysicalPlan(
             query: query.name.value, inputs: planner.inputs, join: join, output: output,
@@ -52,24 +56,26 @@ struct PhysicalPlanner {
     private mutating func add(_ chain: InputChain) -> Bool {
         guard let source = sources[chain.relation.source] else { return false }
         let input = inputs.count
+        let fields = source.columns.filter { if case .field = $0.origin { true } else { false } }
         let columns = chain.relation.columns.map { column in
             InputColumn(
                 name: column.name, type: column.type, origin: column.origin,
-                declaredIndex: source.columns.firstIndex { $0.name == column.name } ?? 0)
+                declaredIndex: fields.firstIndex { $0.name == column.name } ?? 0)
         }
         for (index, column) in columns.enumerated() {
             slots[ColumnReference(source: chain.relation.source, column: column.name)] =
                 ColumnSlot(input: input, index: index)
         }
         var plan = InputPlan(
-            source: source.name.value, format: source.format, timeZone: source.timeZone.value,
+            source: source.name.value, topic: source.topic, format: source.format, timeZone: source.timeZone.value,
             badRows: source.badRows.value, columns: columns)
         plan.filterBelowWatermark = condition(chain.belowWatermark)
         plan.filterAboveWatermark = condition(chain.aboveWatermark)
         if let watermark = chain.watermark, let slot = slots[watermark.column] {
             plan.watermark = WatermarkPlan(
                 column: slot.index, delayMicros: watermark.delayMicros,
-                idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value)
+                idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value,
+                isPerPartition: source.watermark?.isPerPartition ?? false)
         }
         inputs.append(plan)
         return true
@@ -108,6 +114,18 @@ struct PhysicalPlanner {
             bucketWidthMicros: state.bucketWidthMicros, cellWidthMicros: state.cellWidthMicros)
     }
 
+    /// A sink's record over slots: each name of an output column gives way to what that column computes.
+    private static func record(_ record: OutputRecord, _ columns: [OutputColumn]) -> RecordPlan {
+        func column(_ name: String) -> Expression<ColumnSlot> {
+            guard let column = columns.first(where: { $0.name == name }) else {
+                preconditionFailure("no output column \(name)")
+            }
+            return column.expression
+        }
+        return RecordPlan(
+            key: record.key?.replacingColumns { name, _ in column(name) }, timestamp: record.timestamp.map(column))
+    }
+
     private func condition(_ conjuncts: [LogicalExpression]) -> Expression<ColumnSlot>? {
         LogicalExpression.conjunction(conjuncts).map(resolve)
     }
@@ -119,5 +137,12 @@ struct PhysicalPlanner {
             guard let slot = slots[column] else { preconditionFailure("no slot for \(column.source).\(column.column)") }
             return slot
         }
+    }
+}
+
+extension SourceSpec {
+    /// The topic of a Kafka source.
+    fileprivate var topic: String? {
+        if case .kafka(let kafka) = connector { kafka.topic.value } else { nil }
     }
 }

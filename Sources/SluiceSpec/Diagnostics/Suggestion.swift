@@ -18,7 +18,7 @@ package func nearest(to word: String, in candidates: some Sequence<String>) -> S
 }
 
 /// ``did you mean `x`?``, or the list of what is possible when nothing is near and the list is short.
-func suggestion(for word: String, in candidates: [String], listing: String? = nil) -> String? {
+package func suggestion(for word: String, in candidates: [String], listing: String? = nil) -> String? {
     if let name = nearest(to: word, in: candidates) { return "did you mean `\(name)`?" }
     guard let listing, !candidates.isEmpty, candidates.count <= 16 else { return nil }
     return "\(listing) \(candidates.map { "`\($0)`" }.joined(separator: ", "))"

@@ -98,20 +98,33 @@ extension Expression.Kind {
 extension Expression {
     /// The same expression over other column names; `transform` runs once per column leaf.
     package func mapColumns<Other: Hashable & Sendable>(_ transform: (Column) -> Other) -> Expression<Other> {
-        let kind: Expression<Other>.Kind =
-            switch self.kind {
-            case .literal(let value): .literal(value)
-            case .column(let column): .column(transform(column))
-            case .call(let function, let operands): .call(function, operands.map { $0.mapColumns(transform) })
-            case .cast(let operand): .cast(operand.mapColumns(transform))
-            case .caseWhen(let branches, let otherwise):
+        replacingColumns { column, leaf in leaf.with(.column(transform(column))) }
+    }
+
+    /// The same expression with something else of the same type in the place of each column leaf.
+    package func replacingColumns<Other: Hashable & Sendable>(
+        _ replacement: (_ column: Column, _ leaf: Expression) -> Expression<Other>
+    ) -> Expression<Other> {
+        switch kind {
+        case .literal(let value): return with(.literal(value))
+        case .column(let column): return replacement(column, self)
+        case .call(let function, let operands):
+            return with(.call(function, operands.map { $0.replacingColumns(replacement) }))
+        case .cast(let operand): return with(.cast(operand.replacingColumns(replacement)))
+        case .caseWhen(let branches, let otherwise):
+            return with(
                 .caseWhen(
-                    branches.map { ($0.condition.mapColumns(transform), $0.value.mapColumns(transform)) },
-                    otherwise: otherwise?.mapColumns(transform))
-            }
-        var mapped = Expression<Other>(kind, type: type, isNullable: isNullable, at: position)
-        mapped.isSecret = isSecret
-        return mapped
+                    branches.map {
+                        ($0.condition.replacingColumns(replacement), $0.value.replacingColumns(replacement))
+                    }, otherwise: otherwise?.replacingColumns(replacement)))
+        }
+    }
+
+    /// Another kind with what this expression says besides.
+    private func with<Other: Hashable & Sendable>(_ kind: Expression<Other>.Kind) -> Expression<Other> {
+        var result = Expression<Other>(kind, type: type, isNullable: isNullable, at: position)
+        result.isSecret = isSecret
+        return result
     }
 
     /// Calls `body` for every column leaf, from left to right.

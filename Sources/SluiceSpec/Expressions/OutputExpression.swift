@@ -1,5 +1,5 @@
-// Expressions that stand in a sink. They speak of output columns, and those only a query has: so the text is parsed with
-// the sink, and names and types are looked up once for every query that writes there.
+// Expressions that stand in a sink. They speak of output columns, and those only a query has: so the text is parsed
+// with the sink, and names and types are looked up once for every query that writes there.
 
 /// An expression over the names of a query's output columns.
 package struct OutputExpression: Sendable {

@@ -232,7 +232,7 @@ struct TypeChecker {
 }
 
 /// `an int`, `a string`.
-func article(_ type: DataType) -> String {
+package func article(_ type: DataType) -> String {
     switch type {
     case .int: "an int"
     case .null: "`null`"

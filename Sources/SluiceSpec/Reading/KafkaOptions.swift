@@ -61,7 +61,8 @@ enum KafkaOptions {
             instead: "leave it out: it is always on"),
         RefusedOption(
             names: ["acks", "request.required.acks"],
-            reason: "a batch is committed only when all in-sync replicas have it", instead: "leave it out: it is `all`"),
+            reason: "a batch is committed only when all in-sync replicas have it",
+            instead: "leave it out: it is `all`"),
         RefusedOption(
             names: ["max.in.flight", "max.in.flight.requests.per.connection"],
             reason: "idempotent writing allows five requests at most, and fewer are only slower",

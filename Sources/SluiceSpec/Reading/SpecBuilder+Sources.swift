@@ -17,7 +17,7 @@ extension SpecBuilder {
                 named.node, noun: "a source", keys: SourceKeys.all, at: named.place, diagnostics: diagnostics)
         else { return entry }
         let connector = readSourceConnector(map)
-        // What the rest is judged by even when the connector has mistakes of its own; nil when there is none or several.
+        // What the rest is judged by, even when the connector has mistakes of its own; nil unless there is just one.
         let present = SourceKeys.connectors.filter { map.contains($0) }
         let kind = present.count == 1 ? present[0] : nil
         if case .standardInput = connector { entry.readsStandardInput = true }
