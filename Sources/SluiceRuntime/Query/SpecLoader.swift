@@ -64,7 +64,9 @@ package struct SpecLoader {
             for query in spec.queries {
                 let result = Planner.plan(query: query, in: spec)
                 loaded.plans.append(PlannedQuery(spec: query, result: result))
-                loaded.diagnostics += result.diagnostics
+                // A sink's key that is wrong for several queries is one mistake.
+                let known = Set(loaded.diagnostics)
+                loaded.diagnostics += result.diagnostics.filter { !known.contains($0) }
             }
             loaded.diagnostics += unknownZones(spec)
             loaded.diagnostics.sort { $0.position < $1.position }
