@@ -5,6 +5,23 @@ import Testing
 
 private let secret = "hunter2"
 
+/// Every setting that a Kafka connector has.
+private let kafkaJob = """
+    sluice: 1
+    sources:
+      s:
+        kafka: { brokers: a, topic: t, start: { 0: 7, 1: latest }, max_offsets_per_trigger: 9, max_trigger_delay: 1m,
+                 min_offsets_per_trigger: 2, on_data_loss: fail, isolation: read_committed, options: { client.id: c } }
+        columns: { key: { type: int, from: kafka.key }, at: { type: timestamp, from: kafka.timestamp } }
+        watermark: { column: at, delay: 1m, idle_timeout: 1m, per_partition: true }
+    queries:
+      q: { from: s, to: out }
+    sinks:
+      out:
+        kafka: { brokers: a, topic: t, key: key, timestamp: at, delivery: exactly_once, options: { client.id: c } }
+
+    """
+
 @Suite struct SecretTests {
     @Test func `a secret constant works and prints as dots`() throws {
         let job = typedJob(select: "s = '${file:password}' or s = concat('${file:password}', 'x')")
@@ -32,6 +49,19 @@ private let secret = "hunter2"
             let read = readSpec(changed, secrets: ["password": secret])
             #expect(!read.rendered.contains(secret), "\(changed)")
             #expect(!read.diagnostics.json.contains(secret))
+            shown += read.rendered.contains("•••") ? 1 : 0
+        }
+        #expect(shown > 5)
+    }
+
+    @Test(arguments: ["${file:password}", "a${file:password}b", "kafka.${file:password}", "-1${file:password}"])
+    func `no diagnostic of a Kafka job shows a secret`(reference: String) {
+        var shown = 0
+        for range in kafkaJob.scalarRanges {
+            var changed = kafkaJob
+            changed.replaceSubrange(range, with: quotedJSON(reference))
+            let read = readSpec(changed, secrets: ["password": secret])
+            #expect(!read.rendered.contains(secret), "\(changed)")
             shown += read.rendered.contains("•••") ? 1 : 0
         }
         #expect(shown > 5)
