@@ -234,7 +234,7 @@ struct MemoryInput: InputBytes {
         }
     }
 
-    var chunkCount: Int { chunks.count }
+    func readyChunks(from first: Int) -> Range<Int> { first..<chunks.count }
 
-    func read(chunk: Int, into buffer: inout ByteBuffer) throws { buffer.append(contentsOf: chunks[chunk]) }
+    func read(chunk number: Int, into chunk: inout InputChunk) throws { chunk.text.append(contentsOf: chunks[number]) }
 }

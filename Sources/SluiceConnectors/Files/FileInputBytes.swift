@@ -68,42 +68,43 @@ final class FileInputBytes: InputBytes {
         self.firstChunks = firstChunks
     }
 
-    var chunkCount: Int { firstChunks[ranges.count] }
+    private var chunkCount: Int { firstChunks[ranges.count] }
+
+    func readyChunks(from first: Int) -> Range<Int> { first..<chunkCount }
 
     func startsFile(_ chunk: Int) -> Bool {
         let (range, index) = locate(chunk)
         return index == 0 && ranges[range].start == 0
     }
 
-    func place(chunk: Int, byteOffset: Int) -> String {
+    func place(chunk: Int, record: RecordPlace) -> String {
         let (range, index) = locate(chunk)
         let start = starts.withLock { $0[chunk] } ?? nominalStart(ranges[range], index)
-        return "\(ranges[range].path), byte \(start + Int64(byteOffset))"
+        return "\(ranges[range].path), byte \(start + Int64(record.byteOffset))"
     }
 
-    func read(chunk: Int, into buffer: inout ByteBuffer) throws {
-        let (rangeIndex, index) = locate(chunk)
+    func read(chunk number: Int, into chunk: inout InputChunk) throws {
+        let (rangeIndex, index) = locate(number)
         let range = ranges[rangeIndex]
         let file = try TextFile(range.path, fileSystem)
         try range.check(try file.info())
 
         let nominalStart = nominalStart(range, index)
         let nominalEnd = min(nominalStart + chunkByteCount, range.end)
-        buffer.removeAll()
-        buffer.reserve(Int(nominalEnd - nominalStart) + inputPaddingByteCount)
+        chunk.text.reserve(Int(nominalEnd - nominalStart) + inputPaddingByteCount)
         var start = nominalStart
         if index > 0 {
             // The byte before the nominal start tells whether a line begins right there.
             guard let first = try file.firstLineEnd(in: nominalStart - 1..<nominalEnd - 1) else { return }
             start = first
         }
-        starts.withLock { $0[chunk] = start }
-        try file.append(start..<nominalEnd, to: &buffer)
-        if nominalEnd < range.end, unsafe buffer.bytes.last != newline {
+        starts.withLock { $0[number] = start }
+        try file.append(start..<nominalEnd, to: &chunk.text)
+        if nominalEnd < range.end, unsafe chunk.text.bytes.last != newline {
             let end = try file.endOfLine(from: nominalEnd, before: range.end)
-            try file.append(nominalEnd..<end, to: &buffer)
+            try file.append(nominalEnd..<end, to: &chunk.text)
         }
-        buffer.reserve(inputPaddingByteCount)
+        chunk.text.reserve(inputPaddingByteCount)
     }
 
     // MARK: - One chunk

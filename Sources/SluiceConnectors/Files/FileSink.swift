@@ -39,9 +39,9 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     package var description: String { "FileSink[\(folder)]" }
 
-    /// nil always: a file that is there may be of an earlier run that had another checkpoint. Writing a batch again is
-    /// harmless, leaving one out is not.
-    package func recover(lastCommitted: Int64?) throws(SinkError) -> Int64? {
+    /// A file of the batch in hand that is there may be of an earlier run that had another checkpoint: writing a batch
+    /// again is harmless, leaving one out is not.
+    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError) {
         staged = []
         do throws(FileError) {
             try fileSystem.makeFolders(folder)
@@ -70,12 +70,11 @@ package final class FileSink: Sink, @unchecked Sendable {
             throw SinkError(writing: error)
         }
         try sync()
-        return nil
     }
 
-    package func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
         guard rowCount > 0 else { return }
-        let temporary = path(temporaryName(batch))
+        let temporary = path(temporaryName(batch.id))
         do throws(FileError) {
             // The parts keep their bytes alive while they are in the array.
             let bytes = unsafe ([header] + parts).map { unsafe $0.buffer.bytes }
@@ -85,7 +84,7 @@ package final class FileSink: Sink, @unchecked Sendable {
         } catch {
             throw SinkError(writing: error)
         }
-        staged.insert(batch)
+        staged.insert(batch.id)
     }
 
     package func commit(batch: Int64) throws(SinkError) {

@@ -105,7 +105,7 @@ package final class FollowedFileSource: Source {
         return FileInputBytes(files, chunkByteCount: chunkByteCount, fileSystem: fileSystem)
     }
 
-    package func didCommit(_ position: SourceOffsets) {}
+    package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
 
     // MARK: - Line ends
 

@@ -91,5 +91,5 @@ package final class WholeFileSource: Source {
         return FileInputBytes(files, chunkByteCount: chunkByteCount, fileSystem: fileSystem)
     }
 
-    package func didCommit(_ position: SourceOffsets) {}
+    package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
 }

@@ -78,7 +78,7 @@ package final class StandardInputSource: Source {
         return TextInputBytes(text, origin: "stdin", originOffset: range.start, chunkByteCount: chunkByteCount)
     }
 
-    package func didCommit(_ position: SourceOffsets) {
+    package func didCommit(_ position: SourceOffsets, isReported: Bool) {
         guard let base, let offset = position.next[Self.partition] else { return }
         reader.discard(before: offset - base)
     }

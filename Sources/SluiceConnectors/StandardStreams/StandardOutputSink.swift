@@ -23,13 +23,10 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
 
     package var description: String { "StandardOutputSink" }
 
-    package func recover(lastCommitted: Int64?) throws(SinkError) -> Int64? {
-        staged = nil
-        return nil
-    }
+    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError) { staged = nil }
 
-    package func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
-        if rowCount > 0 { staged = (batch, parts) }
+    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+        if rowCount > 0 { staged = (batch.id, parts) }
     }
 
     package func commit(batch: Int64) throws(SinkError) {

@@ -28,18 +28,17 @@ package final class TextInputBytes: InputBytes {
         self.cuts = cuts
     }
 
-    package var chunkCount: Int { cuts.count - 1 }
+    package func readyChunks(from first: Int) -> Range<Int> { first..<cuts.count - 1 }
 
-    package func read(chunk: Int, into buffer: inout ByteBuffer) throws {
-        buffer.removeAll()
-        let range = cuts[chunk]..<cuts[chunk + 1]
-        buffer.reserve(range.count + inputPaddingByteCount)
-        unsafe text.withUnsafeBytes { unsafe buffer.append(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    package func read(chunk number: Int, into chunk: inout InputChunk) throws {
+        let range = cuts[number]..<cuts[number + 1]
+        chunk.text.reserve(range.count + inputPaddingByteCount)
+        unsafe text.withUnsafeBytes { unsafe chunk.text.append(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     package func startsFile(_ chunk: Int) -> Bool { chunk == 0 && originOffset == 0 }
 
-    package func place(chunk: Int, byteOffset: Int) -> String {
-        "\(origin), byte \(originOffset + Int64(cuts[chunk] + byteOffset))"
+    package func place(chunk: Int, record: RecordPlace) -> String {
+        "\(origin), byte \(originOffset + Int64(cuts[chunk] + record.byteOffset))"
     }
 }

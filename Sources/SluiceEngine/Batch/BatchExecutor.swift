@@ -36,6 +36,8 @@ package struct SourceCounters: Hashable, Sendable {
     package var minEventTimeMicros = Int64.max
     package var maxEventTimeMicros = Int64.min
     package var eventTimeSumMicros = 0.0
+    /// Per partition the newest event time, where the watermark follows each partition by itself.
+    package var maxEventTimeMicrosByPartition: [String: Int64] = [:]
 
     package init() {}
 
@@ -48,6 +50,16 @@ package struct SourceCounters: Hashable, Sendable {
         minEventTimeMicros = min(minEventTimeMicros, other.minEventTimeMicros)
         maxEventTimeMicros = max(maxEventTimeMicros, other.maxEventTimeMicros)
         eventTimeSumMicros += other.eventTimeSumMicros
+        for (partition, micros) in other.maxEventTimeMicrosByPartition { note(micros, partition: partition) }
+    }
+
+    /// Takes in what a chunk of one partition has shown.
+    mutating func add(_ chunk: SourceCounters, partition: String) {
+        if chunk.eventTimeCount > 0 { note(chunk.maxEventTimeMicros, partition: partition) }
+    }
+
+    private mutating func note(_ micros: Int64, partition: String) {
+        maxEventTimeMicrosByPartition[partition] = max(maxEventTimeMicrosByPartition[partition] ?? micros, micros)
     }
 }
 
@@ -59,7 +71,7 @@ package struct ShardDelta: Sendable {
 
 /// What a batch has done.
 package struct BatchResult: Sendable {
-    /// Per distinct output format (`OutputPlan.distinctFormats`), the encoded rows in shard order.
+    /// Per distinct encoding (`OutputPlan.distinctEncodings`), the encoded rows in shard order.
     package var outputs: [[OutputBytes]]
     package var outputRowCount = 0
     /// Per input of the plan.
@@ -185,8 +197,8 @@ package final class BatchExecutor {
 
     private func collectOutputs(_ parts: [[OutputBytes]], rowCount: Int, _ result: inout BatchResult) {
         result.outputRowCount = rowCount
-        result.outputs = plan.output.distinctFormats.indices.map { format in
-            parts.map { $0[format] }.filter { $0.buffer.count > 0 }
+        result.outputs = plan.output.distinctEncodings.indices.map { encoding in
+            parts.map { $0[encoding] }.filter { $0.buffer.count > 0 }
         }
     }
 
@@ -195,26 +207,42 @@ package final class BatchExecutor {
     private func decode(
         _ input: any InputBytes, _ number: Int, lateMillis: Int64
     ) throws(BatchError) -> (chunks: [DecodedChunk], counters: SourceCounters) {
-        let chunks = (0..<input.chunkCount).map { _ in chunkPool.popLast() ?? DecodedChunk() }
-        let laneCount = min(lanes.count, chunks.count)
+        for lane in lanes { lane.begin(input: number, lateMillis: lateMillis) }
+        var chunks: [DecodedChunk] = []
+        while let ready = try readyChunks(input, number, from: chunks.count) {
+            chunks += ready.map { _ in chunkPool.popLast() ?? DecodedChunk() }
+            decode(input, ready, into: chunks)
+            // The first in input order, so that the message does not depend on the lanes.
+            if let first = lanes.compactMap(\.failure).min(by: { $0.order < $1.order }) { throw first.error }
+        }
+        chunks.sort { $0.order < $1.order }
+        var counters = SourceCounters()
+        for lane in lanes { counters.add(lane.counters) }
+        return (chunks, counters)
+    }
+
+    /// nil when the input has no more.
+    private func readyChunks(
+        _ input: any InputBytes, _ number: Int, from first: Int
+    ) throws(BatchError) -> Range<Int>? {
+        do {
+            let ready = try input.readyChunks(from: first)
+            return ready.isEmpty ? nil : ready
+        } catch {
+            throw .input(source: plan.inputs[number].source, error)
+        }
+    }
+
+    /// A lane takes every laneCount-th chunk; which lane decodes a chunk does not show in the result.
+    private func decode(_ input: any InputBytes, _ ready: Range<Int>, into chunks: [DecodedChunk]) {
+        let laneCount = min(lanes.count, ready.count)
         let lanes = self.lanes
         nonisolated(unsafe) let work: (Int) -> Void = { lane in
-            // A lane takes every laneCount-th chunk; which lane decodes a chunk does not show in the result.
-            lanes[lane].begin(input: number, lateMillis: lateMillis)
-            for chunk in stride(from: lane, to: chunks.count, by: laneCount) {
+            for chunk in stride(from: ready.lowerBound + lane, to: ready.upperBound, by: laneCount) {
                 guard lanes[lane].decode(input, chunk: chunk, into: chunks[chunk]) else { break }
             }
         }
         if laneCount == 1 { unsafe work(0) } else { parallel(laneCount) { unsafe work($0) } }
-        var counters = SourceCounters()
-        var failures: [(chunk: Int, error: BatchError)] = []
-        for lane in lanes.prefix(laneCount) {
-            counters.add(lane.counters)
-            if let failure = lane.failure { failures.append(failure) }
-        }
-        // The first in input order, so that the message does not depend on the lanes.
-        if let first = failures.min(by: { $0.chunk < $1.chunk }) { throw first.error }
-        return (chunks, counters)
     }
 
     // MARK: Restoring

@@ -15,10 +15,11 @@ final class DecodeLane: @unchecked Sendable {
     // @unchecked: the executor hands each lane to one worker at a time.
     private let inputs: [LaneInputBox]
     private var current = 0
-    private var text = ByteBuffer()
+    private var input = InputChunk()
     private var lateMicros = Int64.min
     private(set) var counters = SourceCounters()
-    private(set) var failure: (chunk: Int, error: BatchError)?
+    /// By the order of the chunk it happened in.
+    private(set) var failure: (order: Int, error: BatchError)?
 
     init(plan: PhysicalPlan, zones: TimeZones) {
         inputs = plan.inputs.indices.map { LaneInputBox(LaneInput(plan, $0, zones: zones)) }
@@ -36,19 +37,26 @@ final class DecodeLane: @unchecked Sendable {
     func decode(_ bytes: any InputBytes, chunk number: Int, into chunk: DecodedChunk) -> Bool {
         let box = inputs[current]
         chunk.removeAll()
-        text.removeAll()
+        chunk.order = bytes.order(of: number)
+        input.removeAll()
         do {
-            try bytes.read(chunk: number, into: &text)
+            try bytes.read(chunk: number, into: &input)
         } catch {
-            failure = (number, .input(source: box.input.facts.source, error))
+            failure = (chunk.order, .input(source: box.input.facts.source, error))
             return false
         }
-        text.reserve(inputPaddingByteCount)
-        box.input.begin(text, startsFile: bytes.startsFile(number), lateMicros: lateMicros)
-        let isGood = box.input.decodeRecords(into: &chunk.content)
+        input.text.reserve(inputPaddingByteCount)
+        let startsFile = bytes.startsFile(number)
+        let isGood = unsafe input.records.withUnsafeBufferPointer { records in
+            unsafe box.input.begin(input, records, startsFile: startsFile, lateMicros: lateMicros)
+            return box.input.decodeRecords(into: &chunk.content)
+        }
         counters.add(box.input.counters)
+        if box.input.facts.isWatermarkPerPartition, let partition = bytes.partition(of: number) {
+            counters.add(box.input.counters, partition: partition)
+        }
         guard isGood else {
-            failure = (number, badRow(box, bytes, number))
+            failure = (chunk.order, badRow(box, bytes, number))
             return false
         }
         chunk.finish(shards: box.input.facts.shardCount, emitter: &box.input.emitter)
@@ -57,9 +65,9 @@ final class DecodeLane: @unchecked Sendable {
 
     private func badRow(_ box: LaneInputBox, _ bytes: any InputBytes, _ chunk: Int) -> BatchError {
         let range = box.input.decoder.recordRange
-        let shown = unsafe UnsafeRawBufferPointer(rebasing: text.bytes[range].prefix(200))
+        let shown = unsafe UnsafeRawBufferPointer(rebasing: input.text.bytes[range].prefix(200))
         return .badRow(
-            source: box.input.facts.source, place: bytes.place(chunk: chunk, byteOffset: range.lowerBound),
+            source: box.input.facts.source, place: bytes.place(chunk: chunk, record: box.input.decoder.place),
             record: unsafe String(decoding: shown, as: UTF8.self))
     }
 }
@@ -77,6 +85,7 @@ private struct LaneFacts {
     let badRows: BadRowsPolicy
     let slotsOffset: Int
     let watermarkColumn: Int?
+    let isWatermarkPerPartition: Bool
     let latenessWindowMicros: Int64?
     let filterBelow: CompiledExpression?
     let filterAbove: CompiledExpression?
@@ -105,6 +114,7 @@ private struct LaneFacts {
         badRows = plan.badRows
         slotsOffset = layout.slotsOffset
         watermarkColumn = plan.watermark?.column
+        isWatermarkPerPartition = plan.watermark?.isPerPartition ?? false
         latenessWindowMicros = plan.latenessWindowMicros
         filterBelow = compiled(plan.filterBelowWatermark)
         filterAbove = compiled(plan.filterAboveWatermark)
@@ -142,11 +152,13 @@ private struct LaneInput: ~Copyable {
         self.facts = facts
     }
 
-    mutating func begin(_ text: borrowing ByteBuffer, startsFile: Bool, lateMicros: Int64) {
+    mutating func begin(
+        _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool, lateMicros: Int64
+    ) {
         counters = SourceCounters()
         self.lateMicros = lateMicros
         emitter?.begin()
-        decoder.begin(text, startsFile: startsFile)
+        unsafe decoder.begin(chunk, records: records, startsFile: startsFile)
     }
 
     /// Decodes all records of the chunk. False at a bad one that must not be.

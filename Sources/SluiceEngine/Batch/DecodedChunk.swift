@@ -31,8 +31,10 @@ struct DecodedRows: ~Copyable {
 final class DecodedChunk: @unchecked Sendable {
     // @unchecked: written by one lane, read by the shards only after all lanes have ended.
     var content = DecodedRows()
+    /// Where its rows stand among those of all chunks of its input.
+    var order = 0
     /// Row indices grouped by shard, in input order within each.
-    private var order: [UInt32] = []
+    private var shardOrder: [UInt32] = []
     private var starts: [Int] = []
 
     /// Without a join: the encoded rows instead of `rows`.
@@ -71,9 +73,9 @@ final class DecodedChunk: @unchecked Sendable {
             order[next[shard]] = UInt32(truncatingIfNeeded: index)
             next[shard] &+= 1
         }
-        self.order = order
+        self.shardOrder = order
     }
 
     /// The indices into `rows` of one shard's rows.
-    func indices(shard: Int) -> ArraySlice<UInt32> { order[starts[shard]..<starts[shard + 1]] }
+    func indices(shard: Int) -> ArraySlice<UInt32> { shardOrder[starts[shard]..<starts[shard + 1]] }
 }

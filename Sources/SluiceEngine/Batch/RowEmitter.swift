@@ -1,4 +1,4 @@
-// Where joined rows come out of a shard: the output filter once, then one encoder per distinct format, into buffers
+// Where joined rows come out of a shard: the output filter once, then one encoder per distinct encoding, into buffers
 // that belong to the batch.
 
 package import SluicePlan
@@ -6,17 +6,21 @@ package import SluiceSpec
 
 struct RowEmitter: ~Copyable {
     private var first: RowEncoder
-    /// Encoders of further formats; most queries have none.
+    private let firstFramer: FramerBox?
+    /// Encoders of further encodings; most queries have none.
     private var others: [EncoderBox]
     private var outputs: [OutputBytes] = []
     /// Rows of the batch that passed the output filter.
     private(set) var rowCount = 0
 
     init(output: OutputPlan, layouts: [RowLayout], zones: TimeZones) {
-        let formats = output.distinctFormats
-        first = RowEncoder(output: output, format: formats[0], layouts: layouts, zones: zones)
-        others = formats.dropFirst().map {
-            EncoderBox(RowEncoder(output: output, format: $0, layouts: layouts, zones: zones))
+        let encodings = output.distinctEncodings
+        first = RowEncoder(output: output, format: encodings[0].format, layouts: layouts, zones: zones)
+        firstFramer = FramerBox(encodings[0], layouts: layouts, zones: zones)
+        others = encodings.dropFirst().map {
+            EncoderBox(
+                RowEncoder(output: output, format: $0.format, layouts: layouts, zones: zones),
+                FramerBox($0, layouts: layouts, zones: zones))
         }
     }
 
@@ -26,7 +30,7 @@ struct RowEmitter: ~Copyable {
         outputs = (0...others.count).map { _ in OutputBytes() }
     }
 
-    /// The batch's bytes, one buffer per distinct format.
+    /// The batch's bytes, one buffer per distinct encoding.
     mutating func takeOutputs() -> [OutputBytes] {
         defer { outputs = [] }
         return outputs
@@ -46,8 +50,11 @@ struct RowEmitter: ~Copyable {
         guard unsafe first.accepts(left: left, right: right) else { return }
         rowCount &+= 1
         unsafe first.encodeAccepted(left: left, right: right, into: &outputs[0].buffer)
+        if let firstFramer { unsafe firstFramer.framer.finishRow(left: left, right: right, in: outputs[0]) }
         for (index, box) in others.enumerated() {
-            unsafe box.encoder.encodeAccepted(left: left, right: right, into: &outputs[index + 1].buffer)
+            let output = outputs[index + 1]
+            unsafe box.encoder.encodeAccepted(left: left, right: right, into: &output.buffer)
+            if let framer = box.framer { unsafe framer.framer.finishRow(left: left, right: right, in: output) }
         }
     }
 }
@@ -55,14 +62,43 @@ struct RowEmitter: ~Copyable {
 /// Arrays cannot hold noncopyable values yet.
 private final class EncoderBox {
     var encoder: RowEncoder
-    init(_ encoder: consuming RowEncoder) { self.encoder = encoder }
+    let framer: FramerBox?
+
+    init(_ encoder: consuming RowEncoder, _ framer: FramerBox?) {
+        self.encoder = encoder
+        self.framer = framer
+    }
+}
+
+private final class FramerBox {
+    var framer: RecordFramer
+
+    /// nil where rows are lines.
+    init?(_ encoding: OutputEncoding, layouts: [RowLayout], zones: TimeZones) {
+        guard let record = encoding.record else { return nil }
+        var knownZones = zones
+        let zone = knownZones.rules(named: encoding.format.timeZone) ?? .utc
+        framer = RecordFramer(record, layouts: layouts, zone: zone, zones: zones)
+    }
+}
+
+/// How a sink wants its rows.
+package struct OutputEncoding: Hashable, Sendable {
+    package var format: OutputFormat
+    /// nil: rows are lines.
+    package var record: RecordPlan?
+}
+
+extension OutputSink {
+    package var encoding: OutputEncoding { OutputEncoding(format: format, record: record) }
 }
 
 extension OutputPlan {
-    /// The formats of the sinks, each once, in the order of their first use; never empty.
-    package var distinctFormats: [OutputFormat] {
-        var formats: [OutputFormat] = []
-        for sink in sinks where !formats.contains(sink.format) { formats.append(sink.format) }
-        return formats.isEmpty ? [.json(timeZone: "UTC", writesNulls: false)] : formats
+    /// The encodings of the sinks, each once, in the order of their first use; never empty.
+    package var distinctEncodings: [OutputEncoding] {
+        var encodings: [OutputEncoding] = []
+        for sink in sinks where !encodings.contains(sink.encoding) { encodings.append(sink.encoding) }
+        return encodings.isEmpty
+            ? [OutputEncoding(format: .json(timeZone: "UTC", writesNulls: false), record: nil)] : encodings
     }
 }

@@ -1,14 +1,14 @@
-// The structure of a block of lines, and the hand that walks over it. simdjson's first stage gives the positions of all
-// structural characters of the block: `{ } [ ] : ,`, opening quotes and the first bytes of other scalars. It has also
+// The structure of a block of records, and the hand that walks over it. simdjson's first stage gives the positions of
+// all structural characters of the block: `{ } [ ] : ,`, opening quotes and the first bytes of other scalars. It has also
 // checked that the block is UTF-8, that strings are closed and hold no control characters, so that no string reaches
-// over a line's end. A block that it refuses is halved until the line at fault stands alone.
+// over the line end behind a record. A block that it refuses is halved until the record at fault stands alone.
 
 internal import CSimdJSON
 
 @safe struct JSONWalk: ~Copyable {
     /// The first byte of the chunk behind the current block.
     private(set) var end = 0
-    /// False when the current block is one line that the indexer refuses.
+    /// False when the current block is one record that the indexer refuses.
     private(set) var isIndexed = false
     /// Where the current block begins in the chunk; structural positions count from there.
     private(set) var blockStart = 0
@@ -44,11 +44,11 @@ internal import CSimdJSON
         nextBackslash = 0
     }
 
-    /// Makes the lines from `start` on the current block.
+    /// Makes the records from `start` on the current block.
     @inline(never)
-    mutating func index(_ text: UnsafeRawPointer, from start: Int, to textByteCount: Int) {
+    mutating func index(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds) {
         while true {
-            end = unsafe JSONWalk.blockEnd(text, from: start, byteCountMax: blockByteCountMax, to: textByteCount)
+            end = unsafe bounds.lastEnd(text, from: start, byteCountMax: blockByteCountMax)
             var positions: UnsafePointer<UInt32>?
             var count = 0
             let block = unsafe (text + start).assumingMemoryBound(to: UInt8.self)
@@ -61,24 +61,12 @@ internal import CSimdJSON
                 blockByteCountMax = min(blockByteCountMax * 2, JSONWalk.blockByteCountLimit)
                 return
             }
-            if unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: end) + 1 >= end {
+            if unsafe bounds.firstEnd(text, from: start) >= end {
                 isIndexed = false
                 return
             }
             blockByteCountMax = max(1, (end - start) / 2)
         }
-    }
-
-    /// The end of the last line that fits, or of the first line when none does.
-    private static func blockEnd(
-        _ text: UnsafeRawPointer, from start: Int, byteCountMax: Int, to textByteCount: Int
-    ) -> Int {
-        guard textByteCount - start > byteCountMax else { return textByteCount }
-        var end = start + byteCountMax
-        while end > start, unsafe text.load(fromByteOffset: end - 1, as: UInt8.self) != UInt8(ascii: "\n") { end -= 1 }
-        guard end == start else { return end }
-        return unsafe min(
-            findByte(UInt8(ascii: "\n"), in: text, from: start + byteCountMax, to: textByteCount) + 1, textByteCount)
     }
 
     /// True when a structural character that has not been read stands before a place in the chunk.

@@ -5,7 +5,7 @@ extension RecordDecoder {
     /// Decodes one record, whatever its text. Blank text gives a bad row of nulls.
     mutating func decodeLeniently(_ record: UnsafeRawBufferPointer, into arena: inout ByteBuffer) -> RecordOutcome {
         unsafe reader.start(record)
-        fields.builder.begin(&arena)
+        beginRow(&arena)
         var isGood = false
         do throws(JSONTokenReader.Malformed) {
             // Only an object can be a row; an array of objects is none.
@@ -13,7 +13,7 @@ extension RecordDecoder {
         } catch {
             // Spark keeps nothing of a record that is broken outside of its fields.
             fields.builder.abandon(&arena)
-            fields.builder.begin(&arena)
+            beginRow(&arena)
         }
         let byteCount = fields.builder.finish(&arena)
         return isGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)

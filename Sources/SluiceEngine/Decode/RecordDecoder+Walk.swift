@@ -43,7 +43,7 @@ extension RecordDecoder {
         let record = unsafe WalkedRecord(
             text: chunk + walk.blockStart, structurals: walk.structurals, end: range.upperBound &- walk.blockStart,
             hasBackslash: walk.hasBackslash(chunk, in: range))
-        fields.builder.begin(&arena)
+        beginRow(&arena)
         guard walkFields(record, into: &arena) else {
             fields.builder.abandon(&arena)
             return 0

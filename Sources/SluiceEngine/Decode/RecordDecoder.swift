@@ -24,6 +24,10 @@ enum RecordOutcome: Equatable {
 
 /// Reads the records of one input. `begin` a chunk, then `next` until `.end`.
 @safe struct RecordDecoder: ~Copyable {
+    /// The current record's place in its chunk.
+    var place: RecordPlace {
+        RecordPlace(byteOffset: recordRange.lowerBound, offset: isFramed ? attributes.recordOffset : nil)
+    }
     /// Where the current record is in the chunk, without its line end.
     private(set) var recordRange = 0..<0
     /// Where the current record's row begins in the arena.
@@ -37,10 +41,12 @@ enum RecordOutcome: Equatable {
     private var csv: CSVFields
 
     private var text: UnsafeRawPointer
-    private var textByteCount = 0
+    private var bounds = RecordBounds()
+    private var isFramed = false
     /// The first byte that has not been read.
     private var position = 0
     private var isAtHeader = false
+    private var attributes: RecordAttributes
 
     /// `zones` finds the input's time zone, which must exist, and those that text may name.
     init(input: InputPlan, zones: TimeZones) {
@@ -49,6 +55,7 @@ enum RecordOutcome: Equatable {
             preconditionFailure("the planner let an unknown time zone pass: \(input.timeZone)")
         }
         columns = DecodedColumns(input.columns)
+        attributes = RecordAttributes(input)
         fields = FieldWriter(
             builder: RowBuilder(layout: RowLayout(columns: input.columns)),
             timestamps: TimestampReader(rules: rules, zones: zones))
@@ -62,13 +69,17 @@ enum RecordOutcome: Equatable {
         unsafe text = unsafe UnsafeRawPointer(bitPattern: 16)!
     }
 
-    /// Starts on a chunk: whole lines with `inputPaddingByteCount` readable bytes behind them. The buffer must be
-    /// neither changed nor freed before `next` has returned `.end` (or the next `begin`). `startsFile` says that a
-    /// CSV header may stand in the first line.
-    mutating func begin(_ chunk: borrowing ByteBuffer, startsFile: Bool = false) {
-        precondition(chunk.capacity >= chunk.count + inputPaddingByteCount || chunk.count == 0)
-        unsafe text = UnsafeRawPointer(chunk.base)
-        textByteCount = chunk.count
+    /// Starts on a chunk: whole records with `inputPaddingByteCount` readable bytes behind them. Neither the chunk nor
+    /// `records`, which are the chunk's, may be changed or freed before `next` has returned `.end` (or the next
+    /// `begin`). `startsFile` says that a CSV header may stand in the first line.
+    mutating func begin(
+        _ chunk: borrowing InputChunk, records: UnsafeBufferPointer<InputRecord>, startsFile: Bool = false
+    ) {
+        precondition(chunk.text.capacity >= chunk.text.count + inputPaddingByteCount || chunk.text.count == 0)
+        unsafe text = UnsafeRawPointer(chunk.text.base)
+        unsafe bounds = RecordBounds(chunk, records: records)
+        isFramed = chunk.isFramed
+        attributes.begin(chunk)
         position = 0
         isAtHeader = startsFile && csv.hasHeader
         walk.begin()
@@ -76,10 +87,10 @@ enum RecordOutcome: Equatable {
 
     /// Appends the next record's row to `arena`, whose count is a multiple of 8. Blank lines are skipped.
     mutating func next(into arena: inout ByteBuffer) -> RecordOutcome {
+        if isFramed { return nextFramed(into: &arena) }
+        let textByteCount = bounds.textByteCount
         while position < textByteCount {
-            if !isCSV, position >= walk.end {
-                unsafe walk.index(text, from: position, to: textByteCount)
-            }
+            if !isCSV, position >= walk.end { unsafe walk.index(text, from: position, bounds) }
             let start = position
             let limit = unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: textByteCount)
             position = limit &+ 1
@@ -104,6 +115,44 @@ enum RecordOutcome: Equatable {
         return .end
     }
 
+    /// As `next`, of a record with a frame: every one of them is a row, also one without a value or a blank one.
+    private mutating func nextFramed(into arena: inout ByteBuffer) -> RecordOutcome {
+        guard let frame = bounds.nextFrame() else { return .end }
+        let start = position
+        let end = Int(frame.end)
+        position = end &+ 1
+        recordRange = start..<end
+        if !isCSV, start >= walk.end { unsafe walk.index(text, from: start, bounds) }
+        unsafe attributes.startRecord(frame, value: record(recordRange))
+        if end == start { return rowOfNulls(into: &arena) }
+        var outcome: RecordOutcome
+        if isCSV {
+            outcome = decodeCSVRecord(into: &arena)
+        } else if walk.isIndexed, walk.hasStructure(before: end) {
+            let byteCount = unsafe walkRecord(text, start..<end, into: &arena)
+            walk.skip(to: end)
+            outcome = byteCount > 0 ? .row(byteCount: byteCount) : decodeLeniently(into: &arena)
+        } else {
+            outcome = isBlank(start..<end) ? rowOfNulls(into: &arena) : decodeLeniently(into: &arena)
+        }
+        if !attributes.areGood, case .row(let byteCount) = outcome { outcome = .badRow(byteCount: byteCount) }
+        return outcome
+    }
+
+    /// Spark gives a row of nulls for a value that is null, empty or blank, and does not call it malformed.
+    private mutating func rowOfNulls(into arena: inout ByteBuffer) -> RecordOutcome {
+        beginRow(&arena)
+        let byteCount = fields.builder.finish(&arena)
+        return attributes.areGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)
+    }
+
+    /// Starts a row with what the record says beside its text.
+    @inline(__always)
+    mutating func beginRow(_ arena: inout ByteBuffer) {
+        fields.builder.begin(&arena)
+        if attributes.hasColumns { attributes.set(&fields, into: &arena) }
+    }
+
     private func isBlank(_ range: Range<Int>) -> Bool {
         unsafe record(range).allSatisfy(isJSONBlank)
     }
@@ -123,7 +172,7 @@ enum RecordOutcome: Equatable {
     }
 
     private mutating func decodeCSVRecord(into arena: inout ByteBuffer) -> RecordOutcome {
-        fields.builder.begin(&arena)
+        beginRow(&arena)
         let isGood = unsafe csv.decode(record(recordRange), columns, &fields, into: &arena)
         let byteCount = fields.builder.finish(&arena)
         return isGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)

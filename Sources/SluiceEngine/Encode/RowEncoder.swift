@@ -296,7 +296,7 @@ private enum Format {
 }
 
 extension OutputFormat {
-    fileprivate var timeZone: String {
+    var timeZone: String {
         switch self {
         case .json(let timeZone, _), .csv(let timeZone, _, _): timeZone
         }

@@ -1,35 +1,111 @@
-// What a batch reads, seen from the engine: text in chunks, fetched by whichever worker decodes a chunk.
+// What a batch reads, seen from the engine: text in chunks, fetched by whichever worker decodes a chunk. What has to be
+// waited for (a broker) is waited for by the query's own thread, round by round, so that no shared worker ever stands
+// still for one query:
+//
+//     query's thread   readyChunks ──▶ 0..<4        readyChunks ──▶ 4..<7        readyChunks ──▶ none: the end
+//     workers                    read, decode 0…3            read, decode 4…6
 
-/// The records of one source for one batch, cut into chunks at record boundaries. The cut depends on the offset ranges
-/// alone, so that a replay sees the same chunks; chunks are in offset order.
+/// The records of one source for one batch, cut into chunks at record boundaries. How they are cut does not show in the
+/// result, their order does.
 package protocol InputBytes: Sendable {
-    var chunkCount: Int { get }
+    /// The chunks from `first` on that can be read without waiting; empty at the end of the batch's input. Called by
+    /// the query's thread while no chunk is being read, with `first` one behind the last chunk it has given. Waits
+    /// until there is one; the memory of the chunks before may then be given up.
+    func readyChunks(from first: Int) throws -> Range<Int>
 
-    /// Fills `buffer` with the text of one chunk: whole lines, each ended by `\n` (the last may lack it), and at least
-    /// `inputPaddingByteCount` readable bytes of capacity behind `buffer.count`.
-    /// Called once per chunk, from any thread, several at a time.
-    func read(chunk: Int, into buffer: inout ByteBuffer) throws
+    /// Fills `chunk`, which is empty, with the records of one chunk, and makes sure of at least
+    /// `inputPaddingByteCount` readable bytes of capacity behind `chunk.text.count`. Called once per chunk, from any
+    /// thread, several at a time. Does not wait for anything but a disk.
+    func read(chunk number: Int, into chunk: inout InputChunk) throws
+
+    /// Where a chunk's records stand among those of all chunks: a replay of the batch gives the same order, however
+    /// the records arrived.
+    func order(of chunk: Int) -> Int
 
     /// True when the chunk begins where a file begins, so that a CSV header may stand there.
     func startsFile(_ chunk: Int) -> Bool
 
-    /// Words for the place of a byte of a chunk, such as `visits.jsonl, byte 1200`.
-    func place(chunk: Int, byteOffset: Int) -> String
+    /// The partition a chunk is from, where a watermark per partition can be asked for.
+    func partition(of chunk: Int) -> String?
+
+    /// Words for the place of a record, such as `visits.jsonl, byte 1200`.
+    func place(chunk: Int, record: RecordPlace) -> String
 }
 
 extension InputBytes {
+    package func order(of chunk: Int) -> Int { chunk }
     package func startsFile(_ chunk: Int) -> Bool { false }
-    package func place(chunk: Int, byteOffset: Int) -> String { "chunk \(chunk), byte \(byteOffset)" }
+    package func partition(of chunk: Int) -> String? { nil }
+    package func place(chunk: Int, record: RecordPlace) -> String { "chunk \(chunk), byte \(record.byteOffset)" }
+}
+
+/// Where a record is in its chunk.
+package struct RecordPlace: Hashable, Sendable {
+    /// Of its first byte in the chunk's text.
+    package var byteOffset: Int
+    /// Its own offset; nil where records are lines.
+    package var offset: Int64?
+
+    package init(byteOffset: Int, offset: Int64? = nil) {
+        self.byteOffset = byteOffset
+        self.offset = offset
+    }
 }
 
 /// Readable bytes that must follow a chunk's text (the JSON indexer reads past the end).
 package let inputPaddingByteCount = 64
 
+/// The records of one chunk: lines of text, or records that say themselves where they end.
+package struct InputChunk: ~Copyable {
+    /// Lines, each ended by `\n` (the last may lack it); or framed records, each followed by one `\n` that is not part
+    /// of it.
+    package var text = ByteBuffer()
+    /// One per record when `isFramed`, else empty.
+    package var records: [InputRecord] = []
+    /// True when `records` and not line ends say where records end.
+    package var isFramed = false
+    /// What records say beside their text, see `RecordAttributes`.
+    package var attributes = ByteBuffer()
+    /// The partition all records are from, where it has a number.
+    package var partition: Int32 = 0
+
+    package init() {}
+
+    /// Keeps the memory and forgets the content.
+    package mutating func removeAll() {
+        text.removeAll()
+        records.removeAll(keepingCapacity: true)
+        isFramed = false
+        attributes.removeAll()
+    }
+}
+
+/// One framed record.
+package struct InputRecord: Hashable, Sendable {
+    /// Behind its last byte in the chunk's text.
+    package var end: UInt32
+    /// True for a record without a value (a tombstone), which is not the same as an empty one.
+    package var isNull: Bool
+    package var offset: Int64
+    /// Since the epoch; negative when the record has none.
+    package var timestampMillis: Int64
+    /// Where its attributes begin in the chunk's attributes.
+    package var attributesStart: UInt32
+
+    package init(end: UInt32, isNull: Bool, offset: Int64, timestampMillis: Int64, attributesStart: UInt32) {
+        self.end = end
+        self.isNull = isNull
+        self.offset = offset
+        self.timestampMillis = timestampMillis
+        self.attributesStart = attributesStart
+    }
+}
+
 /// A batch that has nothing from this source.
 package struct NoInputBytes: InputBytes {
     package init() {}
-    package var chunkCount: Int { 0 }
-    package func read(chunk: Int, into buffer: inout ByteBuffer) throws {}
+    package func readyChunks(from first: Int) throws -> Range<Int> { first..<first }
+    package func read(chunk number: Int, into chunk: inout InputChunk) throws {}
 }
 
 /// Runs `body` for each index below `count`, possibly on several threads at once, and returns when all have ended.

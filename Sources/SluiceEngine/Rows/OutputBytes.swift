@@ -1,9 +1,40 @@
-/// Encoded rows of one shard for one format: whole lines, each ended by `\n`. Written by one worker, then only read.
+/// Encoded rows of one shard for one encoding: whole lines, each ended by `\n`. Written by one worker, then only read.
 package final class OutputBytes: @unchecked Sendable {
     // @unchecked: the engine hands it out only after the batch's workers are done with it.
     package var buffer = ByteBuffer()
+    /// One `OutputRecord` per row, where the encoding has records; else empty.
+    package var records = ByteBuffer()
+    /// The keys that `records` speak of, one after another.
+    package var keys = ByteBuffer()
 
     package init() {}
 
     package init(_ bytes: [UInt8]) { buffer.append(contentsOf: bytes) }
+}
+
+/// Where one row ends, and what its record has beside the value. A row's text begins behind the `\n` of the row before,
+/// and does not count its own. Four words: arrays of them stand in raw memory.
+package struct OutputRecord: Hashable, Sendable {
+    /// Behind the row's text in `OutputBytes.buffer`.
+    package var end: Int
+    /// Behind its key in `OutputBytes.keys`.
+    package var keyEnd: Int
+    /// Negative where the key is null.
+    package var keyByteCount: Int
+    /// Since the epoch; `Int64.min` where the record has none of its own.
+    package var timestampMillis: Int64
+
+    package init(end: Int, keyEnd: Int, keyByteCount: Int, timestampMillis: Int64) {
+        self.end = end
+        self.keyEnd = keyEnd
+        self.keyByteCount = keyByteCount
+        self.timestampMillis = timestampMillis
+    }
+}
+
+extension OutputBytes {
+    /// `records` as what they are; valid until the next change.
+    package var outputRecords: UnsafeBufferPointer<OutputRecord> {
+        unsafe records.bytes.assumingMemoryBound(to: OutputRecord.self)
+    }
 }

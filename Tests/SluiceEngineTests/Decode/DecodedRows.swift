@@ -66,12 +66,12 @@ func decode(
     }
     switch path {
     case .block:
-        var chunk = ByteBuffer(capacity: text.count + inputPaddingByteCount)
-        chunk.append(contentsOf: text)
-        chunk.reserve(inputPaddingByteCount)
-        decoder.begin(chunk, startsFile: startsFile)
+        var chunk = InputChunk()
+        chunk.text.append(contentsOf: text)
+        chunk.text.reserve(inputPaddingByteCount)
+        decoder.begin(chunk, records: UnsafeBufferPointer(start: nil, count: 0), startsFile: startsFile)
         while append(decoder.next(into: &arena)) {}
-        withExtendedLifetime(chunk.count) {}
+        withExtendedLifetime(chunk.text.count) {}
     case .lenient:
         for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
             guard !line.allSatisfy(isJSONBlank) else { continue }

@@ -92,11 +92,11 @@ import Testing
 
     @Test func recordRangesNameTheLineInTheChunk() {
         let text = Array("{\"l\":1}\n\n  {\"l\":2}\r\nbad\n{\"l\":3}".utf8)
-        var chunk = ByteBuffer()
-        chunk.append(contentsOf: text)
-        chunk.reserve(inputPaddingByteCount)
+        var chunk = InputChunk()
+        chunk.text.append(contentsOf: text)
+        chunk.text.reserve(inputPaddingByteCount)
         var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
-        decoder.begin(chunk)
+        decoder.begin(chunk, records: UnsafeBufferPointer(start: nil, count: 0))
         var arena = ByteBuffer()
         var lines: [String] = []
         var outcomes: [Bool] = []
@@ -112,13 +112,13 @@ import Testing
     }
 
     @Test func equalRecordsHaveEqualBytes() {
-        var chunk = ByteBuffer()
-        chunk.append(
+        var chunk = InputChunk()
+        chunk.text.append(
             contentsOf: Array(
                 "{\"s\":\"abc\",\"l\":1}\n{\"s\" : \"abc\",\"x\":\"noise\",\"l\":1}\n{'s':'abc','l':1}\n".utf8))
-        chunk.reserve(inputPaddingByteCount)
+        chunk.text.reserve(inputPaddingByteCount)
         var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
-        decoder.begin(chunk)
+        decoder.begin(chunk, records: UnsafeBufferPointer(start: nil, count: 0))
         var arena = ByteBuffer()
         var rows: [[UInt8]] = []
         while case .row(let byteCount) = decoder.next(into: &arena) {
