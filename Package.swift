@@ -30,6 +30,9 @@ let package = Package(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
 
+        // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+
         .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
         .target(
@@ -37,7 +40,8 @@ let package = Package(
             swiftSettings: strictWithPointers),
         .target(name: "SluiceSystem", swiftSettings: strictWithPointers),
         .target(
-            name: "SluiceConnectors", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            name: "SluiceConnectors",
+            dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka"],
             swiftSettings: strictWithPointers),
         .target(
             name: "SluiceRuntime",

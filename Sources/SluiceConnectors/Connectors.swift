@@ -1,29 +1,34 @@
 // From what a spec says to the source or sink that does it.
 
+package import SluicePlan
 package import SluiceSpec
-package import SluiceSystem
+internal import SluiceSystem
 
-/// The source of one query. Reads nothing yet.
+/// The source of one query, for what its plan decodes. Reads nothing yet.
 package func makeSource(
-    _ spec: SourceSpec, fileSystem: any FileSystem, log: Log
+    _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
 ) throws(SourceError) -> any Source {
-    let log = log.with([.source: .string(spec.name.value)])
+    var environment = environment
+    environment.log = environment.log.with([.source: .string(spec.name.value)])
+    let (files, log) = (environment.fileSystem, environment.log)
     switch spec.connector {
-    case .file(let file) where file.isFollowed: return FollowedFileSource(file, fileSystem: fileSystem, log: log)
-    case .file(let file): return WholeFileSource(file, fileSystem: fileSystem, log: log)
+    case .file(let file) where file.isFollowed: return FollowedFileSource(file, fileSystem: files, log: log)
+    case .file(let file): return WholeFileSource(file, fileSystem: files, log: log)
     case .standardInput: return StandardInputSource()
-    case .kafka:
-        throw SourceError(code: "not-supported", "the connector `kafka` cannot be read from yet", isRetriable: false)
+    case .kafka(let kafka): return try KafkaSource(kafka, wanted: RecordFields(input), environment: environment)
     }
 }
 
 /// The sink of one query. Writes nothing yet.
 ///
-/// - Parameter header: what each CSV output begins with, a whole line with its newline; empty for none.
+/// - Parameters:
+///   - header: what each CSV output begins with, a whole line with its newline; empty for none.
+///   - reportsGroup: true for the one sink of the query that may move its consumer group.
 package func makeSink(
-    _ spec: SinkSpec, header: [UInt8], fileSystem: any FileSystem, log: Log
-) throws(SinkError) -> any Sink {
-    let log = log.with([.sink: .string(spec.name.value)])
+    _ spec: SinkSpec, header: [UInt8], reportsGroup: Bool, in environment: ConnectorEnvironment
+) -> any Sink {
+    var environment = environment
+    environment.log = environment.log.with([.sink: .string(spec.name.value)])
     switch spec.connector {
     case .file(let path):
         let fileExtension =
@@ -32,9 +37,10 @@ package func makeSink(
             case .csv: "csv"
             }
         return FileSink(
-            folder: path.value, fileExtension: fileExtension, header: header, fileSystem: fileSystem, log: log)
+            folder: path.value, fileExtension: fileExtension, header: header, fileSystem: environment.fileSystem,
+            log: environment.log)
     case .standardOutput: return StandardOutputSink(header: header)
-    case .kafka:
-        throw SinkError(code: "not-supported", "the connector `kafka` cannot be written to yet", isRetriable: false)
+    case .kafka(let kafka):
+        return KafkaSink(name: spec.name.value, kafka, reportsGroup: reportsGroup, environment: environment)
     }
 }

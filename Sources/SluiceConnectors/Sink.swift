@@ -16,20 +16,48 @@ package struct SinkError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { message }
 }
 
+extension SinkError {
+    /// A stop was asked for while the sink waited for something that may never come.
+    package static let stopped = SinkError(
+        code: "stopped", "the query was asked to stop while it waited", isRetriable: false)
+}
+
+/// A batch as a sink knows it.
+package struct SinkBatch: Hashable, Sendable {
+    package var id: Int64
+    /// Equal for runs of a batch over the same input with the same watermarks, and for no others.
+    package var fingerprint: String
+    /// What the batch has read up to, of sources that have consumer groups.
+    package var consumed: [ConsumedOffsets]
+
+    package init(id: Int64, fingerprint: String, consumed: [ConsumedOffsets]) {
+        self.id = id
+        self.fingerprint = fingerprint
+        self.consumed = consumed
+    }
+}
+
 /// One sink of one query. Used by the query's thread, but for `stage`, which may run on another while it waits.
 package protocol Sink: AnyObject, Sendable {
     /// For progress records, such as `FileSink[/out]`.
     var description: String { get }
 
-    /// Called once before the first batch. `lastCommitted` is the newest batch in the commit log, nil for none.
-    /// Finishes a commit that a crash interrupted (the batch is in the log, its output still staged) and clears what
-    /// batches after it have staged. Returns the newest batch this sink knows to be visible, nil when it cannot tell.
-    func recover(lastCommitted: Int64?) throws(SinkError) -> Int64?
+    /// Called once before the first batch. `lastCommitted` is the newest batch in the commit log, nil for none;
+    /// `inHand` the batch that will be run again, if there is one. Finishes a commit that a crash interrupted (the
+    /// batch is in the log, its output still staged) and clears what batches after it have staged. Where the sink can
+    /// tell that the batch in hand is visible already, it takes no output of it again.
+    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError)
     /// Makes the batch's output durable but not yet visible. `parts` in order are the batch's bytes, whole lines.
-    /// `rowCount` 0 stages nothing. Staging a batch again replaces it.
-    func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError)
+    /// Staging a batch again replaces it.
+    func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError)
     /// Makes a staged batch visible, at once and whole.
     func commit(batch: Int64) throws(SinkError)
     /// Makes the visibility of committed batches durable.
     func sync() throws(SinkError)
+    /// True when the sink's commits move the query's consumer group on this topic.
+    func reports(_ consumed: ConsumedOffsets) -> Bool
+}
+
+extension Sink {
+    package func reports(_ consumed: ConsumedOffsets) -> Bool { false }
 }

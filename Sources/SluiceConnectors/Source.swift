@@ -54,6 +54,40 @@ package struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { message }
 }
 
+extension SourceError {
+    /// A stop was asked for while the source waited for something that may never come.
+    package static let stopped = SourceError(
+        code: "stopped", "the query was asked to stop while it waited", isRetriable: false)
+}
+
+/// A Kafka topic, and how far a query has read it: what a consumer group's offsets say.
+package struct ConsumedOffsets: Hashable, Sendable {
+    /// The cluster's own id, which tells clusters apart whatever their brokers are called.
+    package var clusterID: String
+    package var topic: String
+    /// The next offset to read, per partition.
+    package var next: [Int32: Int64]
+
+    package init(clusterID: String, topic: String, next: [Int32: Int64]) {
+        self.clusterID = clusterID
+        self.topic = topic
+        self.next = next
+    }
+}
+
+/// How far a partition is behind its end.
+package struct PartitionLag: Hashable, Sendable {
+    /// Offsets between what was read and what there is.
+    package var rows: Int64
+    /// Seconds between now and the last record that was read; 0 where nothing is left to read, nil when none was read.
+    package var seconds: Double?
+
+    package init(rows: Int64, seconds: Double?) {
+        self.rows = rows
+        self.seconds = seconds
+    }
+}
+
 /// One source of one query. Used by the query's thread only, but for `InputBytes`.
 package protocol Source: AnyObject {
     /// For progress records, such as `FileSource[/data/visits.jsonl]`.
@@ -67,15 +101,22 @@ package protocol Source: AnyObject {
     /// `available_now` and `once`) answers `position` until it is there.
     func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets
     /// The ranges the next batch reads: between `position` and `latest`, within the limits; empty when nothing is new.
-    /// A pure function of its arguments.
+    /// A pure function of its arguments, of the time, and of what `latestOffsets` has found.
     func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange]
     /// Opens the ranges of a batch; `read` gives their text. Replays hand in the ranges of the offset log.
     /// Throws when the data is no longer there as it was (truncated, rotated, deleted).
     func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes
-    /// The batch is committed: what lies before its end will not be asked for again.
-    func didCommit(_ position: SourceOffsets)
+    /// The batch is committed: what lies before its end will not be asked for again. `isReported` says that a sink has
+    /// committed the position to the query's consumer group.
+    func didCommit(_ position: SourceOffsets, isReported: Bool)
+    /// What a consumer group would say at a position; nil where there are no consumer groups.
+    func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets?
+    /// Per partition, how far a position is behind `latest`; nil where the source cannot tell.
+    func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]?
 }
 
 extension Source {
     package var isAwaitingEnd: Bool { false }
+    package func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets? { nil }
+    package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? { nil }
 }

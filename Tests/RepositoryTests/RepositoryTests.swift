@@ -14,7 +14,9 @@ import Testing
         "SluicePlan": ["SluiceSpec"],
         "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON"],
         "SluiceSystem": ["Synchronization"],
-        "SluiceConnectors": ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "Synchronization"],
+        "SluiceConnectors": [
+            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "Synchronization",
+        ],
         "SluiceRuntime": [
             "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
             "Synchronization",

@@ -30,7 +30,7 @@ struct FileInputBytesTests {
                 fileSpec("/", follow: false), fileSystem: files, log: .none, chunkByteCount: chunkByteCount)
             let input = try source.open(ranges)
             #expect(try text(of: input) == expected, "seed \(seed), chunks of \(chunkByteCount)")
-            let starts = (0..<input.chunkCount).count { input.startsFile($0) }
+            let starts = try input.readyChunks(from: 0).count { input.startsFile($0) }
             #expect(starts == ranges.count { $0.end > 0 })
         }
     }
@@ -44,10 +44,10 @@ struct FileInputBytesTests {
             fileSpec("/f", follow: true), fileSystem: files, log: .none, chunkByteCount: 1000)
         let input = try source.open([OffsetRange(partition: "/f", start: 0, end: 50_005)])
         var sizes: [Int] = []
-        for chunk in 0..<input.chunkCount {
-            var buffer = ByteBuffer()
-            try input.read(chunk: chunk, into: &buffer)
-            if buffer.count > 0 { sizes.append(buffer.count) }
+        for number in try input.readyChunks(from: 0) {
+            var chunk = InputChunk()
+            try input.read(chunk: number, into: &chunk)
+            if chunk.text.count > 0 { sizes.append(chunk.text.count) }
         }
         #expect(sizes == [50_003, 2])
     }
@@ -58,10 +58,10 @@ struct FileInputBytesTests {
         files.put("/f", "aaaa\nbbbb\ncccc\n")
         let source = FollowedFileSource(fileSpec("/f", follow: true), fileSystem: files, log: .none, chunkByteCount: 7)
         let input = try source.open([OffsetRange(partition: "/f", start: 0, end: 15)])
-        var buffer = ByteBuffer()
-        try input.read(chunk: 1, into: &buffer)
-        #expect(buffer.array() == Array("cccc\n".utf8))
-        #expect(input.place(chunk: 1, byteOffset: 2) == "/f, byte 12")
+        var chunk = InputChunk()
+        try input.read(chunk: 1, into: &chunk)
+        #expect(chunk.text.array() == Array("cccc\n".utf8))
+        #expect(input.place(chunk: 1, record: RecordPlace(byteOffset: 2)) == "/f, byte 12")
         #expect(input.startsFile(0) && !input.startsFile(1))
     }
 
@@ -87,10 +87,11 @@ struct FileInputBytesTests {
         let size = Int64(1 << 36) + 6
         #expect(try source.latestOffsets(from: SourceOffsets([path: 6]), untilEnd: false).next == [path: size])
         let input = try source.open([OffsetRange(partition: path, start: 6, end: size)])
-        var buffer = ByteBuffer()
-        try input.read(chunk: input.chunkCount - 1, into: &buffer)
-        #expect(buffer.array() == Array("last\n".utf8))
-        #expect(sourceError { try input.read(chunk: 0, into: &buffer) }?.code == "line-too-long")
+        var chunk = InputChunk()
+        try input.read(chunk: try input.readyChunks(from: 0).upperBound - 1, into: &chunk)
+        #expect(chunk.text.array() == Array("last\n".utf8))
+        chunk.removeAll()
+        #expect(sourceError { try input.read(chunk: 0, into: &chunk) }?.code == "line-too-long")
     }
 
     @Test("An input error while a chunk is read names the file")

@@ -24,7 +24,7 @@ struct FileSinkTests {
     func commits() throws {
         let files = SimulatedFileSystem()
         let sink = makeSink(files)
-        #expect(try sink.recover(lastCommitted: nil) == nil)
+        try sink.recover(lastCommitted: nil)
         try sink.stage(batch: 7, parts: output("a\n", "", "b\n"), rowCount: 2)
         #expect(files.files() == ["/out/rows/.batch-0000000007.jsonl.tmp"])
         try sink.commit(batch: 7)
@@ -39,7 +39,7 @@ struct FileSinkTests {
         let files = SimulatedFileSystem()
         let sink = makeSink(files)
         files.put("/out/rows/batch-0000000000.jsonl", "earlier\n")
-        _ = try sink.recover(lastCommitted: nil)
+        try sink.recover(lastCommitted: nil)
         try sink.stage(batch: 0, parts: output(""), rowCount: 0)
         try sink.commit(batch: 0)
         #expect(files.files() == ["/out/rows/batch-0000000000.jsonl"])
@@ -49,7 +49,7 @@ struct FileSinkTests {
     func header() throws {
         let files = SimulatedFileSystem()
         let sink = makeSink(files, header: "a,b\n")
-        _ = try sink.recover(lastCommitted: nil)
+        try sink.recover(lastCommitted: nil)
         for batch in 0...1 as ClosedRange<Int64> {
             try sink.stage(batch: batch, parts: output("\(batch),x\n"), rowCount: 1)
             try sink.commit(batch: batch)
@@ -61,7 +61,7 @@ struct FileSinkTests {
     func fullDisk() throws {
         let files = SimulatedFileSystem()
         let sink = makeSink(files)
-        _ = try sink.recover(lastCommitted: nil)
+        try sink.recover(lastCommitted: nil)
         files.plan.fails = { $0.verb == .write ? ENOSPC : nil }
         let error = #expect(throws: SinkError.self) { try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1) }
         #expect(error?.code == "disk-full" && error?.isRetriable == true)
@@ -78,9 +78,9 @@ struct FileSinkTests {
         files.put("/out/rows/batch-9.jsonl", "not ours\n")
         files.put("/out/rows/.batch-0000000009.csv.tmp", "not ours\n")
         let lines = LogLines()
-        _ = try makeSink(files, log: lines.log).recover(lastCommitted: 8)
+        try makeSink(files, log: lines.log).recover(lastCommitted: 8)
         #expect(lines.count == 0, "batch 9 may have become visible right before a crash")
-        _ = try makeSink(files, log: lines.log).recover(lastCommitted: 3)
+        try makeSink(files, log: lines.log).recover(lastCommitted: 3)
         #expect(lines.count == 1)
         #expect(files.files().count == 3)
     }
@@ -89,7 +89,7 @@ struct FileSinkTests {
     func notAFolder() {
         let files = SimulatedFileSystem()
         files.put("/out/rows", "a file")
-        let error = #expect(throws: SinkError.self) { _ = try makeSink(files).recover(lastCommitted: nil) }
+        let error = #expect(throws: SinkError.self) { try makeSink(files).recover(lastCommitted: nil) }
         #expect(error?.code == "not-a-folder" && error?.isRetriable == false)
     }
 
@@ -97,7 +97,7 @@ struct FileSinkTests {
     private func run(_ files: SimulatedFileSystem, batches: Int64) throws {
         var lastCommitted = files.text("/log").flatMap { $0.split(separator: "\n").last.flatMap { Int64($0) } }
         let sink = makeSink(files)
-        _ = try sink.recover(lastCommitted: lastCommitted)
+        try sink.recover(lastCommitted: lastCommitted)
         while (lastCommitted ?? -1) + 1 < batches {
             let batch = (lastCommitted ?? -1) + 1
             // Every third batch has no rows.
@@ -154,7 +154,7 @@ struct StandardOutputSinkTests {
         #expect(pipe(&ends) == 0)
         let sink = StandardOutputSink(header: Array("h\n".utf8), descriptor: ends[1])
         try sink.stage(batch: 0, parts: output("lost\n"), rowCount: 1)
-        _ = try sink.recover(lastCommitted: nil)
+        try sink.recover(lastCommitted: nil)
         try sink.commit(batch: 0)
         try sink.stage(batch: 1, parts: output("a\n", "b\n"), rowCount: 2)
         try sink.commit(batch: 1)

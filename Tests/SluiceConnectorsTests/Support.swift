@@ -18,15 +18,28 @@ func fileSpec(
 /// The text of all chunks, one after another, after checking what the engine relies on.
 func text(of input: any InputBytes) throws -> String {
     var bytes: [UInt8] = []
-    for chunk in 0..<input.chunkCount {
-        var buffer = ByteBuffer()
-        buffer.append("left over from another chunk")
-        try input.read(chunk: chunk, into: &buffer)
-        #expect(buffer.capacity >= buffer.count + inputPaddingByteCount)
-        if !bytes.isEmpty && buffer.count > 0 { #expect(bytes.last == UInt8(ascii: "\n"), "chunks begin at lines") }
-        bytes += buffer.array()
+    for number in try input.readyChunks(from: 0) {
+        var chunk = InputChunk()
+        try input.read(chunk: number, into: &chunk)
+        #expect(chunk.text.capacity >= chunk.text.count + inputPaddingByteCount)
+        if !bytes.isEmpty && chunk.text.count > 0 { #expect(bytes.last == UInt8(ascii: "\n"), "chunks begin at lines") }
+        bytes += chunk.text.array()
     }
     return String(decoding: bytes, as: UTF8.self)
+}
+
+extension Sink {
+    func recover(lastCommitted: Int64?) throws(SinkError) {
+        try recover(queryID: "query", lastCommitted: lastCommitted, inHand: nil)
+    }
+
+    func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+        try stage(SinkBatch(id: batch, fingerprint: "", consumed: []), parts: parts, rowCount: rowCount)
+    }
+}
+
+extension Source {
+    func didCommit(_ position: SourceOffsets) { didCommit(position, isReported: false) }
 }
 
 func text(_ source: any Source, _ ranges: [OffsetRange]) throws -> String {

@@ -213,7 +213,7 @@ private struct FailingRun {
             let environment = QueryEnvironment(disk, clock: clock, pool: pool)
             let supervisor = QuerySupervisor(
                 name: "q", policy: RestartPolicy(onFailure: .restart, isFinite: true), environment: environment
-            ) { [query] in
+            ) { [query] _ in
                 try query.makeQuery(environment)
             }
             supervisor.run()

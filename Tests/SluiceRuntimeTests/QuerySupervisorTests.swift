@@ -56,7 +56,7 @@ private final class Supervised: Sendable {
         let isFinite = spec.trigger == "available_now" || spec.trigger == "once"
         supervisor = QuerySupervisor(
             name: "q", policy: RestartPolicy(onFailure: onFailure, isFinite: isFinite), environment: environment
-        ) {
+        ) { _ in
             try query.makeQuery(environment)
         }
     }

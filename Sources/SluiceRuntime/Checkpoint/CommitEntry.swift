@@ -7,6 +7,8 @@ package struct CommitEntry: Hashable, Sendable {
     package var nextWatermarkMillis: Int64
     /// What each input has reached by itself, in milliseconds; nil where nothing was seen. The runner's to interpret.
     package var inputMaximaMillis: [Int64?]
+    /// The same per partition, for the inputs whose watermark follows each partition by itself, by input number.
+    package var partitionMaximaMillis: [Int: [String: Int64]] = [:]
     /// Per side of the join: rows with a join time at or below it have left state. `Int64.min` where nothing ever
     /// leaves. Never goes back. Empty without a join.
     package var evictedThroughMicros: [Int64]
@@ -41,17 +43,28 @@ struct CommitRecord: Hashable, Sendable {
 
 extension CommitRecord {
     var json: JSONValue {
-        .object([
+        var members = [
             JSONMember("format", .integer(checkpointFormat)),
             JSONMember("batch", .integer(entry.batch)),
             JSONMember("nextWatermarkMs", .integer(entry.nextWatermarkMillis)),
             JSONMember("inputMaximaMs", .optionalIntegers(entry.inputMaximaMillis)),
+        ]
+        // A member that most checkpoints do not have, and that older ones never had.
+        if !entry.partitionMaximaMillis.isEmpty {
+            let inputs = entry.partitionMaximaMillis.sorted { $0.key < $1.key }
+            members.append(
+                JSONMember(
+                    "partitionMaximaMs",
+                    .object(inputs.map { JSONMember("\($0.key)", .integerMap($0.value)) })))
+        }
+        members += [
             JSONMember("evictedThroughMicros", .integers(entry.evictedThroughMicros)),
             JSONMember("counters", .integerMap(entry.counters)),
             JSONMember("retainedFrom", .integer(retainedFrom)),
             JSONMember("stateFrom", .integer(stateFrom)),
             JSONMember("stateTo", .integer(stateTo)),
-        ])
+        ]
+        return .object(members)
     }
 
     init(json: JSONValue, batch: Int64) throws(JSONError) {
@@ -60,6 +73,13 @@ extension CommitRecord {
             inputMaximaMillis: try json.optionalIntegers("inputMaximaMs"),
             evictedThroughMicros: try json.integers("evictedThroughMicros"),
             counters: try json.integerMap("counters"))
+        if let partitions = json["partitionMaximaMs"] {
+            guard case .object(let members) = partitions else { throw JSONError("`partitionMaximaMs` is no object") }
+            for member in members {
+                guard let input = Int(member.name) else { throw JSONError("`\(member.name)` is no input's number") }
+                entry.partitionMaximaMillis[input] = try partitions.integerMap(member.name)
+            }
+        }
         retainedFrom = try json.integer("retainedFrom")
         stateFrom = try json.integer("stateFrom")
         stateTo = try json.integer("stateTo")

@@ -46,6 +46,15 @@ package struct OffsetsEntry: Hashable, Sendable {
     }
 }
 
+extension OffsetsEntry {
+    /// Equal for plans that read the same with the same watermarks: what a sink knows a batch by that it has seen
+    /// before.
+    package var fingerprint: String {
+        let text = OffsetsRecord(self, historySources: [], previousCommit: nil).json.text()
+        return String(checksumText(text).split(separator: " ").last ?? "")
+    }
+}
+
 /// As stored: one source's part of an offsets file.
 struct SourceRecord: Hashable, Sendable {
     enum Position: Hashable, Sendable {

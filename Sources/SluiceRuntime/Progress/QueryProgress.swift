@@ -2,6 +2,7 @@
 // Where Sluice says more: each source has its own `numRowsDroppedByWatermark` and `watermark`, and `numRowsRemoved`
 // counts every row that left state (Spark's counts the silent ones only).
 
+package import SluiceConnectors
 internal import SluiceSystem
 
 package struct QueryProgress: Hashable, Sendable {
@@ -37,6 +38,10 @@ package struct QueryProgress: Hashable, Sendable {
 
     package struct Source: Hashable, Sendable {
         package var description: String
+        /// Of a Kafka source: offsets stand under it, as Spark writes them.
+        package var topic: String?
+        /// Per partition; nil where a source cannot tell.
+        package var lag: [String: PartitionLag]?
         /// JSON objects, partition to offset; nil before the first batch.
         package var startOffset: [String: Int64]?
         package var endOffset: [String: Int64]
@@ -149,9 +154,9 @@ extension QueryProgress.Source {
     fileprivate var members: [JSONMember] {
         var members = [
             JSONMember("description", .string(description)),
-            JSONMember("startOffset", startOffset.map { .integerMap($0) } ?? .null),
-            JSONMember("endOffset", .integerMap(endOffset)),
-            JSONMember("latestOffset", .integerMap(latestOffset)),
+            JSONMember("startOffset", startOffset.map(offsets) ?? .null),
+            JSONMember("endOffset", offsets(endOffset)),
+            JSONMember("latestOffset", offsets(latestOffset)),
             JSONMember("numInputRows", .integer(Int64(inputRows))),
             JSONMember("numRowsDroppedByWatermark", .integer(Int64(lateRows))),
             JSONMember("numBadRows", .integer(Int64(badRows))),
@@ -159,6 +164,37 @@ extension QueryProgress.Source {
         if let watermarkMillis {
             members.append(JSONMember("watermark", .string(utcText(millis: watermarkMillis))))
         }
+        if let lag {
+            members.append(JSONMember("metrics", metrics(lag)))
+            members.append(
+                JSONMember(
+                    "lag", .object(lag.sorted { $0.key < $1.key }.map { JSONMember($0.key, $0.value.jsonValue) }))
+            )
+        }
         return members
+    }
+
+    /// Spark's form for Kafka is topic, partition, offset.
+    private func offsets(_ next: [String: Int64]) -> JSONValue {
+        topic.map { .object([JSONMember($0, .integerMap(next))]) } ?? .integerMap(next)
+    }
+
+    /// Spark's metrics of a Kafka source; it writes them as text.
+    private func metrics(_ lag: [String: PartitionLag]) -> JSONValue {
+        let rows = lag.values.map(\.rows)
+        let average = rows.isEmpty ? 0 : Double(rows.reduce(0, +)) / Double(rows.count)
+        return .object([
+            JSONMember("avgOffsetsBehindLatest", .string("\(average)")),
+            JSONMember("maxOffsetsBehindLatest", .string("\(rows.max() ?? 0)")),
+            JSONMember("minOffsetsBehindLatest", .string("\(rows.min() ?? 0)")),
+        ])
+    }
+}
+
+extension PartitionLag {
+    fileprivate var jsonValue: JSONValue {
+        .object([
+            JSONMember("rows", .integer(rows)), JSONMember("seconds", seconds.map { .double($0) } ?? .null),
+        ])
     }
 }

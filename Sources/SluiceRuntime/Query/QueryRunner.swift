@@ -130,11 +130,20 @@ package final class QueryRunner {
                 sides: Dictionary(
                     uniqueKeysWithValues: commit.inputMaximaMillis.enumerated().compactMap { input, millis in
                         millis.map { (input, $0) }
-                    }))
+                    }), partitions: commit.partitionMaximaMillis)
+            for (input, position) in positions.enumerated() {
+                tracker.setPartitions(
+                    input: input, position.next.keys, nowMillis: environment.clock.wallMillis)
+            }
         }
         merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
         try restoreState(evictedThroughMicros: committed?.commit.evictedThroughMicros)
-        for sink in query.sinks { _ = try sink.recover(lastCommitted: committed?.commit.batch) }
+        // What a sink's commits move is known only when sources have been asked, so the batch in hand comes without.
+        let inHand = rerun.map { SinkBatch(id: $0.batch, fingerprint: $0.fingerprint, consumed: []) }
+        for sink in query.sinks {
+            try sink.recover(
+                queryID: checkpoint.metadata.queryID, lastCommitted: committed?.commit.batch, inHand: inHand)
+        }
     }
 
     /// After an error too, nothing of this runner works on the checkpoint any more: the next one takes it over.
@@ -205,7 +214,8 @@ package final class QueryRunner {
         timer.end(\.latestOffset)
         // An empty file says nothing.
         for (input, ranges) in ranges.enumerated() where ranges.contains(where: { $0.end > $0.start }) {
-            tracker.heard(input: input, atMillis: triggerMillis)
+            let partitions = ranges.filter { $0.end > $0.start }.map(\.partition)
+            tracker.heard(input: input, partitions: partitions, atMillis: triggerMillis)
         }
         tracker.advance(nowMillis: triggerMillis)
         let hasData = ranges.contains { !$0.isEmpty }
@@ -268,16 +278,24 @@ package final class QueryRunner {
         positions = entry.sources.map(\.next)
         nextBatch = entry.batch + 1
         lastEvictionMillis = entry.evictionWatermarkMillis
-        for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
+        for (source, position) in zip(query.sources, positions) {
+            let consumed = try source.consumed(at: position)
+            let isReported = consumed.map { consumed in query.sinks.contains { $0.reports(consumed) } } ?? false
+            source.didCommit(position, isReported: isReported)
+        }
         environment.report(progress(entry, result, from: before, latest: latest, timer))
         try maintain()
     }
 
     /// State and output go to the disk side by side; neither is visible before both are there.
     private func makeDurable(_ entry: OffsetsEntry, _ result: BatchResult) throws {
-        let formats = query.plan.output.distinctFormats
+        let encodings = query.plan.output.distinctEncodings
         let parts = query.plan.output.sinks.map { sink in
-            result.outputs[formats.firstIndex(of: sink.format) ?? 0]
+            result.outputs[encodings.firstIndex(of: sink.encoding) ?? 0]
+        }
+        var batch = SinkBatch(id: entry.batch, fingerprint: entry.fingerprint, consumed: [])
+        for (source, input) in zip(query.sources, entry.sources) {
+            if let consumed = try source.consumed(at: input.next) { batch.consumed.append(consumed) }
         }
         let failures = FirstFailure()
         let (sinks, checkpoint) = (query.sinks, self.checkpoint)
@@ -287,13 +305,12 @@ package final class QueryRunner {
                 result.deltas.map { unsafe ShardPayload(shard: $0.shard, bytes: $0.payload.buffer.bytes) },
                 lastJoinTimeMicros: result.newestDeltaMicros, evictedThroughMicros: result.evictedThroughMicros)
         }
-        environment.pool.run(1 + sinks.count) { index in
+        environment.pool.run(1 + sinks.count) { [batch] index in
             failures.catching {
                 if index == 0 {
                     unsafe try writeState()
                 } else {
-                    try sinks[index - 1].stage(
-                        batch: entry.batch, parts: parts[index - 1], rowCount: result.outputRowCount)
+                    try sinks[index - 1].stage(batch, parts: parts[index - 1], rowCount: result.outputRowCount)
                 }
             }
         }
@@ -307,6 +324,11 @@ package final class QueryRunner {
             tracker.observe(
                 input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
                 rowCount: counters.watermarkRows, batchTimeMillis: entry.batchTimeMillis)
+            let partitions = entry.sources[input].next.next.keys
+            tracker.setPartitions(input: input, partitions, nowMillis: entry.batchTimeMillis)
+            tracker.observe(
+                input: input, partitions: counters.maxEventTimeMicrosByPartition,
+                batchTimeMillis: entry.batchTimeMillis)
         }
         tracker.advance(nowMillis: entry.batchTimeMillis)
     }
@@ -314,13 +336,18 @@ package final class QueryRunner {
     private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult) -> CommitEntry {
         var maxima = [Int64?](repeating: nil, count: query.plan.inputs.count)
         for side in tracker.sides { maxima[side.input] = side.watermarkMillis }
-        return CommitEntry(
+        var commit = CommitEntry(
             batch: entry.batch, nextWatermarkMillis: tracker.globalMillis, inputMaximaMillis: maxima,
             evictedThroughMicros: query.plan.join == nil ? [] : result.evictedThroughMicros,
             counters: [
                 "inputRows": Int64(result.sources.reduce(0) { $0 + $1.inputRows }),
                 "outputRows": Int64(result.outputRowCount), "stateRows": Int64(result.stateRowsTotal),
             ])
+        for side in tracker.sides {
+            guard let partitions = side.partitions else { continue }
+            commit.partitionMaximaMillis[side.input] = partitions.compactMapValues(\.watermarkMillis)
+        }
+        return commit
     }
 
     private func syncCommit() throws {

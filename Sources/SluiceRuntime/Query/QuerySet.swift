@@ -31,18 +31,25 @@ package final class QuerySet: Sendable {
                 return planned.result.physical?.inputs.contains { $0.source == source.name.value } ?? false
             }
             let policy = RestartPolicy(onFailure: readsPipe ? .stop : query.onFailure, isFinite: isFinite)
-            return QuerySupervisor(name: query.name.value, policy: policy, environment: environment) {
-                try Self.makeQuery(planned, spec: spec, options: options, environment: environment)
+            return QuerySupervisor(name: query.name.value, policy: policy, environment: environment) { shouldStop in
+                try Self.makeQuery(
+                    planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
             }
         }
     }
 
-    /// A query with a fresh set of connectors.
+    /// A query with a fresh set of connectors, which wait for brokers until `shouldStop` is true.
     package static func makeQuery(
-        _ planned: PlannedQuery, spec: Spec, options: QuerySetOptions, environment: QueryEnvironment
+        _ planned: PlannedQuery, spec: Spec, options: QuerySetOptions, environment: QueryEnvironment,
+        shouldStop: @escaping @Sendable () -> Bool = { false }
     ) throws -> RunnableQuery {
         guard let plan = planned.result.physical else { preconditionFailure("a query with errors is not run") }
         let query = planned.spec
+        let trigger = options.trigger ?? query.trigger.value
+        let connectors = ConnectorEnvironment(
+            query: query.name.value, fileSystem: environment.fileSystem, clock: environment.clock,
+            log: environment.log.with([.query: .string(query.name.value)]), shouldStop: shouldStop,
+            patienceMillis: TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil)
         var sources: [any Source] = []
         var positionsAreHistory: [Bool] = []
         for input in plan.inputs {
@@ -52,20 +59,22 @@ package final class QuerySet: Sendable {
                 file.path.value = absolutePath(file.path.value)
                 source.connector = .file(file)
             }
-            sources.append(try makeSource(source, fileSystem: environment.fileSystem, log: environment.log))
+            sources.append(try makeSource(source, for: input, in: connectors))
             positionsAreHistory.append(source.connector.positionsAreHistory)
         }
         var sinks: [any Sink] = []
+        var hasReportingSink = false
         for output in plan.output.sinks {
             guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else { continue }
             sinks.append(
-                try makeSink(
-                    sink, header: plan.output.csvHeader(output.format), fileSystem: environment.fileSystem,
-                    log: environment.log))
+                makeSink(
+                    sink, header: plan.output.csvHeader(output.format),
+                    reportsGroup: !hasReportingSink && sink.connector.isExactlyOnceKafka, in: connectors))
+            hasReportingSink = hasReportingSink || sink.connector.isExactlyOnceKafka
         }
         let name = query.name.value
         return RunnableQuery(
-            plan: plan, trigger: options.trigger ?? query.trigger.value,
+            plan: plan, trigger: trigger,
             checkpointFolder: options.checkpointRoot.map { "\($0)/\(name)" } ?? query.checkpoint,
             retainBatches: query.state.retainBatches,
             sources: sources, positionsAreHistory: positionsAreHistory, sinks: sinks)
@@ -90,6 +99,15 @@ package final class QuerySet: Sendable {
     package func stop() { for supervisor in supervisors { supervisor.stop() } }
 
     package var statuses: [(name: String, status: QueryStatus)] { supervisors.map { ($0.name, $0.status) } }
+}
+
+/// Somebody waits for the end of a query that ends by itself, so it does not wait for brokers for ever.
+private let finitePatienceMillis: Int64 = 60_000
+
+extension SinkConnectorSpec {
+    fileprivate var isExactlyOnceKafka: Bool {
+        if case .kafka(let kafka) = self { kafka.isExactlyOnce } else { false }
+    }
 }
 
 extension SourceConnectorSpec {

@@ -45,16 +45,16 @@ package final class QuerySupervisor: Sendable {
     package let name: String
     private let policy: RestartPolicy
     private let environment: QueryEnvironment
-    private let makeQuery: @Sendable () throws -> RunnableQuery
+    private let makeQuery: @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     private let wakeup = Wakeup()
     private let isStopping = Atomic<Bool>(false)
     private let statusBox = Mutex(QueryStatus.running)
     private let batchesDone = Atomic<Int>(0)
 
-    /// - Parameter makeQuery: a fresh set of connectors for each start.
+    /// - Parameter makeQuery: a fresh set of connectors for each start, which stop waiting when `shouldStop` says so.
     package init(
         name: String, policy: RestartPolicy, environment: QueryEnvironment,
-        makeQuery: @escaping @Sendable () throws -> RunnableQuery
+        makeQuery: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     ) {
         self.name = name
         self.policy = policy
@@ -78,6 +78,9 @@ package final class QuerySupervisor: Sendable {
             set(.running)
             do {
                 try runOnce()
+                break
+            } catch  where isStopping.load(ordering: .sequentiallyConsistent) && isStopped(error) {
+                // The batch in hand waited for what may never come; the next start runs it again.
                 break
             } catch {
                 // A batch that went through shows that the trouble before it is over.
@@ -107,9 +110,10 @@ package final class QuerySupervisor: Sendable {
             batchesDone.add(1, ordering: .relaxed)
             report(progress)
         }
+        let shouldStop: @Sendable () -> Bool = { [self] in isStopping.load(ordering: .sequentiallyConsistent) }
         let runner = try QueryRunner(
-            try makeQuery(), environment: environment, runID: randomUUID(), wakeup: wakeup,
-            shouldStop: { [self] in isStopping.load(ordering: .sequentiallyConsistent) })
+            try makeQuery(shouldStop), environment: environment, runID: randomUUID(), wakeup: wakeup,
+            shouldStop: shouldStop)
         try runner.run()
     }
 
@@ -134,6 +138,16 @@ package final class QuerySupervisor: Sendable {
 
 extension LogKey {
     static let delayMillis = LogKey("sluice.delay_ms")
+}
+
+/// Whether a connector gave up waiting because a stop was asked for.
+private func isStopped(_ error: any Error) -> Bool {
+    switch error {
+    case let error as SourceError: error.code == SourceError.stopped.code
+    case let error as SinkError: error.code == SinkError.stopped.code
+    case BatchError.input(_, let error): isStopped(error)
+    default: false
+    }
 }
 
 /// Whether the same thing may work a little later.

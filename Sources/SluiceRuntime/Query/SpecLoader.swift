@@ -1,6 +1,7 @@
 // From the paths on a command line to planned queries and their diagnostics: the only place where spec files are read.
 
 internal import Glibc
+internal import SluiceConnectors
 package import SluiceEngine
 package import SluicePlan
 package import SluiceSpec
@@ -69,6 +70,7 @@ package struct SpecLoader {
                 loaded.diagnostics += result.diagnostics.filter { !known.contains($0) }
             }
             loaded.diagnostics += unknownZones(spec)
+            loaded.diagnostics += kafkaOptionFindings(spec)
             loaded.diagnostics.sort { $0.position < $1.position }
         }
         return loaded

@@ -1,0 +1,356 @@
+// One librdkafka client of a source or a sink: its handle, its events, and how the query waits for brokers.
+//
+// librdkafka connects, and connects again, by itself; calls say that they have timed out, events say why. So a call
+// that has to succeed is made again and again, with a growing pause, until it does:
+//
+//     call ──ok──▶ done                              (says "back" in the log if it had said "away")
+//       │ failed
+//       ├─ permanent (no such topic, no right, wrong password before there ever was an answer) ──▶ throw
+//       └─ transient ──▶ says "away" once ──▶ pause, unless a stop was asked for ──▶ call
+//
+// Everything here is called by one thread at a time; librdkafka's own threads only call the log function.
+
+internal import CRdKafka
+internal import SluiceSpec
+package import SluiceSystem
+
+/// What connectors need from around them.
+package struct ConnectorEnvironment: Sendable {
+    package var query: String
+    package var fileSystem: any FileSystem
+    package var clock: any Clock
+    package var log: Log
+    /// True once the query has been asked to stop: what may never come is then not waited for.
+    package var shouldStop: @Sendable () -> Bool
+    /// How long to wait for a broker; nil: as long as it takes.
+    package var patienceMillis: Int64?
+
+    package init(
+        query: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
+        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil
+    ) {
+        self.query = query
+        self.fileSystem = fileSystem
+        self.clock = clock
+        self.log = log
+        self.shouldStop = shouldStop
+        self.patienceMillis = patienceMillis
+    }
+}
+
+extension LogKey {
+    static let brokers = LogKey("sluice.brokers")
+    static let topic = LogKey("sluice.topic")
+    static let partition = LogKey("sluice.partition")
+    static let detail = LogKey("sluice.detail")
+}
+
+@safe final class KafkaClient: @unchecked Sendable {
+    // @unchecked: used by one thread at a time, and librdkafka's handle is made for many.
+
+    let handle: OpaquePointer
+    let environment: ConnectorEnvironment
+    private let brokers: String
+    private let events: OpaquePointer
+    private let log: Unmanaged<LogBox>
+    private var outage = Outage()
+    /// True after the first answer: from then on a refused connection may be a broker that is starting.
+    private var hasBeenAnswered = false
+    /// What the last error event said.
+    private var trouble: String?
+    private var refusal: KafkaFailure?
+    private var deliveryFailure: KafkaFailure?
+    /// Commits to the consumer group whose answers have not come.
+    private var openCommitCount = 0
+
+    /// Starts a client; nothing is waited for.
+    init(
+        _ type: rd_kafka_type_t, brokers: String, settings: consuming KafkaSettings, environment: ConnectorEnvironment
+    ) throws(KafkaFailure) {
+        ignoreBrokenPipes()
+        self.environment = environment
+        self.brokers = brokers
+        let box = unsafe Unmanaged.passRetained(LogBox(environment.log))
+        unsafe log = unsafe box
+        unsafe settings.withPointer { conf in
+            unsafe rd_kafka_conf_set_opaque(conf, box.toOpaque())
+            unsafe rd_kafka_conf_set_log_cb(conf) { handle, _, _, text in
+                guard let opaque = unsafe rd_kafka_opaque(handle), let text = unsafe text else { return }
+                let box = unsafe Unmanaged<LogBox>.fromOpaque(opaque).takeUnretainedValue()
+                unsafe box.log.debug("librdkafka says", [.detail: .string(String(cString: text))])
+            }
+            unsafe rd_kafka_conf_set_events(
+                conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_OFFSET_COMMIT)
+        }
+        let conf = unsafe settings.take()
+        var created: OpaquePointer?
+        let problem = unsafe withErrorText { text, count in
+            unsafe created = rd_kafka_new(type, conf, text, count)
+            return unsafe created == nil
+        }
+        guard let created = unsafe created else {
+            unsafe rd_kafka_conf_destroy(conf)
+            unsafe box.release()
+            throw KafkaFailure(
+                .permanent, code: "kafka-option", "librdkafka does not take the `options`: \(problem ?? "")")
+        }
+        unsafe handle = unsafe created
+        unsafe events = rd_kafka_queue_get_main(created)
+    }
+
+    /// Messages and queues of this client must be gone by now: whoever holds one holds the client too.
+    deinit {
+        unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        unsafe rd_kafka_queue_destroy(events)
+        unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+        // The log function is not called any more.
+        unsafe log.release()
+    }
+
+    // MARK: Waiting
+
+    /// Calls `attempt` with a time limit in milliseconds until it succeeds.
+    /// - Throws: what waiting does not mend; `.stopped` when a stop was asked for; the last failure when the
+    ///   environment's patience is over.
+    func untilAnswered<Value>(
+        _ attempt: (_ timeoutMillis: Int32) -> Result<Value, KafkaFailure>
+    ) throws(KafkaFailure) -> Value {
+        var timeoutMillis: Int32 = 1000
+        var pauseMillis: Int32 = 50
+        while true {
+            switch attempt(timeoutMillis) {
+            case .success(let value):
+                wasAnswered()
+                return value
+            case .failure(let failure):
+                try pause(after: failure, millis: pauseMillis)
+                timeoutMillis = min(timeoutMillis * 2, 4000)
+                pauseMillis = min(pauseMillis * 2, 2000)
+            }
+        }
+    }
+
+    /// A broker has answered.
+    func wasAnswered() {
+        hasBeenAnswered = true
+        refusal = nil
+        trouble = nil
+        if outage.end() {
+            environment.log.info("Kafka answers again, the query goes on", [.brokers: .string(brokers)])
+        }
+    }
+
+    /// Waits a little after a failure, unless waiting is of no use.
+    func pause(after failure: KafkaFailure, millis: Int32) throws(KafkaFailure) {
+        serveEvents(timeoutMillis: 0)
+        if let refusal, !hasBeenAnswered { throw refusal }
+        guard failure.kind == .transient else { throw failure }
+        let now = environment.clock.monotonicNanos
+        if outage.note(atNanos: now) {
+            environment.log.warning(
+                "Kafka does not answer, the query waits",
+                [.brokers: .string(brokers), .error: .string(explained(failure).message)])
+        }
+        if let patience = environment.patienceMillis, outage.millis(atNanos: now) > patience {
+            var failure = explained(failure)
+            failure.kind = .permanent
+            failure.message += ": gave up after \(patience / 1000) s, as the query ends by itself"
+            throw failure
+        }
+        var left = millis
+        repeat {
+            if environment.shouldStop() { throw .stopped }
+            serveEvents(timeoutMillis: min(left, 100))
+            left -= 100
+        } while left > 0
+    }
+
+    /// A failure with what the events have said of its cause.
+    private func explained(_ failure: KafkaFailure) -> KafkaFailure {
+        guard let trouble else { return failure }
+        var failure = failure
+        failure.message += " (\(trouble))"
+        return failure
+    }
+
+    // MARK: Events
+
+    /// Takes what librdkafka has to say, waiting for the first event so long at most.
+    func serveEvents(timeoutMillis: Int32) {
+        var timeout = timeoutMillis
+        while let event = unsafe rd_kafka_queue_poll(events, timeout) {
+            unsafe serve(event)
+            unsafe rd_kafka_event_destroy(event)
+            timeout = 0
+        }
+    }
+
+    private func serve(_ event: OpaquePointer) {
+        switch unsafe rd_kafka_event_type(event) {
+        case RD_KAFKA_EVENT_ERROR: unsafe serveError(event)
+        case RD_KAFKA_EVENT_DR: unsafe serveDeliveries(event)
+        case RD_KAFKA_EVENT_OFFSET_COMMIT: unsafe serveCommit(event)
+        default: break
+        }
+    }
+
+    private func serveError(_ event: OpaquePointer) {
+        let code = unsafe rd_kafka_event_error(event)
+        let text = unsafe String(cString: rd_kafka_event_error_string(event))
+        trouble = text
+        environment.log.debug("librdkafka reports an error", [.detail: .string(text)])
+        let failure = KafkaFailure(code, "connecting to \(brokers)", detail: text)
+        if failure.kind == .permanent { refusal = failure }
+    }
+
+    private func serveDeliveries(_ event: OpaquePointer) {
+        while let message = unsafe rd_kafka_event_message_next(event) {
+            let code = unsafe message.pointee.err
+            // What was purged or belongs to an aborted transaction has failed because of something else.
+            guard code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__PURGE_QUEUE,
+                code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT
+            else { continue }
+            let topic = unsafe String(cString: rd_kafka_topic_name(message.pointee.rkt))
+            let failure = KafkaFailure(code, "writing to the topic `\(topic)`")
+            if deliveryFailure == nil || failure.kind == .permanent { deliveryFailure = failure }
+        }
+    }
+
+    /// Why a record could not be written, since the last call.
+    func takeDeliveryFailure() -> KafkaFailure? {
+        serveEvents(timeoutMillis: 0)
+        defer { deliveryFailure = nil }
+        return deliveryFailure
+    }
+
+    private func serveCommit(_ event: OpaquePointer) {
+        openCommitCount -= 1
+        let code = unsafe rd_kafka_event_error(event)
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET else { return }
+        let text = unsafe String(cString: rd_kafka_err2str(code))
+        if outage.noteCommitFailure() {
+            environment.log.warning(
+                "The consumer group's offsets cannot be committed, lag tools do not see this query",
+                [.brokers: .string(brokers), .error: .string(text)])
+        }
+    }
+
+    /// Commits offsets to the client's consumer group, without waiting.
+    func commitToGroup(_ topic: String, _ next: [Int32: Int64]) {
+        serveEvents(timeoutMillis: 0)
+        let list = unsafe makePartitionList(topic, next)
+        if unsafe rd_kafka_commit_queue(handle, list, events, nil, nil) == RD_KAFKA_RESP_ERR_NO_ERROR {
+            openCommitCount += 1
+        }
+        unsafe rd_kafka_topic_partition_list_destroy(list)
+    }
+
+    /// Gives commits that are on their way a moment to arrive.
+    func finishCommits() {
+        var triesLeft = 10
+        while openCommitCount > 0, triesLeft > 0 {
+            serveEvents(timeoutMillis: 100)
+            triesLeft -= 1
+        }
+    }
+
+    /// The id of the cluster the client talks to.
+    func clusterID() throws(KafkaFailure) -> String {
+        try untilAnswered { timeout -> Result<String, KafkaFailure> in
+            guard let id = unsafe rd_kafka_clusterid(handle, timeout) else {
+                return .failure(KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, "connecting to \(brokers)"))
+            }
+            defer { unsafe rd_kafka_mem_free(handle, id) }
+            return unsafe .success(String(cString: id))
+        }
+    }
+
+    /// The partitions of a topic, ascending.
+    func partitions(of topic: String, _ what: String) throws(KafkaFailure) -> [Int32] {
+        let firstAsked = environment.clock.monotonicNanos
+        return try untilAnswered { timeout in
+            let isSure = environment.clock.monotonicNanos - firstAsked > unknownTopicGraceNanos
+            return askForPartitions(of: topic, what, isSure: isSure, timeout)
+        }
+    }
+
+    private func askForPartitions(
+        of name: String, _ what: String, isSure: Bool, _ timeoutMillis: Int32
+    ) -> Result<[Int32], KafkaFailure> {
+        let topic = unsafe rd_kafka_topic_new(handle, name, nil)
+        defer { unsafe rd_kafka_topic_destroy(topic) }
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let error = unsafe rd_kafka_metadata(handle, 0, topic, &metadata, timeoutMillis)
+        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
+            return .failure(KafkaFailure(error, what))
+        }
+        defer { unsafe rd_kafka_metadata_destroy(metadata) }
+        guard unsafe metadata.pointee.topic_cnt == 1, let found = unsafe metadata.pointee.topics?.pointee else {
+            return .failure(KafkaFailure(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what))
+        }
+        switch unsafe found.err {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            return unsafe .success((0..<Int(found.partition_cnt)).map { unsafe found.partitions[$0].id }.sorted())
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART where isSure:
+            return .failure(
+                KafkaFailure(
+                    .permanent, code: "kafka-unknown-topic",
+                    "\(what): \(brokers) has no topic `\(name)`: check `topic`, or create it"))
+        default: return unsafe .failure(KafkaFailure(found.err, what))
+        }
+    }
+}
+
+/// A broker that is starting, or a topic just made, is unknown for a moment.
+private let unknownTopicGraceNanos: UInt64 = 3_000_000_000
+
+/// A list of librdkafka's; the caller destroys it.
+func makePartitionList(
+    _ topic: String, _ offsets: [Int32: Int64]
+) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
+    let list = unsafe rd_kafka_topic_partition_list_new(Int32(offsets.count))
+    for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+        let added = unsafe rd_kafka_topic_partition_list_add(list, topic, partition)
+        unsafe added?.pointee.offset = offset
+    }
+    return unsafe list
+}
+
+/// Since when brokers do not answer, and what has been said of it.
+private struct Outage {
+    private var startNanos: UInt64?
+    private var isReported = false
+    private var isCommitFailureReported = false
+
+    /// Takes in a failure; true when it is to be reported: once, and not for the first moment.
+    mutating func note(atNanos now: UInt64) -> Bool {
+        let start = startNanos ?? now
+        startNanos = start
+        guard !isReported, now - start >= 1_000_000_000 else { return false }
+        isReported = true
+        return true
+    }
+
+    func millis(atNanos now: UInt64) -> Int64 { Int64((now - (startNanos ?? now)) / 1_000_000) }
+
+    /// True when the outage had been reported.
+    mutating func end() -> Bool {
+        defer {
+            startNanos = nil
+            isReported = false
+        }
+        return isReported
+    }
+
+    /// True the first time.
+    mutating func noteCommitFailure() -> Bool {
+        defer { isCommitFailureReported = true }
+        return !isCommitFailureReported
+    }
+}
+
+/// What librdkafka's threads may use.
+private final class LogBox: Sendable {
+    let log: Log
+    init(_ log: Log) { self.log = log }
+}

@@ -1,0 +1,175 @@
+// Fetches a topic's partitions from given offsets on. Partitions are assigned by hand: no group decides who reads what,
+// the checkpoint alone knows how far a query is. The group that the client is set up with only shows it to lag tools.
+
+internal import CRdKafka
+internal import SluiceSpec
+internal import SluiceSystem
+
+@safe final class KafkaFetcher {
+    let client: KafkaClient
+    let topic: String
+    private let failsOnDataLoss: Bool
+    private let lookup: TopicLookup
+    private var streams: [Int32: PartitionStream] = [:]
+
+    init(
+        _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
+    ) throws(KafkaFailure) {
+        topic = spec.topic.value
+        self.lookup = lookup
+        failsOnDataLoss = spec.failsOnDataLoss
+        let prefetchCount = min(20_000, max(1000, spec.maxOffsetsPerTrigger ?? .max))
+        let settings = try KafkaSettings(
+            defaults: [
+                // What is fetched ahead stays small: librdkafka needs some hundred bytes a message besides its text.
+                ("queued.min.messages", String(prefetchCount)), ("queued.max.messages.kbytes", "8192"),
+                // At the end of a partition only an answer without records says that offsets before it are control
+                // records, so an answer must not take long.
+                ("fetch.wait.max.ms", "100"), ("fetch.error.backoff.ms", "100"),
+            ] + sourceDefaults(query: environment.query),
+            options: spec.options,
+            fixed: sourceConnection(spec) + [
+                ("group.id", consumerGroup(query: environment.query)), ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
+                ("max.poll.interval.ms", "86400000"),
+            ])
+        client = try KafkaClient(
+            RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
+    }
+
+    deinit { client.finishCommits() }
+
+    private var what: String { "reading the topic `\(topic)`" }
+
+    // MARK: Fetching
+
+    /// Sees to it that all `positions` are fetched from where they are; what is already is left alone.
+    func follow(_ positions: [Int32: Int64]) throws(KafkaFailure) {
+        let added = positions.filter { streams[$0.key] == nil }
+        if !added.isEmpty {
+            for (partition, offset) in added {
+                streams[partition] = PartitionStream(client, topic: topic, partition: partition, next: offset)
+            }
+            try assign()
+        }
+        for (partition, offset) in positions {
+            if let stream = streams[partition], !stream.isAt(offset) { try seek(stream, to: offset) }
+        }
+    }
+
+    /// Fetches every stream from where it is.
+    private func assign() throws(KafkaFailure) {
+        for stream in streams.values { stream.restart(at: stream.next) }
+        let list = unsafe makePartitionList(topic, streams.mapValues(\.next))
+        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+        let error = unsafe rd_kafka_assign(client.handle, list)
+        if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaFailure(error, what) }
+    }
+
+    private func seek(_ stream: PartitionStream, to offset: Int64) throws(KafkaFailure) {
+        stream.restart(at: offset)
+        let what = what
+        try client.untilAnswered { timeout -> Result<Void, KafkaFailure> in
+            let list = unsafe makePartitionList(topic, [stream.partition: offset])
+            defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+            let failure = unsafe rd_kafka_seek_partitions(client.handle, list, timeout)
+            if let failure = unsafe failure {
+                defer { unsafe rd_kafka_error_destroy(failure) }
+                return unsafe .failure(KafkaFailure(rd_kafka_error_code(failure), what))
+            }
+            let error = unsafe list?.pointee.elems[0].err ?? RD_KAFKA_RESP_ERR_NO_ERROR
+            return error == RD_KAFKA_RESP_ERR_NO_ERROR ? .success(()) : .failure(KafkaFailure(error, what))
+        }
+    }
+
+    /// The stream of a partition that is followed.
+    func stream(_ partition: Int32) -> PartitionStream {
+        guard let stream = streams[partition] else { preconditionFailure("a partition that is not followed") }
+        return stream
+    }
+
+    /// The newest end that a fetch has been told of, whatever may be read of it; nil where there was no answer yet.
+    func fetchedEnd(_ partition: Int32) -> Int64? {
+        var (low, high) = (Int64(-1), Int64(-1))
+        let error = unsafe rd_kafka_get_watermark_offsets(client.handle, topic, partition, &low, &high)
+        return error == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
+    }
+
+    /// The timestamp of the last record read from a partition.
+    func lastTimestampMillis(_ partition: Int32) -> Int64? { streams[partition]?.lastTimestampMillis }
+
+    // MARK: Waiting for records
+
+    /// Since when a batch has waited for records that must come.
+    struct Watch {
+        var sinceNanos: UInt64
+        private let clock: any Clock
+
+        init(_ clock: any Clock) {
+            self.clock = clock
+            sinceNanos = clock.monotonicNanos
+        }
+
+        mutating func moved() { sinceNanos = clock.monotonicNanos }
+        var millis: Int64 { Int64((clock.monotonicNanos - sinceNanos) / 1_000_000) }
+    }
+
+    func startWatching() -> Watch { Watch(client.environment.clock) }
+
+    /// Called after a moment in which none of the streams had anything, although offsets up to their ends exist. Finds
+    /// out from time to time whether the broker answers, and whether the offsets still exist.
+    func wait(_ watch: inout Watch, _ open: [(stream: PartitionStream, end: Int64)]) throws(SourceError) {
+        client.serveEvents(timeoutMillis: 0)
+        guard watch.millis >= 1000 else { return }
+        do throws(KafkaFailure) {
+            // Says that Kafka is away if it is, and returns when it is back.
+            let latest = try lookup.offsets(of: .latest, in: open.map(\.stream.partition))
+            watch.moved()
+            for (stream, end) in open {
+                guard let latest = latest[stream.partition], latest < end else { continue }
+                try reportLoss(stream.partition, lost: max(latest, stream.next)..<end)
+                try seek(stream, to: end)
+            }
+        } catch {
+            throw SourceError(error)
+        }
+    }
+
+    /// The offset that a stream stands at does not exist any more. True when that is so for all before `end`.
+    func skipLost(_ stream: PartitionStream, before end: Int64) throws(SourceError) -> Bool {
+        do throws(KafkaFailure) {
+            let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
+            let lostEnd = earliest > stream.next ? min(earliest, end) : end
+            try reportLoss(stream.partition, lost: stream.next..<lostEnd)
+            try seek(stream, to: lostEnd)
+            return lostEnd >= end
+        } catch {
+            throw SourceError(error)
+        }
+    }
+
+    /// - Throws: under `on_data_loss: fail`.
+    func reportLoss(_ partition: Int32, lost: Range<Int64>) throws(KafkaFailure) {
+        let fact =
+            "offsets \(lost.lowerBound) to \(lost.upperBound - 1) of partition \(partition) of the topic `\(topic)` "
+            + "are gone before they were read: the topic's retention has removed them, or it was deleted and made again"
+        try reportLoss(fact, partition)
+    }
+
+    func reportLoss(_ fact: String, _ partition: Int32) throws(KafkaFailure) {
+        if failsOnDataLoss {
+            throw KafkaFailure(
+                .permanent, code: "kafka-data-lost",
+                fact
+                    + ". To go on without them set `on_data_loss: continue` on the source, or start the query anew "
+                    + "with another checkpoint")
+        }
+        client.environment.log.warning(
+            "Records were lost, the query goes on without them",
+            [.topic: .string(topic), .partition: .integer(Int64(partition)), .detail: .string(fact)])
+    }
+}
+
+/// The group under which lag tools see a query.
+func consumerGroup(query: String) -> String { "sluice-\(query)" }

@@ -1,0 +1,216 @@
+// The records of one batch from Kafka. The query's thread takes messages from the partitions' streams, a round at a
+// time; workers copy their bytes, once, into the text they decode, and give the messages back to librdkafka.
+//
+//     streams ──take──▶ runs of messages, each of one partition ──▶ read: text, frames, attributes
+//
+// A round is bounded, so a batch of any size holds only so much of librdkafka's memory at a time.
+
+internal import CRdKafka
+internal import SluiceEngine
+package import SluicePlan
+package import SluiceSpec
+
+/// What a query wants of a record beside its value.
+package struct RecordFields: Hashable, Sendable {
+    /// Key and headers, in the order in which they go into a chunk's attributes.
+    package var attributes: [KafkaField]
+    package var hasTimestamp: Bool
+
+    package init(_ input: InputPlan) {
+        attributes = input.wantedAttributes
+        hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
+    }
+}
+
+/// A message count and a byte count that end a run, and what ends a round.
+private enum RunLimit {
+    static let messageCount = 8192
+    static let byteCount = 512 << 10
+    static let roundByteCount = 4 << 20
+    static let roundMessageCount = 64 << 10
+}
+
+@safe final class KafkaInputBytes: InputBytes, @unchecked Sendable {
+    // @unchecked: rounds are made by the query's thread while no chunk is read; chunks are independent of each other.
+
+    /// What one partition has to give.
+    private struct Part {
+        var stream: PartitionStream
+        var end: Int64
+        var runCount = 0
+        var isFinished = false
+    }
+
+    private let source: KafkaFetcher
+    private let topic: String
+    private let wanted: RecordFields
+    private var parts: [Part]
+    private var runs: [MessageRun] = []
+    private var firstRun = 0
+
+    init(_ source: KafkaFetcher, topic: String, wanted: RecordFields, parts: [(stream: PartitionStream, end: Int64)]) {
+        self.source = source
+        self.topic = topic
+        self.wanted = wanted
+        self.parts = parts.map { Part(stream: $0.stream, end: $0.end) }
+    }
+
+    // MARK: Rounds
+
+    func readyChunks(from first: Int) throws -> Range<Int> {
+        runs.removeAll(keepingCapacity: true)
+        firstRun = first
+        var messageCount = 0
+        var byteCount = 0
+        var watch = source.startWatching()
+        while byteCount < RunLimit.roundByteCount, messageCount < RunLimit.roundMessageCount {
+            var hasMoved = false
+            for index in parts.indices where !parts[index].isFinished {
+                let run = try takeRun(index, timeoutMillis: 0)
+                hasMoved = hasMoved || run != nil || parts[index].isFinished
+                guard let run else { continue }
+                runs.append(run)
+                messageCount += run.count
+                byteCount += run.byteCount
+            }
+            guard let open = parts.firstIndex(where: { !$0.isFinished }) else { break }
+            if hasMoved {
+                watch.moved()
+                continue
+            }
+            if byteCount >= RunLimit.byteCount { break }
+            // Nothing is there: wait for whatever comes first, not too long in one place.
+            if let run = try takeRun(open, timeoutMillis: 20) {
+                runs.append(run)
+                messageCount += run.count
+                byteCount += run.byteCount
+                watch.moved()
+            } else {
+                try source.wait(&watch, parts.filter { !$0.isFinished }.map { ($0.stream, $0.end) })
+            }
+        }
+        return first..<first + runs.count
+    }
+
+    /// Messages of one partition, as many as there are within a run's limits; nil when there are none.
+    private func takeRun(_ index: Int, timeoutMillis: Int32) throws(SourceError) -> MessageRun? {
+        var timeout = timeoutMillis
+        var messages: [KafkaMessage] = unsafe []
+        var byteCount = 0
+        taking: while unsafe messages.count < RunLimit.messageCount, byteCount < RunLimit.byteCount {
+            let before = unsafe messages.count
+            let event = unsafe parts[index].stream.take(
+                until: parts[index].end, timeoutMillis: timeout, into: &messages)
+            for number in unsafe before..<messages.count { unsafe byteCount += messages[number].pointee.len }
+            timeout = 0
+            switch event {
+            case .more: continue
+            case .empty: break taking
+            case .finished:
+                parts[index].isFinished = true
+                break taking
+            case .outOfRange:
+                parts[index].isFinished = try source.skipLost(parts[index].stream, before: parts[index].end)
+                break taking
+            case .failed(let failure):
+                let run = unsafe MessageRun(messages, byteCount: byteCount, order: 0, client: source.client)
+                withExtendedLifetime(run) {}
+                throw SourceError(failure)
+            }
+        }
+        guard unsafe !messages.isEmpty else { return nil }
+        let order = index << 40 | parts[index].runCount
+        parts[index].runCount += 1
+        return unsafe MessageRun(messages, byteCount: byteCount, order: order, client: source.client)
+    }
+
+    // MARK: Chunks
+
+    private func run(_ chunk: Int) -> MessageRun {
+        precondition(chunk >= firstRun && chunk < firstRun + runs.count, "a chunk of another round")
+        return runs[chunk - firstRun]
+    }
+
+    func read(chunk number: Int, into chunk: inout InputChunk) throws {
+        run(number).move(into: &chunk, wanted)
+    }
+
+    func order(of chunk: Int) -> Int { run(chunk).order }
+
+    func partition(of chunk: Int) -> String? { String(run(chunk).partition) }
+
+    func place(chunk: Int, record: RecordPlace) -> String {
+        "topic \(topic), partition \(run(chunk).partition), offset \(record.offset ?? -1)"
+    }
+}
+
+/// Messages of one partition, in offset order. Gives them back to librdkafka when they have been read, or with itself.
+@safe private final class MessageRun: @unchecked Sendable {
+    // @unchecked: made by the query's thread, then read by one worker.
+
+    let partition: Int32
+    let order: Int
+    let byteCount: Int
+    let count: Int
+    private var messages: [KafkaMessage]
+    /// Messages must not outlive the handle.
+    private let client: KafkaClient
+
+    init(_ messages: [KafkaMessage], byteCount: Int, order: Int, client: KafkaClient) {
+        unsafe self.messages = unsafe messages
+        unsafe partition = messages.first?.pointee.partition ?? 0
+        count = unsafe messages.count
+        self.byteCount = byteCount
+        self.order = order
+        self.client = client
+    }
+
+    deinit {
+        for index in unsafe messages.indices { unsafe rd_kafka_message_destroy(messages[index]) }
+    }
+
+    /// Copies all records and gives the messages back.
+    func move(into chunk: inout InputChunk, _ wanted: RecordFields) {
+        chunk.isFramed = true
+        chunk.partition = partition
+        chunk.text.reserve(byteCount + count + inputPaddingByteCount)
+        chunk.records.reserveCapacity(count)
+        for index in unsafe messages.indices {
+            let message = unsafe messages[index]
+            if let payload = unsafe message.pointee.payload {
+                unsafe chunk.text.append(UnsafeRawBufferPointer(start: payload, count: message.pointee.len))
+            }
+            var timestamp: Int64 = -1
+            if wanted.hasTimestamp {
+                var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+                timestamp = unsafe rd_kafka_message_timestamp(message, &type)
+            }
+            unsafe chunk.records.append(
+                InputRecord(
+                    end: UInt32(chunk.text.count), isNull: message.pointee.payload == nil,
+                    offset: message.pointee.offset, timestampMillis: timestamp,
+                    attributesStart: UInt32(chunk.attributes.count)))
+            chunk.text.append(UInt8(ascii: "\n"))
+            for field in wanted.attributes { unsafe chunk.appendAttribute(attribute(field, of: message)) }
+            unsafe rd_kafka_message_destroy(message)
+        }
+        unsafe messages.removeAll()
+    }
+
+    private func attribute(_ field: KafkaField, of message: KafkaMessage) -> UnsafeRawBufferPointer? {
+        switch field {
+        case .key:
+            guard let key = unsafe message.pointee.key else { return nil }
+            return unsafe UnsafeRawBufferPointer(start: key, count: message.pointee.key_len)
+        case .header(let name):
+            var headers: OpaquePointer?
+            var value: UnsafeRawPointer?
+            var size = 0
+            guard unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR,
+                unsafe rd_kafka_header_get_last(headers, name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR
+            else { return nil }
+            return unsafe value.map { unsafe UnsafeRawBufferPointer(start: $0, count: size) }
+        case .value, .topic, .partition, .offset, .timestamp: return nil
+        }
+    }
+}

@@ -1,0 +1,362 @@
+// The client that writes records and runs transactions: librdkafka's calls, each made again until it is through or
+// has failed for good. Which batch a record is of, and what to do after a failure, the sink knows.
+
+internal import CRdKafka
+internal import Glibc
+internal import SluiceEngine
+internal import SluiceSpec
+internal import SluiceSystem
+
+/// The headers of every record.
+struct RecordHeaders {
+    let query: [UInt8]
+    let batch: [UInt8]
+
+    init(query: String, batch: Int64) {
+        self.query = Array(query.utf8)
+        self.batch = Array(String(batch).utf8)
+    }
+}
+
+@safe final class KafkaRecordClient {
+    /// How a transaction ended.
+    enum TransactionEnd: Hashable {
+        case committed
+        /// It was aborted, and nothing of it will be seen.
+        case mustBeWrittenAgain
+    }
+
+    private let client: KafkaClient
+    private let topicName: String
+    private let topic: OpaquePointer
+    private let isTransactional: Bool
+    private(set) var clusterID: String?
+    private var transactionStartNanos: UInt64 = 0
+    private let transactionTimeoutMillis: Int64
+    private var lastPauseMillis: Int32 = 50
+
+    init(
+        _ spec: KafkaSinkSpec, transactionalID: String?, environment: ConnectorEnvironment
+    ) throws(KafkaFailure) {
+        isTransactional = transactionalID != nil
+        topicName = spec.topic.value
+        let named = spec.options.last { $0.name.value == "transaction.timeout.ms" }?.value.revealed
+        transactionTimeoutMillis = named.flatMap { Int64($0) } ?? 60_000
+        let settings = try KafkaSettings(
+            defaults: [
+                ("linger.ms", "5"), ("queue.buffering.max.messages", "200000"),
+                ("queue.buffering.max.kbytes", "65536"), ("message.max.bytes", "16777216"),
+                ("reconnect.backoff.max.ms", "2000"), ("socket.nagle.disable", "true"),
+                ("client.id", "sluice-\(environment.query)"),
+                // Where a client of Java would put a record with this key.
+                ("partitioner", "murmur2_random"),
+            ],
+            options: spec.options,
+            fixed: [
+                ("bootstrap.servers", spec.brokers.value), ("enable.idempotence", "true"), ("acks", "all"),
+                ("delivery.report.only.error", "true"),
+            ] + (transactionalID.map { [("transactional.id", $0)] } ?? []))
+        client = try KafkaClient(
+            RD_KAFKA_PRODUCER, brokers: spec.brokers.value, settings: settings, environment: environment)
+        guard let topic = unsafe rd_kafka_topic_new(client.handle, topicName, nil) else {
+            throw KafkaFailure(rd_kafka_last_error(), "writing to the topic `\(topicName)`")
+        }
+        unsafe self.topic = unsafe topic
+    }
+
+    deinit { unsafe rd_kafka_topic_destroy(topic) }
+
+    private var what: String { "writing to the topic `\(topicName)`" }
+
+    /// Makes sure that there is a topic to write to, and takes the transactional id over from whoever had it: what is
+    /// open of it is aborted.
+    func start() throws(KafkaFailure) {
+        clusterID = try client.clusterID()
+        _ = try client.partitions(of: topicName, what)
+        guard isTransactional else { return }
+        try client.untilAnswered { timeout in
+            let failure = unsafe transactional("starting transactions for the topic `\(topicName)`") {
+                unsafe rd_kafka_init_transactions(client.handle, timeout)
+            }
+            return failure.map { .failure($0.failure) } ?? .success(())
+        }
+    }
+
+    // MARK: Records
+
+    /// Gives all rows of a batch to librdkafka, waiting where its queue is full.
+    func write(_ parts: [OutputBytes], headers: RecordHeaders) throws(KafkaFailure) {
+        for part in parts {
+            var row = 0
+            while let full = writeRows(part, from: row, headers) {
+                row = full.row
+                guard full.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
+                    // A transaction that has failed takes no records: what the failure was, `flush` finds out.
+                    if isTransactional, full.error == RD_KAFKA_RESP_ERR__STATE { return }
+                    throw KafkaFailure(full.error, what)
+                }
+                try waitForRoom()
+            }
+        }
+    }
+
+    /// Returns the first row that could not be given away, and why; nil when all could.
+    private func writeRows(
+        _ part: OutputBytes, from first: Int, _ headers: RecordHeaders
+    ) -> (row: Int, error: rd_kafka_resp_err_t)? {
+        unsafe headers.query.withUnsafeBytes { query in
+            unsafe headers.batch.withUnsafeBytes { batch in
+                var shared = unsafe sluice_record_headers(
+                    query_name: query.baseAddress?.assumingMemoryBound(to: CChar.self), query_size: query.count,
+                    batch_text: batch.baseAddress?.assumingMemoryBound(to: CChar.self), batch_size: batch.count)
+                let records = unsafe part.outputRecords
+                var start = unsafe first == 0 ? 0 : records[first - 1].end + 1
+                for row in first..<records.count {
+                    let record = unsafe records[row]
+                    let keyByteCount = max(0, record.keyByteCount)
+                    let key =
+                        unsafe record.keyByteCount < 0
+                        ? nil : UnsafeRawPointer(part.keys.base + (record.keyEnd - keyByteCount))
+                    let error = unsafe sluice_kafka_produce(
+                        client.handle, topic, part.buffer.base + start, record.end - start, key,
+                        keyByteCount, max(0, record.timestampMillis), &shared)
+                    guard error == RD_KAFKA_RESP_ERR_NO_ERROR else { return (row, error) }
+                    start = record.end + 1
+                }
+                return nil
+            }
+        }
+    }
+
+    /// librdkafka's queue is full: waits until some records are written.
+    private func waitForRoom() throws(KafkaFailure) {
+        let before = unsafe rd_kafka_outq_len(client.handle)
+        client.serveEvents(timeoutMillis: 5)
+        if unsafe rd_kafka_outq_len(client.handle) < before {
+            client.wasAnswered()
+        } else {
+            try noteSilence(millis: 20)
+        }
+    }
+
+    /// Waits until brokers have all records. False when the transaction has to be aborted.
+    @discardableResult
+    func flush() throws(KafkaFailure) -> Bool {
+        while true {
+            let before = unsafe rd_kafka_outq_len(client.handle)
+            let error = unsafe rd_kafka_flush(client.handle, 500)
+            if let failure = client.takeDeliveryFailure() {
+                if failure.kind == .permanent { throw failure }
+                if isTransactional {
+                    try client.pause(after: failure, millis: nextPause())
+                    return false
+                }
+                // The queue has given the record up: only a new start writes it again.
+                throw failure
+            }
+            try throwIfFatal()
+            if error == RD_KAFKA_RESP_ERR_NO_ERROR {
+                client.wasAnswered()
+                return true
+            }
+            if unsafe rd_kafka_outq_len(client.handle) >= before { try noteSilence(millis: 100) }
+        }
+    }
+
+    private func noteSilence(millis: Int32) throws(KafkaFailure) {
+        try client.pause(after: KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, what), millis: millis)
+    }
+
+    private func nextPause() -> Int32 {
+        defer { lastPauseMillis = min(lastPauseMillis * 2, 2000) }
+        return lastPauseMillis
+    }
+
+    /// - Throws: when the client is of no use any more.
+    private func throwIfFatal() throws(KafkaFailure) {
+        var code = RD_KAFKA_RESP_ERR_NO_ERROR
+        let text = unsafe withErrorText { text, count in
+            code = unsafe rd_kafka_fatal_error(client.handle, text, count)
+            return code != RD_KAFKA_RESP_ERR_NO_ERROR
+        }
+        if let text { throw fatal(code, text) }
+    }
+
+    // MARK: Transactions
+
+    func beginTransaction() throws(KafkaFailure) {
+        let failure = unsafe transactional(what) { unsafe rd_kafka_begin_transaction(client.handle) }
+        if let failure { throw failure.failure }
+        transactionStartNanos = client.environment.clock.monotonicNanos
+    }
+
+    /// Makes the transaction commit offsets to a group. False when it has to be aborted.
+    func sendOffsets(_ consumed: [ConsumedOffsets], mark: String, group: String) throws(KafkaFailure) -> Bool {
+        let list = unsafe makeMarkedList(consumed, mark)
+        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+        let metadata = unsafe rd_kafka_consumer_group_metadata_new(group)
+        defer { unsafe rd_kafka_consumer_group_metadata_destroy(metadata) }
+        return unsafe try untilDone("committing offsets to the group `\(group)`") { timeout in
+            unsafe rd_kafka_send_offsets_to_transaction(client.handle, list, metadata, timeout)
+        }
+    }
+
+    /// Ends the transaction, visibly and durably.
+    func endTransaction() throws(KafkaFailure) -> TransactionEnd {
+        let isDone = unsafe try untilDone("committing a transaction for the topic `\(topicName)`") { timeout in
+            unsafe rd_kafka_commit_transaction(client.handle, timeout)
+        }
+        if isDone {
+            lastPauseMillis = 50
+            return .committed
+        }
+        try abortTransaction()
+        return .mustBeWrittenAgain
+    }
+
+    func abortTransaction() throws(KafkaFailure) {
+        _ = unsafe try untilDone("aborting a transaction for the topic `\(topicName)`") { timeout in
+            unsafe rd_kafka_abort_transaction(client.handle, timeout)
+        }
+        // What was purged has been reported as failed.
+        _ = client.takeDeliveryFailure()
+    }
+
+    /// Makes a call until it is through. False when the transaction has to be aborted.
+    private func untilDone(
+        _ what: String, _ call: (_ timeoutMillis: Int32) -> OpaquePointer?
+    ) throws(KafkaFailure) -> Bool {
+        var pauseMillis: Int32 = 20
+        while true {
+            guard let failed = unsafe transactional(what, { unsafe call(2000) }) else {
+                client.wasAnswered()
+                return true
+            }
+            if failed.mustAbort {
+                environment.log.debug("A transaction is aborted", [.detail: .string(failed.failure.message)])
+                if let failure = client.takeDeliveryFailure(), failure.kind == .permanent { throw failure }
+                if failed.failure.kind == .permanent { throw failed.failure }
+                try client.pause(after: failed.failure, millis: nextPause())
+                return false
+            }
+            try client.pause(after: failed.failure, millis: pauseMillis)
+            pauseMillis = min(pauseMillis * 2, 1000)
+        }
+    }
+
+    private var environment: ConnectorEnvironment { client.environment }
+
+    private struct TransactionFailure {
+        var failure: KafkaFailure
+        var mustAbort: Bool
+    }
+
+    private func transactional(_ what: String, _ call: () -> OpaquePointer?) -> TransactionFailure? {
+        guard let error = unsafe call() else { return nil }
+        defer { unsafe rd_kafka_error_destroy(error) }
+        let code = unsafe rd_kafka_error_code(error)
+        let text = unsafe String(cString: rd_kafka_error_string(error))
+        if unsafe rd_kafka_error_is_fatal(error) != 0 {
+            return TransactionFailure(failure: fatal(code, text), mustAbort: false)
+        }
+        var failure = KafkaFailure(code, what, detail: text)
+        if unsafe rd_kafka_error_is_retriable(error) != 0 { failure.kind = .transient }
+        return unsafe TransactionFailure(
+            failure: failure, mustAbort: rd_kafka_error_txn_requires_abort(error) != 0)
+    }
+
+    /// A transaction that was open longer than brokers allow has been given up by them, which looks like being fenced.
+    private func fatal(_ code: rd_kafka_resp_err_t, _ text: String) -> KafkaFailure {
+        let isFenced =
+            code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED
+            || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH
+        let ageMillis = Int64((environment.clock.monotonicNanos - transactionStartNanos) / 1_000_000)
+        if isFenced, ageMillis < transactionTimeoutMillis - 1000 {
+            return KafkaFailure(
+                .permanent, code: "kafka-fenced",
+                "\(what): another process has taken over this query's transactional id (\(text)): it runs from a copy "
+                    + "of this checkpoint. Stop one of the two")
+        }
+        return KafkaFailure(.fatal, code: "kafka-client-failed", "\(what): \(text)")
+    }
+
+    private func makeMarkedList(
+        _ consumed: [ConsumedOffsets], _ mark: String
+    ) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
+        let list = unsafe rd_kafka_topic_partition_list_new(8)
+        for topic in consumed {
+            for (partition, next) in topic.next.sorted(by: { $0.key < $1.key }) {
+                let added = unsafe rd_kafka_topic_partition_list_add(list, topic.topic, partition)
+                unsafe added?.pointee.offset = next
+                unsafe added?.pointee.metadata = unsafe UnsafeMutableRawPointer(strdup(mark))
+                unsafe added?.pointee.metadata_size = mark.utf8.count
+            }
+        }
+        return unsafe list
+    }
+
+    // MARK: Reading back
+
+    /// The marks that committed transactions have left in consumer groups.
+    func marks(in groups: [String]) throws(KafkaFailure) -> [CommittedBatch] {
+        var marks: [CommittedBatch] = []
+        for group in groups {
+            marks += try client.untilAnswered { timeout in askForMarks(group, timeout) }
+        }
+        return marks
+    }
+
+    private func askForMarks(_ group: String, _ timeoutMillis: Int32) -> Result<[CommittedBatch], KafkaFailure> {
+        let what = "reading the offsets of the group `\(group)`"
+        let queue = unsafe rd_kafka_queue_new(client.handle)
+        defer { unsafe rd_kafka_queue_destroy(queue) }
+        let options = unsafe rd_kafka_AdminOptions_new(client.handle, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS)
+        defer { unsafe rd_kafka_AdminOptions_destroy(options) }
+        // Offsets of a transaction that is just being ended are waited for.
+        unsafe setAdminOptions(options, timeoutMillis)
+        var request = unsafe rd_kafka_ListConsumerGroupOffsets_new(group, nil)
+        defer { unsafe rd_kafka_ListConsumerGroupOffsets_destroy(request) }
+        unsafe rd_kafka_ListConsumerGroupOffsets(client.handle, &request, 1, options, queue)
+        guard let event = unsafe rd_kafka_queue_poll(queue, timeoutMillis + 1000) else {
+            return .failure(KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, what))
+        }
+        defer { unsafe rd_kafka_event_destroy(event) }
+        if unsafe rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR {
+            let text = unsafe rd_kafka_event_error_string(event)
+            return unsafe .failure(
+                KafkaFailure(rd_kafka_event_error(event), what, detail: text.map { unsafe String(cString: $0) }))
+        }
+        return unsafe readMarks(event, what)
+    }
+
+    private func setAdminOptions(_ options: OpaquePointer?, _ timeoutMillis: Int32) {
+        if let error = unsafe rd_kafka_AdminOptions_set_require_stable_offsets(options, 1) {
+            unsafe rd_kafka_error_destroy(error)
+        }
+        _ = unsafe rd_kafka_AdminOptions_set_request_timeout(options, timeoutMillis, nil, 0)
+    }
+
+    private func readMarks(_ event: OpaquePointer, _ what: String) -> Result<[CommittedBatch], KafkaFailure> {
+        let result = unsafe rd_kafka_event_ListConsumerGroupOffsets_result(event)
+        var count = 0
+        let groups = unsafe rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count)
+        var marks: [CommittedBatch] = []
+        for index in 0..<count {
+            guard let group = unsafe groups?[index] else { continue }
+            if let error = unsafe rd_kafka_group_result_error(group) {
+                return unsafe .failure(KafkaFailure(rd_kafka_error_code(error), what))
+            }
+            guard let list = unsafe rd_kafka_group_result_partitions(group) else { continue }
+            for number in unsafe 0..<Int(list.pointee.cnt) {
+                let element = unsafe list.pointee.elems[number]
+                guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                    return unsafe .failure(KafkaFailure(element.err, what))
+                }
+                guard let metadata = unsafe element.metadata else { continue }
+                let bytes = unsafe UnsafeRawBufferPointer(start: metadata, count: element.metadata_size)
+                if let mark = unsafe CommittedBatch(String(decoding: bytes, as: UTF8.self)) { marks.append(mark) }
+            }
+        }
+        return .success(marks)
+    }
+}

@@ -1,0 +1,217 @@
+// A Kafka topic as a source: a partition is a partition, an offset an offset. What a batch reads is planned from where
+// the partitions end now (under `read_committed` the last stable offset), within the spec's limits, and read exactly to
+// the end of its ranges: offsets in them that hold no record (control records, aborted or compacted ones) are no loss.
+//
+//     new query     start offsets are looked up once, and batch 0 writes them down even when it has nothing to read:
+//                   whatever comes after the start is then read, also when the process dies before (as in Spark)
+//     new partition begins at its earliest record
+//     offsets that have gone, or ends that went back, are loss: `on_data_loss` says what then
+//
+// Sources: Spark's KafkaMicroBatchStream and KafkaOffsetReader.
+
+package import SluiceEngine
+package import SluiceSpec
+internal import SluiceSystem
+
+package final class KafkaSource: Source {
+    private let spec: KafkaSourceSpec
+    private let topic: String
+    private let wanted: RecordFields
+    private let lookup: TopicLookup
+    private let fetcher: KafkaFetcher
+    private let clock: any Clock
+    /// Where partitions begin that have no position yet, or stand at one that does not exist any more.
+    private var starts: [Int32: Int64] = [:]
+    private var reportedMissing: Set<Int32> = []
+    /// When a batch last took something; the limits' delay counts from there. nil before the first.
+    private var lastTakenNanos: UInt64?
+    /// What the last look has found, and when.
+    private var lastLook: (latest: [Int32: Int64], nanos: UInt64)?
+
+    /// For so long a look is trusted while fetches tell of nothing new: a query with a short trigger does not ask
+    /// brokers hundreds of times a second whether something has come.
+    private static let lookAgeMaxNanos: UInt64 = 500_000_000
+
+    /// Starts connecting; nothing is waited for.
+    package init(
+        _ spec: KafkaSourceSpec, wanted: RecordFields, environment: ConnectorEnvironment
+    ) throws(SourceError) {
+        self.spec = spec
+        self.wanted = wanted
+        topic = spec.topic.value
+        clock = environment.clock
+        do throws(KafkaFailure) {
+            lookup = try TopicLookup(spec, environment: environment)
+            fetcher = try KafkaFetcher(spec, lookup: lookup, environment: environment)
+        } catch { throw SourceError(error) }
+    }
+
+    package var description: String { "KafkaSource[\(topic)]" }
+    package var isFinished: Bool { false }
+
+    // MARK: Planning
+
+    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+        if !untilEnd, let latest = latestWithoutALook() { return latest }
+        do throws(KafkaFailure) {
+            let latest = try look(from: partitionOffsets(position))
+            lastLook = (latest, clock.monotonicNanos)
+            return SourceOffsets(Dictionary(uniqueKeysWithValues: latest.map { (String($0.key), $0.value) }))
+        } catch { throw SourceError(error) }
+    }
+
+    private func latestWithoutALook() -> SourceOffsets? {
+        fetcher.client.serveEvents(timeoutMillis: 0)
+        guard let (latest, nanos) = lastLook, clock.monotonicNanos - nanos < Self.lookAgeMaxNanos,
+            latest.allSatisfy({ partition, end in fetcher.fetchedEnd(partition).map { $0 <= end } ?? false })
+        else { return nil }
+        return SourceOffsets(Dictionary(uniqueKeysWithValues: latest.map { (String($0.key), $0.value) }))
+    }
+
+    private func look(from position: [Int32: Int64]) throws(KafkaFailure) -> [Int32: Int64] {
+        let partitions = try lookup.partitions()
+        _ = try lookup.clusterID()
+        let latest = try lookup.offsets(of: .latest, in: partitions)
+        starts = starts.filter { position[$0.key] == nil }
+        let new = partitions.filter { position[$0] == nil && starts[$0] == nil }
+        if !new.isEmpty {
+            let isNewQuery = position.isEmpty
+            let found = isNewQuery ? try startOffsets(partitions, latest) : try lookup.offsets(of: .earliest, in: new)
+            for partition in new { starts[partition] = found[partition] ?? latest[partition] }
+        }
+        try checkLoss(position, partitions, latest)
+        try fetcher.follow(position.merging(starts) { _, start in start }.filter { latest[$0.key] != nil })
+        return latest
+    }
+
+    /// Where a new query begins.
+    private func startOffsets(
+        _ partitions: [Int32], _ latest: [Int32: Int64]
+    ) throws(KafkaFailure) -> [Int32: Int64] {
+        switch spec.start {
+        case .latest: return latest
+        case .earliest: return try lookup.offsets(of: .earliest, in: partitions)
+        case .timestamp(let micros):
+            // A record is stamped in milliseconds: the first one that is not before.
+            let millis = micros / 1000 + (micros % 1000 > 0 ? 1 : 0)
+            return try lookup.offsets(of: .timestamp(millis: millis), in: partitions)
+        case .offsets(let named):
+            for partition in named.keys.sorted() where !partitions.contains(partition) {
+                throw KafkaFailure(
+                    .permanent, code: "kafka-unknown-partition",
+                    "`start` names partition \(partition), and the topic `\(topic)` has \(partitions.count): correct "
+                        + "`start`")
+            }
+            let earliest =
+                named.values.contains(.earliest) ? try lookup.offsets(of: .earliest, in: partitions) : [:]
+            return latest.reduce(into: [:]) { starts, partition in
+                switch named[partition.key] {
+                case .offset(let offset): starts[partition.key] = offset
+                case .earliest: starts[partition.key] = earliest[partition.key]
+                case .latest, nil: starts[partition.key] = partition.value
+                }
+            }
+        }
+    }
+
+    /// Partitions that have gone, and ends that are before what was read. Where the query is to go on, such a partition
+    /// goes on from its present end.
+    private func checkLoss(
+        _ position: [Int32: Int64], _ partitions: [Int32], _ latest: [Int32: Int64]
+    ) throws(KafkaFailure) {
+        for partition in position.keys.sorted() where !partitions.contains(partition) {
+            guard reportedMissing.insert(partition).inserted else { continue }
+            try fetcher.reportLoss(
+                "partition \(partition) of the topic `\(topic)` is gone: the topic was deleted and made again with "
+                    + "fewer partitions", partition)
+        }
+        for (partition, end) in latest.sorted(by: { $0.key < $1.key }) {
+            guard let reached = starts[partition] ?? position[partition], reached > end else { continue }
+            try fetcher.reportLoss(
+                "partition \(partition) of the topic `\(topic)` ends at offset \(end), and the query is at "
+                    + "\(reached): the topic was deleted and made again, or `start` names an offset that is not there",
+                partition)
+            starts[partition] = end
+        }
+    }
+
+    package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
+        let position = partitionOffsets(position)
+        var ranges: [Int32: Range<Int64>] = [:]
+        for (partition, end) in partitionOffsets(latest) {
+            guard let start = starts[partition] ?? position[partition] else { continue }
+            ranges[partition] = start..<max(start, end)
+        }
+        var ends = ranges.mapValues(\.upperBound)
+        if case .spec = limit {
+            if isHeldBack(ranges) {
+                ends = ranges.mapValues(\.lowerBound)
+            } else if let limit = spec.maxOffsetsPerTrigger {
+                ends = sharedEnds(ranges, limit: limit)
+            }
+        }
+        // A partition that nothing was ever read from is there without a record too, so that its start is written down.
+        let taken = ranges.keys.sorted().compactMap { partition -> OffsetRange? in
+            guard let range = ranges[partition], let end = ends[partition] else { return nil }
+            guard end > range.lowerBound || position[partition] != range.lowerBound else { return nil }
+            return OffsetRange(partition: String(partition), start: range.lowerBound, end: end)
+        }
+        if taken.contains(where: { $0.end > $0.start }) { lastTakenNanos = clock.monotonicNanos }
+        return taken
+    }
+
+    /// Spark's `minOffsetsPerTrigger` and `maxTriggerDelay`: too little is left for later, but not for ever, and the
+    /// first look after a start takes what there is.
+    private func isHeldBack(_ ranges: [Int32: Range<Int64>]) -> Bool {
+        guard let minimum = spec.minOffsetsPerTrigger, let lastTakenNanos else { return false }
+        let delayMicros = spec.maxTriggerDelayMicros ?? 15 * 60 * 1_000_000
+        let waitedMicros = Int64((clock.monotonicNanos - lastTakenNanos) / 1000)
+        return waitedMicros < delayMicros && ranges.values.reduce(0) { $0 + Int64($1.count) } < minimum
+    }
+
+    // MARK: Reading
+
+    package func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+        let read = ranges.compactMap { range in
+            Int32(range.partition).map { (partition: $0, start: range.start, end: range.end) }
+        }.filter { $0.end > $0.start }
+        do throws(KafkaFailure) {
+            try fetcher.follow(Dictionary(uniqueKeysWithValues: read.map { ($0.partition, $0.start) }))
+        } catch { throw SourceError(error) }
+        return KafkaInputBytes(
+            fetcher, topic: topic, wanted: wanted, parts: read.map { (fetcher.stream($0.partition), $0.end) })
+    }
+
+    package func didCommit(_ position: SourceOffsets, isReported: Bool) {
+        let next = partitionOffsets(position)
+        // What was looked up is in the checkpoint now.
+        starts = starts.filter { next[$0.key] == nil }
+        if !isReported { fetcher.client.commitToGroup(topic, next) }
+    }
+
+    package func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets? {
+        do throws(KafkaFailure) {
+            return ConsumedOffsets(
+                clusterID: try lookup.clusterID(), topic: topic, next: partitionOffsets(position))
+        } catch { throw SourceError(error) }
+    }
+
+    package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? {
+        let position = partitionOffsets(position)
+        var lags: [String: PartitionLag] = [:]
+        for (partition, end) in partitionOffsets(latest) {
+            let rows = max(0, end - (position[partition] ?? end))
+            let seconds = fetcher.lastTimestampMillis(partition).map { Double(clock.wallMillis - $0) / 1000 }
+            lags[String(partition)] = PartitionLag(rows: rows, seconds: rows == 0 ? 0 : seconds.map { max(0, $0) })
+        }
+        return lags
+    }
+
+    private func partitionOffsets(_ offsets: SourceOffsets) -> [Int32: Int64] {
+        var result: [Int32: Int64] = [:]
+        for (name, offset) in offsets.next {
+            if let partition = Int32(name) { result[partition] = offset }
+        }
+        return result
+    }
+}

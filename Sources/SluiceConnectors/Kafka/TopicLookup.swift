@@ -1,0 +1,100 @@
+// What there is of a topic: which partitions, where they begin and end. It has a client of its own: on the connection
+// that fetches, a question would wait behind a fetch that the broker holds until there is something to give.
+
+internal import CRdKafka
+internal import SluiceSpec
+internal import SluiceSystem
+
+@safe final class TopicLookup {
+    let client: KafkaClient
+    let topic: String
+    private var knownPartitions: [Int32] = []
+    private var partitionsAskedNanos: UInt64?
+    private var knownClusterID: String?
+
+    /// How often a running query looks for new partitions.
+    private static let partitionsAgeMaxNanos: UInt64 = 1_000_000_000
+
+    init(_ spec: KafkaSourceSpec, environment: ConnectorEnvironment) throws(KafkaFailure) {
+        topic = spec.topic.value
+        let settings = try KafkaSettings(
+            defaults: sourceDefaults(query: environment.query), options: spec.options, fixed: sourceConnection(spec))
+        client = try KafkaClient(
+            RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
+    }
+
+    private var what: String { "reading the topic `\(topic)`" }
+
+    func clusterID() throws(KafkaFailure) -> String {
+        if let knownClusterID { return knownClusterID }
+        let id = try client.clusterID()
+        knownClusterID = id
+        return id
+    }
+
+    /// The topic's partitions, about as they are now.
+    func partitions() throws(KafkaFailure) -> [Int32] {
+        let now = client.environment.clock.monotonicNanos
+        if let asked = partitionsAskedNanos, now - asked < Self.partitionsAgeMaxNanos { return knownPartitions }
+        knownPartitions = try client.partitions(of: topic, what)
+        partitionsAskedNanos = now
+        return knownPartitions
+    }
+
+    /// What to look for in a partition.
+    enum Place: Hashable {
+        case earliest
+        /// Behind the last record that a query may read: the last stable offset under `read_committed`.
+        case latest
+        /// The first record with this timestamp or a later one.
+        case timestamp(millis: Int64)
+    }
+
+    /// The offset of a place, per partition; a partition without a record of the timestamp or a later one is absent.
+    func offsets(of place: Place, in partitions: [Int32]) throws(KafkaFailure) -> [Int32: Int64] {
+        let wanted: Int64 =
+            switch place {
+            case .earliest: -2
+            case .latest: -1
+            case .timestamp(let millis): millis
+            }
+        if partitions.isEmpty { return [:] }
+        return try client.untilAnswered { timeout in
+            ask(Dictionary(uniqueKeysWithValues: partitions.map { ($0, wanted) }), timeout)
+        }
+    }
+
+    private func ask(_ wanted: [Int32: Int64], _ timeoutMillis: Int32) -> Result<[Int32: Int64], KafkaFailure> {
+        let list = unsafe makePartitionList(topic, wanted)
+        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+        let error = unsafe rd_kafka_offsets_for_times(client.handle, list, timeoutMillis)
+        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else {
+            return .failure(KafkaFailure(error, what))
+        }
+        var found: [Int32: Int64] = [:]
+        for index in unsafe 0..<Int(list.pointee.cnt) {
+            let element = unsafe list.pointee.elems[index]
+            guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                return unsafe .failure(KafkaFailure(element.err, what))
+            }
+            if unsafe element.offset >= 0 { unsafe found[element.partition] = element.offset }
+        }
+        return .success(found)
+    }
+}
+
+/// What the clients of a source have in common; a spec may change it.
+func sourceDefaults(query: String) -> [(String, String)] {
+    [
+        ("reconnect.backoff.max.ms", "2000"), ("topic.metadata.refresh.fast.interval.ms", "100"),
+        ("client.id", "sluice-\(query)"), ("socket.nagle.disable", "true"), ("socket.keepalive.enable", "true"),
+    ]
+}
+
+/// What the clients of a source have in common whatever a spec says.
+func sourceConnection(_ spec: KafkaSourceSpec) -> [(String, String)] {
+    [
+        ("bootstrap.servers", spec.brokers.value),
+        ("isolation.level", spec.isReadCommitted ? "read_committed" : "read_uncommitted"),
+    ]
+}
