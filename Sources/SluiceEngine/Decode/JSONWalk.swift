@@ -1,7 +1,7 @@
 // The structure of a block of records, and the hand that walks over it. simdjson's first stage gives the positions of
-// all structural characters of the block: `{ } [ ] : ,`, opening quotes and the first bytes of other scalars. It has also
-// checked that the block is UTF-8, that strings are closed and hold no control characters, so that no string reaches
-// over the line end behind a record. A block that it refuses is halved until the record at fault stands alone.
+// all structural characters of the block: `{ } [ ] : ,`, opening quotes and the first bytes of other scalars. It has
+// also checked that the block is UTF-8, that strings are closed and hold no control characters, so that no string
+// reaches over the line end behind a record. A block that it refuses is halved until the record at fault stands alone.
 
 internal import CSimdJSON
 
