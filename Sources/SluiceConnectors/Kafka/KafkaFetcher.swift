@@ -104,6 +104,8 @@ internal import SluiceSystem
     /// Since when a batch has waited for records that must come.
     struct Watch {
         var sinceNanos: UInt64
+        /// True when fetching has been nudged since the last record came.
+        var isNudged = false
         private let clock: any Clock
 
         init(_ clock: any Clock) {
@@ -111,11 +113,25 @@ internal import SluiceSystem
             sinceNanos = clock.monotonicNanos
         }
 
-        mutating func moved() { sinceNanos = clock.monotonicNanos }
+        mutating func moved() {
+            sinceNanos = clock.monotonicNanos
+            isNudged = false
+        }
+
         var millis: Int64 { Int64((clock.monotonicNanos - sinceNanos) / 1_000_000) }
     }
 
     func startWatching() -> Watch { Watch(client.environment.clock) }
+
+    /// Makes librdkafka look at once whether it should fetch again. It stops when a partition's queue is full, and the
+    /// broker's thread then sleeps for up to a second, however soon the queue is drained (up to librdkafka 2.1). Any
+    /// answer from the broker wakes it.
+    func nudge(_ streams: [PartitionStream]) {
+        for stream in streams {
+            var (low, high) = (Int64(-1), Int64(-1))
+            _ = unsafe rd_kafka_query_watermark_offsets(client.handle, topic, stream.partition, &low, &high, 100)
+        }
+    }
 
     /// Called after a moment in which none of the streams had anything, although offsets up to their ends exist. Finds
     /// out from time to time whether the broker answers, and whether the offsets still exist.

@@ -80,11 +80,14 @@ private enum RunLimit {
             }
             if byteCount >= RunLimit.byteCount { break }
             // Nothing is there: wait for whatever comes first, not too long in one place.
-            if let run = try takeRun(open, timeoutMillis: 20) {
+            if let run = try takeRun(open, timeoutMillis: watch.isNudged ? 20 : 2) {
                 runs.append(run)
                 messageCount += run.count
                 byteCount += run.byteCount
                 watch.moved()
+            } else if !watch.isNudged {
+                watch.isNudged = true
+                source.nudge(parts.filter { !$0.isFinished }.map(\.stream))
             } else {
                 try source.wait(&watch, parts.filter { !$0.isFinished }.map { ($0.stream, $0.end) })
             }

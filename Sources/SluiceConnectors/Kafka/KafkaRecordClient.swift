@@ -44,7 +44,7 @@ struct RecordHeaders {
         transactionTimeoutMillis = named.flatMap { Int64($0) } ?? 60_000
         let settings = try KafkaSettings(
             defaults: [
-                ("linger.ms", "5"), ("queue.buffering.max.messages", "200000"),
+                ("linger.ms", "5"), ("queue.buffering.max.messages", "50000"),
                 ("queue.buffering.max.kbytes", "65536"), ("message.max.bytes", "16777216"),
                 ("reconnect.backoff.max.ms", "2000"), ("socket.nagle.disable", "true"),
                 ("client.id", "sluice-\(environment.query)"),
