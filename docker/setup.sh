@@ -1,6 +1,9 @@
 #!/bin/sh
 # Installs the system packages that Sluice is built, run and tested with, on Debian or Ubuntu. Says what it does, does
 # only what is missing, and may be run any number of times. Used by the README, CI and the Dockerfile.
+#
+#     docker/setup.sh                  all of them
+#     docker/setup.sh --build-only     without what only tests and checks need: for the image
 set -eu
 
 # Libraries the product stands on (why each: Package.swift), the tool that finds them, and the time zone data.
@@ -9,6 +12,15 @@ build_packages="librdkafka-dev libdeflate-dev zlib1g-dev libsimdjson-dev libyaml
 test_packages="gzip valgrind"
 
 say() { echo "setup: $*"; }
+
+case "$#${1-}" in
+    0) ;;
+    1--build-only) test_packages="" ;;
+    *)
+        say "usage: docker/setup.sh [--build-only]" >&2
+        exit 2
+        ;;
+esac
 
 if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
     say "this machine has no apt-get. Install these packages (Debian names) by your system's own means:" >&2
