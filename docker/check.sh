@@ -24,19 +24,20 @@ else
 fi
 
 # A library that the image lacks would be found when the image is built, where CI does not look.
-if [ -x "$binary" ] && command -v ldd >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; then
-    # Swift's own are linked statically for the image.
-    for library in $(ldd "$binary" | awk '$2 == "=>" && $3 !~ /swift/ { print $3 }'); do
+if [ -x "$binary" ] && command -v readelf >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1; then
+    # What the binary itself asks for: a package brings along what its own libraries need. Swift's are static there.
+    for name in $(readelf -d "$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -viE 'swift|ld-linux'); do
+        library=$(ldd "$binary" | awk -v name="$name" '$1 == name { print $3 }')
         # /lib may be a link to /usr/lib, and dpkg knows a file by one of the two.
         package=$(dpkg-query -S "$(realpath "$library")" "$library" 2>/dev/null | head -n 1 | cut -d : -f 1)
         case "$package" in
             libc6 | libgcc-s1) ;; # every other package brings them
-            "") fail "$library is of no package" ;;
-            *) grep -qw -- "$package" docker/Dockerfile || fail "$library (package $package) is not in the Dockerfile" ;;
+            "") fail "$name is of no package" ;;
+            *) grep -qw -- "$package" docker/Dockerfile || fail "$name (package $package) is not in the Dockerfile" ;;
         esac
     done
 else
-    say "no $binary here, or no dpkg: its libraries are not compared with the Dockerfile's"
+    say "no $binary here, or no readelf or dpkg: its libraries are not compared with the Dockerfile's"
 fi
 
 if docker compose version >/dev/null 2>&1; then
