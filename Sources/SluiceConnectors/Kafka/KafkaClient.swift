@@ -146,7 +146,7 @@ extension LogKey {
         if let refusal, !hasBeenAnswered { throw refusal }
         guard failure.kind == .transient else { throw failure }
         let now = environment.clock.monotonicNanos
-        if outage.note(atNanos: now) {
+        if !failure.isAnswer, outage.note(atNanos: now) {
             environment.log.warning(
                 "Kafka does not answer, the query waits",
                 [.brokers: .string(brokers), .error: .string(explained(failure).message)])
@@ -291,11 +291,12 @@ extension LogKey {
         switch unsafe found.err {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
             return unsafe .success((0..<Int(found.partition_cnt)).map { unsafe found.partitions[$0].id }.sorted())
-        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART where isSure:
-            return .failure(
-                KafkaFailure(
-                    .permanent, code: "kafka-unknown-topic",
-                    "\(what): \(brokers) has no topic `\(name)`: check `topic`, or create it"))
+        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+            var failure = KafkaFailure(
+                isSure ? .permanent : .transient, code: "kafka-unknown-topic",
+                "\(what): \(brokers) has no topic `\(name)`: check `topic`, or create it")
+            failure.isAnswer = true
+            return .failure(failure)
         default: return unsafe .failure(KafkaFailure(found.err, what))
         }
     }

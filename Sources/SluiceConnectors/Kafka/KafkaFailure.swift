@@ -20,6 +20,8 @@ struct KafkaFailure: Error, Hashable {
     var code: String
     /// What happened, and what to do.
     var message: String
+    /// True for what a broker has answered: it is not away.
+    var isAnswer = false
 
     init(_ kind: Kind, code: String, _ message: String) {
         self.kind = kind

@@ -51,34 +51,62 @@ func decode(
     _ text: [UInt8], with decoder: inout RecordDecoder, _ plan: InputPlan, path: DecodePath = .block,
     startsFile: Bool = false
 ) -> [DecodedRecord] {
-    var records: [DecodedRecord] = []
-    var arena = ByteBuffer()
-    func append(_ outcome: RecordOutcome) -> Bool {
-        switch outcome {
-        case .end: return false
-        case .row(let byteCount), .badRow(let byteCount):
-            precondition(byteCount % 8 == 0 && decoder.rowStart + byteCount == arena.count)
-            records.append(
-                DecodedRecord(
-                    isBad: outcome == .badRow(byteCount: byteCount), values: values(arena, decoder.rowStart, plan)))
-            return true
-        }
-    }
     switch path {
     case .block:
         var chunk = InputChunk()
         chunk.text.append(contentsOf: text)
         chunk.text.reserve(inputPaddingByteCount)
-        decoder.begin(chunk, records: UnsafeBufferPointer(start: nil, count: 0), startsFile: startsFile)
-        while append(decoder.next(into: &arena)) {}
-        withExtendedLifetime(chunk.text.count) {}
+        return decode(chunk, with: &decoder, plan, startsFile: startsFile)
     case .lenient:
+        var rows = RowCollector(plan)
         for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
             guard !line.allSatisfy(isJSONBlank) else { continue }
-            Array(line).withUnsafeBytes { _ = append(decoder.decodeLeniently($0, into: &arena)) }
+            Array(line).withUnsafeBytes { bytes in
+                _ = rows.take(decoder.decodeLeniently(bytes, into: &rows.arena), decoder.rowStart)
+            }
+        }
+        return rows.records
+    }
+}
+
+/// All records of a chunk, lines or framed ones.
+func decode(_ chunk: borrowing InputChunk, _ plan: InputPlan) -> [DecodedRecord] {
+    var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
+    return decode(chunk, with: &decoder, plan, startsFile: false)
+}
+
+private func decode(
+    _ chunk: borrowing InputChunk, with decoder: inout RecordDecoder, _ plan: InputPlan, startsFile: Bool
+) -> [DecodedRecord] {
+    var rows = RowCollector(plan)
+    let frames = chunk.records
+    frames.withUnsafeBufferPointer { frames in
+        decoder.begin(chunk, records: frames, startsFile: startsFile)
+        while rows.take(decoder.next(into: &rows.arena), decoder.rowStart) {}
+    }
+    withExtendedLifetime(chunk.text.count) {}
+    return rows.records
+}
+
+private struct RowCollector: ~Copyable {
+    let plan: InputPlan
+    var arena = ByteBuffer()
+    private(set) var records: [DecodedRecord] = []
+
+    init(_ plan: InputPlan) { self.plan = plan }
+
+    /// False at the end.
+    mutating func take(_ outcome: RecordOutcome, _ rowStart: Int) -> Bool {
+        switch outcome {
+        case .end: return false
+        case .row(let byteCount), .badRow(let byteCount):
+            precondition(byteCount % 8 == 0 && rowStart + byteCount == arena.count)
+            records.append(
+                DecodedRecord(
+                    isBad: outcome == .badRow(byteCount: byteCount), values: values(arena, rowStart, plan)))
+            return true
         }
     }
-    return records
 }
 
 private func values(_ arena: borrowing ByteBuffer, _ start: Int, _ plan: InputPlan) -> [String?] {
