@@ -69,7 +69,10 @@ let package = Package(
             exclude: ["Spark"], swiftSettings: strict),
         .testTarget(
             name: "SluiceConnectorsTests",
-            dependencies: ["SluiceConnectors", "SluiceEngine", "SluiceSimulation", "SluiceSpec", "SluiceSystem"],
+            dependencies: [
+                "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
+                "CRdKafka",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "SluiceRuntimeTests",

@@ -60,6 +60,7 @@ extension FileSystem {
 final class LogLines: Sendable {
     private let lines = Mutex<[String]>([])
     var count: Int { lines.withLock { $0.count } }
+    var all: [String] { lines.withLock { $0 } }
     var log: Log {
         Log(level: .debug, format: .logfmt, clock: SimulatedClock()) { line in
             self.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }

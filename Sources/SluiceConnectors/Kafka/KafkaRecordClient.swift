@@ -277,6 +277,9 @@ struct RecordHeaders {
                 "\(what): another process has taken over this query's transactional id (\(text)): it runs from a copy "
                     + "of this checkpoint. Stop one of the two")
         }
+        // What a person has to mend stays so for a new client.
+        let failure = KafkaFailure(code, what, detail: text)
+        if failure.kind == .permanent { return failure }
         return KafkaFailure(.fatal, code: "kafka-client-failed", "\(what): \(text)")
     }
 

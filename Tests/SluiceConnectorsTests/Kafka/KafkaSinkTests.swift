@@ -1,0 +1,149 @@
+// The sink against mock brokers: transactions, what it does when they fail, and what it makes of a batch's mark.
+
+import CRdKafka
+import SluiceSpec
+import SluiceSystem
+import Testing
+
+@testable import SluiceConnectors
+@testable import SluiceEngine
+
+@Suite struct KafkaSinkTests {
+    private let cluster = MockCluster()
+
+    private func sink(
+        _ mock: MockEnvironment, isExactlyOnce: Bool = true, patienceMillis: Int64? = 30_000
+    ) -> KafkaSink {
+        KafkaSink(
+            name: "out", mock.sinkSpec("t", isExactlyOnce: isExactlyOnce), reportsGroup: true,
+            environment: mock.environment(patienceMillis: patienceMillis))
+    }
+
+    private func parts(_ rows: [String]) -> [OutputBytes] {
+        let output = OutputBytes()
+        for row in rows {
+            output.buffer.append(contentsOf: Array("\(row)\n".utf8))
+            let record = OutputRecord(
+                end: output.buffer.count - 1, keyEnd: 0, keyByteCount: -1, timestampMillis: .min)
+            withUnsafeBytes(of: record) { output.records.append($0) }
+        }
+        return [output]
+    }
+
+    private func batch(_ id: Int64) -> SinkBatch { SinkBatch(id: id, fingerprint: "f\(id)", consumed: []) }
+
+    private func run(_ sink: KafkaSink, _ id: Int64, _ rows: [String]) throws {
+        try sink.stage(batch(id), parts: parts(rows), rowCount: rows.count)
+        try sink.commit(batch: id)
+    }
+
+    @Test(arguments: [true, false]) func `Batches are in the topic when they are committed`(isExactlyOnce: Bool) throws
+    {
+        cluster.createTopic("t", partitions: 1)
+        let sink = sink(MockEnvironment(cluster), isExactlyOnce: isExactlyOnce)
+        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try run(sink, 0, ["a", "b"])
+        try run(sink, 1, [])
+        try run(sink, 2, (0..<1000).map { "row \($0)" })
+        #expect(cluster.read("t", partitions: 1) == ["a", "b"] + (0..<1000).map { "row \($0)" })
+    }
+
+    @Test func `More rows than librdkafka's queue takes go through`() throws {
+        cluster.createTopic("t", partitions: 1)
+        let sink = sink(MockEnvironment(cluster))
+        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        let rows = (0..<120_000).map { "\($0)" }
+        try run(sink, 0, rows)
+        // The mock keeps the newest 5 MB.
+        #expect(cluster.read("t", partitions: 1).suffix(1000) == rows.suffix(1000))
+    }
+
+    @Test func `Errors that pass are ridden out`() throws {
+        cluster.createTopic("t", partitions: 1)
+        cluster.failNext(.initProducerID, [RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS])
+        let sink = sink(MockEnvironment(cluster))
+        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        cluster.failNext(.addPartitionsToTransaction, [RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS])
+        cluster.failNext(
+            .produce, [RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS])
+        cluster.failNext(.transactionOffsetCommit, [RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE])
+        cluster.failNext(.endTransaction, [RD_KAFKA_RESP_ERR_NOT_COORDINATOR])
+        try run(sink, 0, ["a"])
+        #expect(cluster.read("t", partitions: 1) == ["a"])
+    }
+
+    @Test func `A client that is fenced ends the query for good`() throws {
+        cluster.createTopic("t", partitions: 1)
+        let sink = sink(MockEnvironment(cluster))
+        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        cluster.failNext(.endTransaction, [RD_KAFKA_RESP_ERR_PRODUCER_FENCED])
+        let error = #expect(throws: SinkError.self) { try run(sink, 0, ["a"]) }
+        #expect(error?.code == "kafka-fenced" && error?.isRetriable == false)
+    }
+
+    @Test func `A right that is missing ends the query with one sentence`() throws {
+        cluster.createTopic("t", partitions: 1)
+        cluster.failNext(.initProducerID, [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED])
+        let sink = sink(MockEnvironment(cluster))
+        let error = #expect(throws: SinkError.self) {
+            try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        }
+        #expect(error?.code == "kafka-not-authorized" && error?.isRetriable == false)
+    }
+
+    @Test func `A stop ends the waiting for a broker that is away`() throws {
+        cluster.createTopic("t", partitions: 1)
+        let mock = MockEnvironment(cluster)
+        let sink = sink(mock, patienceMillis: nil)
+        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try run(sink, 0, ["a"])
+        cluster.setBroker(isUp: false)
+        mock.stop()
+        let error = #expect(throws: SinkError.self) { try run(sink, 1, ["b"]) }
+        #expect(error?.code == "stopped")
+    }
+}
+
+@Suite struct CommittedBatchTests {
+    private func mark(_ batch: Int64, _ fingerprint: String = "f") -> CommittedBatch {
+        CommittedBatch(queryID: "id", sink: "out", batch: batch, fingerprint: fingerprint)
+    }
+
+    @Test func `A mark reads back as it was written`() {
+        #expect(CommittedBatch(mark(7).text) == mark(7))
+        for text in [
+            "", "sluice/1", "sluice/2 query=a sink=b batch=1 input=c", "sluice/1 query=a sink=b batch=x input=c",
+            "sluice/1 query=a sink=b batch=-1 input=c", "sluice/1 sink=a query=b batch=1 input=c", mark(1).text + " x",
+        ] { #expect(CommittedBatch(text) == nil, "\(text)") }
+    }
+
+    @Test func `A mark says whether the batch in hand is visible`() {
+        let inHand = SinkBatch(id: 5, fingerprint: "f", consumed: [])
+        func found(_ marks: [CommittedBatch], _ last: Int64?, _ inHand: SinkBatch?) -> RecoveredSink {
+            RecoveredSink(marks, lastCommitted: last, inHand: inHand)
+        }
+        #expect(found([], nil, nil) == .clean)
+        #expect(found([mark(4), mark(3)], 4, inHand) == .clean)
+        #expect(found([mark(5), mark(5)], 4, inHand) == .inHandIsVisible)
+        #expect(found([mark(5, "other")], 4, inHand) == .ahead(mark(5, "other")))
+        #expect(found([mark(6), mark(5)], 4, inHand) == .ahead(mark(6)))
+        #expect(found([mark(5)], 4, nil) == .ahead(mark(5)))
+        #expect(found([mark(0)], nil, nil) == .ahead(mark(0)))
+    }
+}
+
+@Suite struct OffsetSharesTests {
+    @Test func `A limit is shared in proportion to what is there`() {
+        #expect(sharedEnds([0: 0..<100, 1: 0..<300], limit: 100) == [0: 25, 1: 75])
+        #expect(sharedEnds([0: 0..<100, 1: 0..<300], limit: 1000) == [0: 100, 1: 300])
+        // Parts below one are rounded up, others down.
+        #expect(sharedEnds([0: 0..<1, 1: 0..<1000], limit: 10) == [0: 1, 1: 9])
+        #expect(sharedEnds([0: 5..<5, 1: 7..<17], limit: 3) == [0: 5, 1: 10])
+        #expect(sharedEnds([:], limit: 3) == [:])
+    }
+
+    @Test func `Nothing overflows`() {
+        #expect(sharedEnds([0: 0..<Int64.max], limit: .max) == [0: .max])
+        #expect(sharedEnds([0: Int64.max - 1..<Int64.max, 1: 0..<1], limit: .max) == [0: .max, 1: 1])
+    }
+}
