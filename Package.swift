@@ -87,7 +87,7 @@ let package = Package(
         .testTarget(name: "EndToEndTests", dependencies: ["sluice"], swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["sluice"], path: "Tests/Benchmarks",
+            name: "Benchmarks", dependencies: ["sluice", "CRdKafka"], path: "Tests/Benchmarks",
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
     ]
 )

@@ -81,6 +81,22 @@ extension Workload {
     }
 }
 
+// MARK: Rows
+
+extension Workload {
+    func appendVisit(_ index: Int, _ row: Visit, to text: inout [UInt8]) {
+        text += Array("{\"visit_id\":\"visit-\(padded(Int64(index), 9))\",\"event_time\":\"".utf8)
+        appendTime(row.timeMillis, to: &text)
+        text += Array("\",\"page\":\"/shop/page-\(padded(Int64(row.page), 6)).html\"}".utf8)
+    }
+
+    func appendAd(_ index: Int, _ row: Visit, to text: inout [UInt8]) {
+        text += Array("{\"page\":\"/shop/page-\(padded(Int64(row.page), 6)).html\",\"display_time\":\"".utf8)
+        appendTime(row.timeMillis, to: &text)
+        text += Array("\",\"campaign_name\":\"campaign-\(padded(Int64(index % 1000), 4))\"}".utf8)
+    }
+}
+
 // MARK: Files
 
 extension Workload {
@@ -94,17 +110,12 @@ extension Workload {
                 var text: [UInt8] = []
                 text.reserveCapacity(range.count * 110)
                 for index in range {
-                    let row = rows[index]
                     if name == "visits" {
-                        text += Array("{\"visit_id\":\"visit-\(padded(Int64(index), 9))\",\"event_time\":\"".utf8)
-                        appendTime(row.timeMillis, to: &text)
-                        text += Array("\",\"page\":\"/shop/page-\(padded(Int64(row.page), 6)).html\"}\n".utf8)
+                        appendVisit(index, rows[index], to: &text)
                     } else {
-                        text += Array(
-                            "{\"page\":\"/shop/page-\(padded(Int64(row.page), 6)).html\",\"display_time\":\"".utf8)
-                        appendTime(row.timeMillis, to: &text)
-                        text += Array("\",\"campaign_name\":\"campaign-\(padded(Int64(index % 1000), 4))\"}\n".utf8)
+                        appendAd(index, rows[index], to: &text)
                     }
+                    text.append(UInt8(ascii: "\n"))
                 }
                 total += text.count
                 writeFile("\(folder)/\(name)/\(padded(Int64(batch), 4)).jsonl", text)
@@ -121,14 +132,18 @@ extension Workload {
             var start = 0
             while start < text.count {
                 let end = text[start...].firstIndex(of: 10) ?? text.count
-                let line = text[start..<end]
-                // {"visit_id":"visit-000000012", …,"display_time":"2024-01-01T00:00:00.123Z", …}
-                let visit = line.dropFirst(19).prefix(9).reduce(0) { $0 * 10 + Int($1) - 48 }
-                answer.add(visit: visit, displayMillis: time(of: "display_time", in: line))
+                add(text[start..<end], to: &answer)
                 start = end + 1
             }
         }
         return answer
+    }
+
+    /// Adds a row that has come out.
+    func add(_ line: ArraySlice<UInt8>, to answer: inout Answer) {
+        // {"visit_id":"visit-000000012", …,"display_time":"2024-01-01T00:00:00.123Z", …}
+        let visit = line.dropFirst(19).prefix(9).reduce(0) { $0 * 10 + Int($1) - 48 }
+        answer.add(visit: visit, displayMillis: time(of: "display_time", in: line))
     }
 
     private func time(of name: String, in line: ArraySlice<UInt8>) -> Int64? {
