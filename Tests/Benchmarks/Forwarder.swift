@@ -40,7 +40,8 @@ struct Forwarder {
         [
             ("group.id", id), ("isolation.level", "read_committed"), ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"), ("auto.offset.reset", "error"),
-            ("queued.min.messages", "100000"), ("queued.max.messages.kbytes", "65536"),
+            // Never full: up to librdkafka 2.1 a queue that has been full stops the fetching for up to a second.
+            ("queued.min.messages", "10000000"), ("queued.max.messages.kbytes", "2097151"),
         ]
     }
 

@@ -44,6 +44,9 @@ struct RecordHeaders {
         transactionTimeoutMillis = named.flatMap { Int64($0) } ?? 60_000
         let settings = try KafkaSettings(
             defaults: [
+                // A transaction that begins right behind another is told to come back until the other's markers are
+                // written, which takes some milliseconds; librdkafka's default is to come back after 100.
+                ("retry.backoff.ms", "10"),
                 ("linger.ms", "5"), ("queue.buffering.max.messages", "50000"),
                 ("queue.buffering.max.kbytes", "65536"), ("message.max.bytes", "16777216"),
                 ("reconnect.backoff.max.ms", "2000"), ("socket.nagle.disable", "true"),
