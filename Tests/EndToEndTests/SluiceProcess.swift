@@ -2,7 +2,6 @@
 // Process: the tests need pipes nobody reads, signals that the child inherits as blocked, and waits with a deadline.
 
 import Foundation
-import Synchronization
 import Testing
 
 /// What a finished run has left.
@@ -38,8 +37,6 @@ final class SluiceProcess {
     /// As waitpid reported it; nil while the process runs.
     private var status: Int32?
 
-    /// One spawn at a time: between making a pipe and marking it as ours alone another child could inherit it.
-    private static let spawning = Mutex(())
     private static let secondsMax = 30.0
 
     static var binary: String {
@@ -66,28 +63,26 @@ final class SluiceProcess {
         spawn.open(2, "\(folder.path)/\(errorName)", O_WRONLY | O_CREAT)
         let outputPath = "\(folder.path)/\(outputName)"
         spawn.setBlocked(blocksSignals ? [SIGTERM, SIGINT] : [])
-        (processID, inputPipe, outputPipe) = try Self.spawning.withLock { _ in
-            var (inputEnds, outputEnds) = ([Int32](), [Int32]())
-            switch input {
-            case .ordinary: spawn.open(0, "/dev/null", O_RDONLY)
-            case .pipe:
-                inputEnds = try makePipe()
-                spawn.duplicate(inputEnds[0], 0)
-            }
-            switch output {
-            case .ordinary: spawn.open(1, outputPath, O_WRONLY | O_CREAT)
-            case .pipe:
-                outputEnds = try makePipe()
-                spawn.duplicate(outputEnds[1], 1)
-            }
-            let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-            // Swift does not see posix_spawn's call for the working folder. `env` becomes the binary: one process.
-            let command = ["/usr/bin/env", "-C", "\(folder.path)/\(workingFolder)", Self.binary] + arguments
-            let processID = try spawn.start(command, variables)
-            if let end = inputEnds.first { close(end) }
-            if let end = outputEnds.last { close(end) }
-            return (processID, inputEnds.last ?? -1, outputEnds.first ?? -1)
+        var (inputEnds, outputEnds) = ([Int32](), [Int32]())
+        switch input {
+        case .ordinary: spawn.open(0, "/dev/null", O_RDONLY)
+        case .pipe:
+            inputEnds = try makePipe("\(folder.path)/input-\(number)")
+            spawn.duplicate(inputEnds[0], 0)
         }
+        switch output {
+        case .ordinary: spawn.open(1, outputPath, O_WRONLY | O_CREAT)
+        case .pipe:
+            outputEnds = try makePipe("\(folder.path)/output-\(number)")
+            spawn.duplicate(outputEnds[1], 1)
+        }
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        // Swift does not see posix_spawn's call for the working folder. `env` becomes the binary: one process.
+        let command = ["/usr/bin/env", "-C", "\(folder.path)/\(workingFolder)", Self.binary] + arguments
+        processID = try spawn.start(command, variables)
+        (inputPipe, outputPipe) = (inputEnds.last ?? -1, outputEnds.first ?? -1)
+        if let end = inputEnds.first { close(end) }
+        if let end = outputEnds.last { close(end) }
     }
 
     deinit {
@@ -195,11 +190,16 @@ final class SluiceProcess {
     }
 }
 
-/// Both ends of a pipe that no other child inherits: the reading end, then the writing end.
-private func makePipe() throws -> [Int32] {
-    var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw SpawnError(description: "no pipe: errno \(errno)") }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+/// Both ends of a pipe that no other child inherits: the reading end, then the writing end. Only a pipe with a name can
+/// be had as ours alone from its first moment, whoever else starts a child meanwhile.
+private func makePipe(_ path: String) throws -> [Int32] {
+    guard mkfifo(path, 0o600) == 0 else { throw SpawnError(description: "no pipe: errno \(errno)") }
+    let readingEnd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    let ends = [readingEnd, open(path, O_WRONLY | O_CLOEXEC)]
+    guard ends.allSatisfy({ $0 >= 0 }) else { throw SpawnError(description: "no pipe: errno \(errno)") }
+    // Without a writer an open that waits would wait for ever; reads are to wait.
+    _ = fcntl(readingEnd, F_SETFL, 0)
+    unlink(path)
     return ends
 }
 
