@@ -58,6 +58,9 @@ let package = Package(
         .target(
             name: "SluiceSimulation", dependencies: ["SluiceSystem"], path: "Tests/SluiceSimulation",
             swiftSettings: strictWithPointers),
+        // A real Kafka, its own tools and kcat.
+        .target(name: "KafkaTesting", path: "Tests/KafkaTesting", swiftSettings: strict),
+        .testTarget(name: "KafkaTestingTests", dependencies: ["KafkaTesting"], swiftSettings: strict),
         .testTarget(
             name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
         .testTarget(name: "SluiceSpecTests", dependencies: ["SluiceSpec"], exclude: ["Golden"], swiftSettings: strict),
@@ -84,7 +87,7 @@ let package = Package(
         .testTarget(
             name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
         // The built binary in a process of its own.
-        .testTarget(name: "EndToEndTests", dependencies: ["sluice"], swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting"], swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
         .executableTarget(
             name: "Benchmarks", dependencies: ["sluice", "CRdKafka"], path: "Tests/Benchmarks",
