@@ -79,6 +79,16 @@ package struct Kcat: Sendable {
         }
     }
 
+    /// Starts to write records without keys, and does not wait: while no broker is there, the producer does. Every record
+    /// is written once, however often it was sent.
+    package func startProducing(_ values: [String], to topic: String, partition: Int? = nil) throws -> KcatProducer {
+        let bytes = Data(values.map { $0 + Self.recordEnd }.joined().utf8)
+        let (input, error) = (try scratch.write("records", bytes), scratch.uniquePath("stderr"))
+        let arguments = ["-E", "-X", "enable.idempotence=true"] + producerArguments(topic, partition, [])
+        let process = try ChildProcess(command(arguments), input: .file(input), output: error, error: error)
+        return KcatProducer(process: process, scratch: scratch, files: [input, error])
+    }
+
     /// Starts a transaction, and returns when its records are in the topic, for the caller to end it.
     package func beginTransaction(
         _ values: [String], to topic: String, partition: Int = 0, transactionalID: String
@@ -130,6 +140,15 @@ package struct Kcat: Sendable {
     /// The values alone.
     package func values(_ topic: String) throws -> [String] { try consume(topic).compactMap(\.value) }
 
+    /// The offset that the next record of a partition gets, committed or not.
+    package func endOffset(_ topic: String, partition: Int = 0) throws -> Int {
+        let printed = try checked(["-Q", "-t", "\(topic):\(partition):-1"])
+        guard let offset = printed.split(whereSeparator: \.isWhitespace).last.flatMap({ Int($0) }) else {
+            throw KafkaTestError("kcat prints no offset: \(printed)")
+        }
+        return offset
+    }
+
     /// A line of `kcat -J`.
     private struct PrintedRecord: Decodable {
         var topic: String
@@ -158,6 +177,34 @@ package struct Kcat: Sendable {
             throw KafkaTestError("kcat \(arguments) ended with \(outcome.exitCode): \(outcome.error)")
         }
         return outcome.output
+    }
+}
+
+/// kcat writing.
+package final class KcatProducer: Sendable {
+    private let process: ChildProcess
+    private let scratch: ScratchFolder
+    /// Its input, then what it printed.
+    private let files: [String]
+
+    init(process: ChildProcess, scratch: ScratchFolder, files: [String]) {
+        (self.process, self.scratch, self.files) = (process, scratch, files)
+    }
+
+    deinit { for file in files { unlink(file) } }
+
+    /// False when all is written; throws when that has failed.
+    package var isWriting: Bool {
+        get throws {
+            if process.isRunning { return true }
+            try finish()
+            return false
+        }
+    }
+
+    package func finish() throws {
+        let code = try process.wait(secondsMax: 60)
+        guard code == 0 else { throw KafkaTestError("kcat ended with \(code): \(scratch.read(files[1]))") }
     }
 }
 

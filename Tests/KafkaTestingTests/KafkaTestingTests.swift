@@ -20,6 +20,7 @@ import Testing
         let now = Date().timeIntervalSince1970 * 1000
         #expect(records.allSatisfy { abs(Double($0.timestampMillis) - now) < 60_000 })
         #expect(try kafka.endOffsets(topic) == [0: 4, 1: 2])
+        #expect(try kafka.kcat.endOffset(topic, partition: 1) == 2)
     }
 
     @Test func `Megabyte messages and many messages pass whole`() throws {
@@ -139,6 +140,18 @@ import Testing
         kafka.pause()
         kafka.unpause()
         #expect(try kafka.kcat.values(topic) == ["a", "b"])
+    }
+
+    @Test func `A producer waits for a broker that is away, and writes every record once`() throws {
+        let kafka = try KafkaCluster()
+        let topic = try kafka.makeTopic("patient")
+        let values = (0..<200_000).map { "\($0)" }
+        let producer = try kafka.kcat.startProducing(values, to: topic)
+        kafka.kill()
+        #expect(try producer.isWriting)
+        try kafka.resume()
+        try producer.finish()
+        #expect(try kafka.kcat.values(topic) == values)
     }
 
     @Test func `A cluster of three survives the death of one`() throws {

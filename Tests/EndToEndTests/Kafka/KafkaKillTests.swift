@@ -1,0 +1,270 @@
+// The query and the broker killed with SIGKILL at random moments under load, and stopped and started in between; at the
+// end a reader of committed records finds every row of the join once. What the join has to give is computed from what
+// is in the input topics by a loop over all pairs, and once more by the same query into files.
+//
+// Every piece of input goes to one partition and is there before the next is written, so that rows arrive as little out
+// of order as the workload makes them: none is late, and the rows do not depend on how batches are cut.
+
+import Foundation
+import KafkaTesting
+import Testing
+
+extension KafkaEndToEndTests {
+    @Suite struct ExactlyOnce {
+        /// `SLUICE_KILL_ROUNDS` and `SLUICE_KILL_SEED` of the environment.
+        private static func setting(_ name: String) -> UInt64? {
+            ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
+        }
+
+        @Test func `Query and broker killed at random moments under load: every row is there once`() throws {
+            let seed = Self.setting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
+            let rounds = Int(Self.setting("SLUICE_KILL_ROUNDS") ?? 12)
+            print("KafkaKillTests: \(rounds) rounds, SLUICE_KILL_SEED=\(seed)")
+            let run = try KillRun(seed: seed)
+            for round in 0..<rounds { try run.play(round) }
+            try run.finish()
+            try run.expectEveryRowOnce()
+            #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
+            print("KafkaKillTests: \(run.summary)")
+        }
+    }
+}
+
+/// A join from two topics to a third, on a broker of its own.
+private final class KillRun {
+    private let kafka: KafkaCluster
+    private let folder: TemporaryFolder
+    private let seed: UInt64
+    private var random: SeededRandom
+    private let left: String
+    private let right: String
+    private let output: String
+    private var load: Load
+    private(set) var interruptedCount = 0
+    private var counts: [String: Int] = [:]
+
+    static let delaySeconds = 30
+    static let boundSeconds = 10
+
+    init(seed: UInt64) throws {
+        self.seed = seed
+        random = SeededRandom(seed: seed)
+        kafka = try KafkaCluster()
+        folder = try TemporaryFolder()
+        left = try kafka.makeTopic("left", partitions: 2)
+        right = try kafka.makeTopic("right", partitions: 2)
+        output = try kafka.makeTopic("joined", partitions: 2)
+        load = Load(kafka.kcat, left: left, right: right, seed: seed)
+        try folder.write("spec.yaml", spec(sink: "kafka: { brokers: \"\(kafka.plain)\", topic: \(output) }"))
+        try folder.write("files/spec.yaml", spec(sink: "file: { path: out }"))
+    }
+
+    private func spec(sink: String) -> String {
+        func source(_ name: String, _ topic: String) -> String {
+            """
+              \(name):
+                kafka: { brokers: "\(kafka.plain)", topic: \(topic), start: earliest }
+                format: json
+                columns: { id: string, k: string, t: timestamp }
+                watermark: { column: t, delay: \(Self.delaySeconds)s }
+            """
+        }
+        return """
+            sluice: 1
+            sources:
+            \(source("left", left))
+            \(source("right", right))
+            queries:
+              killed:
+                from: left
+                join:
+                  - with: right
+                    type: left outer
+                    keys: k
+                    within: right.t between left.t - \(Self.boundSeconds)s and left.t + \(Self.boundSeconds)s
+                select: { l: left.id, r: right.id }
+                trigger: as_fast_as_possible
+                to: out
+            sinks:
+              out:
+                \(sink)
+                format: json
+            """
+    }
+
+    var summary: String { "\(counts), \(interruptedCount) batches cut short, \(load.rowCount) rows a side" }
+
+    // MARK: Rounds
+
+    /// What happens at the random moment of a round.
+    private enum Trouble: String, CaseIterable {
+        case queryKilled, brokerKilled, bothKilled, queryStopped
+    }
+
+    /// Feeds a running query until a random moment, then brings trouble over it.
+    func play(_ round: Int) throws {
+        // Most rounds kill the query: they are the ones that differ from each other, and the quick ones.
+        let trouble: Trouble =
+            Int.random(in: 0..<3, using: &random) > 0
+            ? .queryKilled : Trouble.allCases.randomElement(using: &random) ?? .bothKilled
+        counts[trouble.rawValue, default: 0] += 1
+        let sluice = try SluiceProcess(["run", "spec.yaml"], in: folder)
+        try feed(sluice)
+        #expect(sluice.isRunning, "seed \(seed), round \(round): \(sluice.standardError.suffix(2000))")
+        switch trouble {
+        case .queryKilled: sluice.kill()
+        case .brokerKilled:
+            kafka.kill()
+            try kafka.resume()
+            // It goes on by itself; how far it comes before it is killed is left to chance.
+            try feed(sluice)
+            #expect(sluice.isRunning, "seed \(seed), round \(round): \(sluice.standardError.suffix(2000))")
+            sluice.kill()
+        case .bothKilled:
+            kafka.kill()
+            sluice.kill()
+            try kafka.resume()
+        case .queryStopped:
+            let outcome = sluice.stop()
+            #expect(outcome.exitCode == 0, "seed \(seed), round \(round): \(outcome.standardError.suffix(2000))")
+        }
+        if newest("offsets") != newest("commits") { interruptedCount += 1 }
+    }
+
+    /// Writes until a random moment: one time in two at any time from the start of the process on, else within what a
+    /// batch takes after the process has planned one, which also brings the query on.
+    private func feed(_ sluice: SluiceProcess) throws {
+        let before = newest("offsets")
+        let start = Date()
+        var deadline: Date?
+        if Bool.random(using: &random) { deadline = start + Double.random(in: 0...0.3, using: &random) }
+        while deadline.map({ Date() < $0 }) ?? true {
+            try load.keepWriting(&random)
+            usleep(500)
+            if deadline == nil, newest("offsets") != before {
+                deadline = Date() + Double.random(in: 0...0.05, using: &random)
+            }
+            try #require(
+                Date() < start + 60, "seed \(seed): no batch in a minute: \(sluice.standardError.suffix(2000))")
+        }
+    }
+
+    /// The newest batch of a log.
+    private func newest(_ log: String) -> Int? {
+        folder.names(in: "checkpoints/killed/\(log)").compactMap { Int($0) }.max()
+    }
+
+    // MARK: The end
+
+    /// Lets everything in, and moves the watermark past all of it.
+    func finish() throws {
+        try load.finish()
+        for directory in [".", "files"] {
+            let outcome = try SluiceProcess.run(
+                ["run", "spec.yaml", "--trigger", "available_now"], in: folder, workingFolder: directory)
+            #expect(outcome.exitCode == 0, "seed \(seed): \(outcome.standardError.suffix(2000))")
+        }
+    }
+
+    func expectEveryRowOnce() throws {
+        let rows = try kafka.kcat.values(output)
+        let expected = joined(try inputRows(left), try inputRows(right))
+        let found = rows.compactMap { JoinedRow($0) }
+        #expect(found.count == rows.count)
+        let difference = Self.difference(found, expected)
+        #expect(difference.isEmpty, "seed \(seed): \(difference.prefix(20))")
+        let files = folder.rows(in: "files/out")
+        #expect(rows.asMultiset == files.asMultiset, "seed \(seed): \(rows.count) rows, in files \(files.count)")
+        // What makes the test worth running.
+        let matched = expected.count { $0.right != nil }
+        #expect(matched > 20 && expected.count - matched > 10, "\(matched) of \(expected.count) rows are matches")
+    }
+
+    private struct InputRow: Decodable {
+        var id: String
+        var k: String?
+        var t: Int
+    }
+
+    private struct JoinedRow: Hashable {
+        var left: String
+        var right: String?
+
+        init(left: String, right: String?) { (self.left, self.right) = (left, right) }
+
+        init?(_ text: String) {
+            guard let row = jsonObject(text), let left = row["l"] as? String else { return nil }
+            self.init(left: left, right: row["r"] as? String)
+        }
+    }
+
+    private func inputRows(_ topic: String) throws -> [InputRow] {
+        let decoder = JSONDecoder()
+        return try kafka.kcat.values(topic).map { try decoder.decode(InputRow.self, from: Data($0.utf8)) }
+    }
+
+    /// The left outer join, pair by pair; only the rows that moved the watermark at the end have not come out.
+    private func joined(_ left: [InputRow], _ right: [InputRow]) -> [JoinedRow] {
+        left.filter { !$0.id.hasPrefix(Load.lastPrefix) }.flatMap { row -> [JoinedRow] in
+            let partners = right.filter {
+                row.k != nil && $0.k == row.k && abs($0.t - row.t) <= Self.boundSeconds
+            }
+            if partners.isEmpty { return [JoinedRow(left: row.id, right: nil)] }
+            return partners.map { JoinedRow(left: row.id, right: $0.id) }
+        }
+    }
+
+    private static func difference(_ found: [JoinedRow], _ expected: [JoinedRow]) -> [String] {
+        var counts: [JoinedRow: Int] = [:]
+        for row in found { counts[row, default: 0] += 1 }
+        for row in expected { counts[row, default: 0] -= 1 }
+        return counts.filter { $0.value != 0 }.map { row, count in
+            "\(row.left)-\(row.right ?? "nothing"): \(abs(count)) too \(count > 0 ? "many" : "few")"
+        }.sorted()
+    }
+}
+
+/// Writes the workload to the topics, a piece after the other, as long as it is asked to. While no broker is there a piece
+/// waits for it.
+private struct Load {
+    private let kcat: Kcat
+    private let left: String
+    private let right: String
+    private var workload: JoinWorkload
+    private var waiting: [(topic: String, lines: [String])] = []
+    private var current: KcatProducer?
+    private var pieceCount = 0
+    private(set) var rowCount = 0
+
+    /// Begins the id of rows that only move the watermark.
+    static let lastPrefix = "last"
+
+    init(_ kcat: Kcat, left: String, right: String, seed: UInt64) {
+        (self.kcat, self.left, self.right) = (kcat, left, right)
+        workload = JoinWorkload(seed: seed)
+    }
+
+    /// Starts the next piece if none is being written.
+    mutating func keepWriting(_ random: inout SeededRandom) throws {
+        if try current?.isWriting == true { return }
+        if waiting.isEmpty {
+            let rows = (0..<Int.random(in: 1...30, using: &random)).map { _ in workload.next() }
+            rowCount += rows.count
+            waiting = [
+                (left, rows.map { String($0.left.dropLast()) }), (right, rows.map { String($0.right.dropLast()) }),
+            ]
+        }
+        let (topic, lines) = waiting.removeFirst()
+        pieceCount += 1
+        current = try kcat.startProducing(lines, to: topic, partition: pieceCount / 2 % 2)
+    }
+
+    /// Writes what is left, and a row a side long after all others.
+    mutating func finish() throws {
+        try current?.finish()
+        for (topic, lines) in waiting { try kcat.produce(lines, to: topic, partition: 0) }
+        for topic in [left, right] {
+            try kcat.produce(["{\"id\":\"\(Self.lastPrefix)\",\"t\":1800000000}"], to: topic, partition: 0)
+        }
+    }
+}
