@@ -23,9 +23,9 @@ package func makeSource(
 ///
 /// - Parameters:
 ///   - header: what each CSV output begins with, a whole line with its newline; empty for none.
-///   - reportsGroup: true for the one sink of the query that may move its consumer group.
+///   - sourceTopics: for the one sink of the query that may move its consumer group, the topics the query reads.
 package func makeSink(
-    _ spec: SinkSpec, header: [UInt8], reportsGroup: Bool, in environment: ConnectorEnvironment
+    _ spec: SinkSpec, header: [UInt8], sourceTopics: [String]?, in environment: ConnectorEnvironment
 ) -> any Sink {
     var environment = environment
     environment.log = environment.log.with([.sink: .string(spec.name.value)])
@@ -41,6 +41,6 @@ package func makeSink(
             log: environment.log)
     case .standardOutput: return StandardOutputSink(header: header)
     case .kafka(let kafka):
-        return KafkaSink(name: spec.name.value, kafka, reportsGroup: reportsGroup, environment: environment)
+        return KafkaSink(name: spec.name.value, kafka, sourceTopics: sourceTopics, environment: environment)
     }
 }

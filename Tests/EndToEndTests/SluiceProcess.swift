@@ -183,7 +183,8 @@ final class SluiceProcess {
     func waitUntil(_ what: Comment, _ condition: () -> Bool) throws {
         let deadline = Date(timeIntervalSinceNow: Self.secondsMax)
         while !condition() {
-            try #require(isRunning, "sluice ended while the test waited: \(standardError.suffix(2000))")
+            try #require(
+                isRunning, "sluice ended with \(status ?? 0) while the test waited: \(standardError.suffix(2000))")
             try #require(Date() < deadline, what)
             usleep(1000)
         }

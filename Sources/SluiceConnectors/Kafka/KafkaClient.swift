@@ -145,8 +145,23 @@ extension LogKey {
         serveEvents(timeoutMillis: 0)
         if let refusal, !hasBeenAnswered { throw refusal }
         guard failure.kind == .transient else { throw failure }
+        var left = millis
+        repeat {
+            try waitOn(failure, sinceNanos: environment.clock.monotonicNanos)
+            serveEvents(timeoutMillis: min(left, 100))
+            left -= 100
+        } while left > 0
+    }
+
+    /// Says that the query waits, once it has for a moment.
+    /// - Parameter sinceNanos: when the waiting began, if not before.
+    /// - Throws: `.stopped` when a stop was asked for, after a moment in which a broker that is well would have
+    ///   answered; the failure when the environment's patience is over.
+    func waitOn(_ failure: KafkaFailure, sinceNanos: UInt64) throws(KafkaFailure) {
         let now = environment.clock.monotonicNanos
-        if !failure.isAnswer, outage.note(atNanos: now) {
+        let isToBeReported = !failure.isAnswer && outage.note(sinceNanos: sinceNanos, atNanos: now)
+        if environment.shouldStop(), failure.isAnswer || outage.millis(atNanos: now) >= 500 { throw .stopped }
+        if isToBeReported {
             environment.log.warning(
                 "Kafka does not answer, the query waits",
                 [.brokers: .string(brokers), .error: .string(explained(failure).message)])
@@ -157,12 +172,6 @@ extension LogKey {
             failure.message += ": gave up after \(patience / 1000) s, as the query ends by itself"
             throw failure
         }
-        var left = millis
-        repeat {
-            if environment.shouldStop() { throw .stopped }
-            serveEvents(timeoutMillis: min(left, 100))
-            left -= 100
-        } while left > 0
     }
 
     /// A failure with what the events have said of its cause.
@@ -324,8 +333,8 @@ private struct Outage {
     private var isCommitFailureReported = false
 
     /// Takes in a failure; true when it is to be reported: once, and not for the first moment.
-    mutating func note(atNanos now: UInt64) -> Bool {
-        let start = startNanos ?? now
+    mutating func note(sinceNanos: UInt64, atNanos now: UInt64) -> Bool {
+        let start = min(startNanos ?? sinceNanos, sinceNanos)
         startNanos = start
         guard !isReported, now - start >= 1_000_000_000 else { return false }
         isReported = true

@@ -46,41 +46,27 @@ internal import SluiceSystem
 
     /// Sees to it that all `positions` are fetched from where they are; what is already is left alone.
     func follow(_ positions: [Int32: Int64]) throws(KafkaFailure) {
-        let added = positions.filter { streams[$0.key] == nil }
-        if !added.isEmpty {
-            for (partition, offset) in added {
+        var isMoved = false
+        for (partition, offset) in positions {
+            if let stream = streams[partition] {
+                if stream.isAt(offset) { continue }
+                stream.restart(at: offset)
+            } else {
                 streams[partition] = PartitionStream(client, topic: topic, partition: partition, next: offset)
             }
-            try assign()
+            isMoved = true
         }
-        for (partition, offset) in positions {
-            if let stream = streams[partition], !stream.isAt(offset) { try seek(stream, to: offset) }
-        }
+        if isMoved { try assign() }
     }
 
-    /// Fetches every stream from where it is.
+    /// Fetches every stream from where it is. What was fetched ahead is fetched again; a seek would spare that, but it
+    /// is refused for a partition whose offset was out of range.
     private func assign() throws(KafkaFailure) {
         for stream in streams.values { stream.restart(at: stream.next) }
         let list = unsafe makePartitionList(topic, streams.mapValues(\.next))
         defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
         let error = unsafe rd_kafka_assign(client.handle, list)
         if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaFailure(error, what) }
-    }
-
-    private func seek(_ stream: PartitionStream, to offset: Int64) throws(KafkaFailure) {
-        stream.restart(at: offset)
-        let what = what
-        try client.untilAnswered { timeout -> Result<Void, KafkaFailure> in
-            let list = unsafe makePartitionList(topic, [stream.partition: offset])
-            defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-            let failure = unsafe rd_kafka_seek_partitions(client.handle, list, timeout)
-            if let failure = unsafe failure {
-                defer { unsafe rd_kafka_error_destroy(failure) }
-                return unsafe .failure(KafkaFailure(rd_kafka_error_code(failure), what))
-            }
-            let error = unsafe list?.pointee.elems[0].err ?? RD_KAFKA_RESP_ERR_NO_ERROR
-            return error == RD_KAFKA_RESP_ERR_NO_ERROR ? .success(()) : .failure(KafkaFailure(error, what))
-        }
     }
 
     /// The stream of a partition that is followed.
@@ -145,7 +131,8 @@ internal import SluiceSystem
             for (stream, end) in open {
                 guard let latest = latest[stream.partition], latest < end else { continue }
                 try reportLoss(stream.partition, lost: max(latest, stream.next)..<end)
-                try seek(stream, to: end)
+                stream.restart(at: end)
+                try assign()
             }
         } catch {
             throw SourceError(error)
@@ -158,7 +145,8 @@ internal import SluiceSystem
             let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
             let lostEnd = earliest > stream.next ? min(earliest, end) : end
             try reportLoss(stream.partition, lost: stream.next..<lostEnd)
-            try seek(stream, to: lostEnd)
+            stream.restart(at: lostEnd)
+            try assign()
             return lostEnd >= end
         } catch {
             throw SourceError(error)

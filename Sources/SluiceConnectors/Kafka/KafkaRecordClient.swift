@@ -18,7 +18,9 @@ struct RecordHeaders {
     }
 }
 
-@safe final class KafkaRecordClient {
+@safe final class KafkaRecordClient: @unchecked Sendable {
+    // @unchecked: used by one thread at a time, and by the threads of its calls, for which librdkafka is made.
+
     /// How a transaction ended.
     enum TransactionEnd: Hashable {
         case committed
@@ -77,12 +79,11 @@ struct RecordHeaders {
         clusterID = try client.clusterID()
         _ = try client.partitions(of: topicName, what)
         guard isTransactional else { return }
-        try client.untilAnswered { timeout in
-            let failure = unsafe transactional("starting transactions for the topic `\(topicName)`") {
-                unsafe rd_kafka_init_transactions(client.handle, timeout)
-            }
-            return failure.map { .failure($0.failure) } ?? .success(())
+        let what = "starting transactions for the topic `\(topicName)`"
+        while let failed = unsafe try transactional(what, { unsafe rd_kafka_init_transactions($0, 2000) }) {
+            try client.pause(after: failed.failure, millis: 100)
         }
+        client.wasAnswered()
     }
 
     // MARK: Records
@@ -188,26 +189,27 @@ struct RecordHeaders {
     // MARK: Transactions
 
     func beginTransaction() throws(KafkaFailure) {
-        let failure = unsafe transactional(what) { unsafe rd_kafka_begin_transaction(client.handle) }
-        if let failure { throw failure.failure }
+        if let error = unsafe rd_kafka_begin_transaction(client.handle) {
+            throw unsafe takeFailure(error, what).failure
+        }
         transactionStartNanos = client.environment.clock.monotonicNanos
     }
 
     /// Makes the transaction commit offsets to a group. False when it has to be aborted.
     func sendOffsets(_ consumed: [ConsumedOffsets], mark: String, group: String) throws(KafkaFailure) -> Bool {
-        let list = unsafe makeMarkedList(consumed, mark)
-        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-        let metadata = unsafe rd_kafka_consumer_group_metadata_new(group)
-        defer { unsafe rd_kafka_consumer_group_metadata_destroy(metadata) }
-        return unsafe try untilDone("committing offsets to the group `\(group)`") { timeout in
-            unsafe rd_kafka_send_offsets_to_transaction(client.handle, list, metadata, timeout)
+        unsafe try untilDone("committing offsets to the group `\(group)`") { client in
+            let list = unsafe makeMarkedList(consumed, mark)
+            defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+            let metadata = unsafe rd_kafka_consumer_group_metadata_new(group)
+            defer { unsafe rd_kafka_consumer_group_metadata_destroy(metadata) }
+            return unsafe rd_kafka_send_offsets_to_transaction(client, list, metadata, 2000)
         }
     }
 
     /// Ends the transaction, visibly and durably.
     func endTransaction() throws(KafkaFailure) -> TransactionEnd {
-        let isDone = unsafe try untilDone("committing a transaction for the topic `\(topicName)`") { timeout in
-            unsafe rd_kafka_commit_transaction(client.handle, timeout)
+        let isDone = unsafe try untilDone("committing a transaction for the topic `\(topicName)`") { client in
+            unsafe rd_kafka_commit_transaction(client, 2000)
         }
         if isDone {
             lastPauseMillis = 50
@@ -218,8 +220,8 @@ struct RecordHeaders {
     }
 
     func abortTransaction() throws(KafkaFailure) {
-        _ = unsafe try untilDone("aborting a transaction for the topic `\(topicName)`") { timeout in
-            unsafe rd_kafka_abort_transaction(client.handle, timeout)
+        _ = unsafe try untilDone("aborting a transaction for the topic `\(topicName)`") { client in
+            unsafe rd_kafka_abort_transaction(client, 2000)
         }
         // What was purged has been reported as failed.
         _ = client.takeDeliveryFailure()
@@ -227,11 +229,11 @@ struct RecordHeaders {
 
     /// Makes a call until it is through. False when the transaction has to be aborted.
     private func untilDone(
-        _ what: String, _ call: (_ timeoutMillis: Int32) -> OpaquePointer?
+        _ what: String, _ call: @escaping @Sendable (_ client: OpaquePointer) -> OpaquePointer?
     ) throws(KafkaFailure) -> Bool {
         var pauseMillis: Int32 = 20
         while true {
-            guard let failed = unsafe transactional(what, { unsafe call(2000) }) else {
+            guard let failed = unsafe try transactional(what, call) else {
                 client.wasAnswered()
                 return true
             }
@@ -254,8 +256,27 @@ struct RecordHeaders {
         var mustAbort: Bool
     }
 
-    private func transactional(_ what: String, _ call: () -> OpaquePointer?) -> TransactionFailure? {
-        guard let error = unsafe call() else { return nil }
+    /// Makes a call that may take long; nil when it is through.
+    private func transactional(
+        _ what: String, _ call: @escaping @Sendable (_ client: OpaquePointer) -> OpaquePointer?
+    ) throws(KafkaFailure) -> TransactionFailure? {
+        // The call holds on to the client: it may still run when nobody waits for it any more.
+        let patient = PatientCall { [client] in
+            unsafe PatientCall.Answer(pointer: call(client.handle))
+        }
+        let startNanos = environment.clock.monotonicNanos
+        while true {
+            if let answer = patient.wait(untilWallMillis: SystemClock().wallMillis + 200) {
+                return unsafe answer.pointer.map { unsafe takeFailure($0, what) }
+            }
+            let waitedNanos = environment.clock.monotonicNanos - startNanos
+            if waitedNanos > 1_000_000_000 {
+                try client.waitOn(KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, what), sinceNanos: startNanos)
+            }
+        }
+    }
+
+    private func takeFailure(_ error: OpaquePointer, _ what: String) -> TransactionFailure {
         defer { unsafe rd_kafka_error_destroy(error) }
         let code = unsafe rd_kafka_error_code(error)
         let text = unsafe String(cString: rd_kafka_error_string(error))
@@ -286,83 +307,30 @@ struct RecordHeaders {
         return KafkaFailure(.fatal, code: "kafka-client-failed", "\(what): \(text)")
     }
 
-    private func makeMarkedList(
-        _ consumed: [ConsumedOffsets], _ mark: String
-    ) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
-        let list = unsafe rd_kafka_topic_partition_list_new(8)
-        for topic in consumed {
-            for (partition, next) in topic.next.sorted(by: { $0.key < $1.key }) {
-                let added = unsafe rd_kafka_topic_partition_list_add(list, topic.topic, partition)
-                unsafe added?.pointee.offset = next
-                unsafe added?.pointee.metadata = unsafe UnsafeMutableRawPointer(strdup(mark))
-                unsafe added?.pointee.metadata_size = mark.utf8.count
-            }
-        }
-        return unsafe list
-    }
-
     // MARK: Reading back
 
-    /// The marks that committed transactions have left in consumer groups.
-    func marks(in groups: [String]) throws(KafkaFailure) -> [CommittedBatch] {
-        var marks: [CommittedBatch] = []
-        for group in groups {
-            marks += try client.untilAnswered { timeout in askForMarks(group, timeout) }
-        }
-        return marks
+    /// The partitions of a topic on this cluster; none where the cluster has no such topic.
+    func partitionsIfAny(of topic: String) throws(KafkaFailure) -> [Int32] {
+        do throws(KafkaFailure) {
+            return try client.partitions(of: topic, "reading the group's offsets")
+        } catch where error.code == "kafka-unknown-topic" {
+            return []
+        } catch { throw error }
     }
+}
 
-    private func askForMarks(_ group: String, _ timeoutMillis: Int32) -> Result<[CommittedBatch], KafkaFailure> {
-        let what = "reading the offsets of the group `\(group)`"
-        let queue = unsafe rd_kafka_queue_new(client.handle)
-        defer { unsafe rd_kafka_queue_destroy(queue) }
-        let options = unsafe rd_kafka_AdminOptions_new(client.handle, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS)
-        defer { unsafe rd_kafka_AdminOptions_destroy(options) }
-        // Offsets of a transaction that is just being ended are waited for.
-        unsafe setAdminOptions(options, timeoutMillis)
-        var request = unsafe rd_kafka_ListConsumerGroupOffsets_new(group, nil)
-        defer { unsafe rd_kafka_ListConsumerGroupOffsets_destroy(request) }
-        unsafe rd_kafka_ListConsumerGroupOffsets(client.handle, &request, 1, options, queue)
-        guard let event = unsafe rd_kafka_queue_poll(queue, timeoutMillis + 1000) else {
-            return .failure(KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, what))
+/// Offsets that carry a mark; the caller destroys the list.
+private func makeMarkedList(
+    _ consumed: [ConsumedOffsets], _ mark: String
+) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
+    let list = unsafe rd_kafka_topic_partition_list_new(8)
+    for topic in consumed {
+        for (partition, next) in topic.next.sorted(by: { $0.key < $1.key }) {
+            let added = unsafe rd_kafka_topic_partition_list_add(list, topic.topic, partition)
+            unsafe added?.pointee.offset = next
+            unsafe added?.pointee.metadata = unsafe UnsafeMutableRawPointer(strdup(mark))
+            unsafe added?.pointee.metadata_size = mark.utf8.count
         }
-        defer { unsafe rd_kafka_event_destroy(event) }
-        if unsafe rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR {
-            let text = unsafe rd_kafka_event_error_string(event)
-            return unsafe .failure(
-                KafkaFailure(rd_kafka_event_error(event), what, detail: text.map { unsafe String(cString: $0) }))
-        }
-        return unsafe readMarks(event, what)
     }
-
-    private func setAdminOptions(_ options: OpaquePointer?, _ timeoutMillis: Int32) {
-        if let error = unsafe rd_kafka_AdminOptions_set_require_stable_offsets(options, 1) {
-            unsafe rd_kafka_error_destroy(error)
-        }
-        _ = unsafe rd_kafka_AdminOptions_set_request_timeout(options, timeoutMillis, nil, 0)
-    }
-
-    private func readMarks(_ event: OpaquePointer, _ what: String) -> Result<[CommittedBatch], KafkaFailure> {
-        let result = unsafe rd_kafka_event_ListConsumerGroupOffsets_result(event)
-        var count = 0
-        let groups = unsafe rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count)
-        var marks: [CommittedBatch] = []
-        for index in 0..<count {
-            guard let group = unsafe groups?[index] else { continue }
-            if let error = unsafe rd_kafka_group_result_error(group) {
-                return unsafe .failure(KafkaFailure(rd_kafka_error_code(error), what))
-            }
-            guard let list = unsafe rd_kafka_group_result_partitions(group) else { continue }
-            for number in unsafe 0..<Int(list.pointee.cnt) {
-                let element = unsafe list.pointee.elems[number]
-                guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                    return unsafe .failure(KafkaFailure(element.err, what))
-                }
-                guard let metadata = unsafe element.metadata else { continue }
-                let bytes = unsafe UnsafeRawBufferPointer(start: metadata, count: element.metadata_size)
-                if let mark = unsafe CommittedBatch(String(decoding: bytes, as: UTF8.self)) { marks.append(mark) }
-            }
-        }
-        return .success(marks)
-    }
+    return unsafe list
 }

@@ -36,7 +36,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
     private let name: String
     private let spec: KafkaSinkSpec
-    private let reportsGroup: Bool
+    private let sourceTopics: [String]?
     private let environment: ConnectorEnvironment
     private var queryID = ""
     private var client: KafkaRecordClient?
@@ -46,20 +46,21 @@ package final class KafkaSink: Sink, @unchecked Sendable {
     /// What the consumer group says, as far as this sink has committed it.
     private var committedOffsets: [ConsumedOffsets] = []
 
-    /// - Parameter reportsGroup: true for the one sink of a query whose transactions move its consumer group.
+    /// - Parameter sourceTopics: for the one sink of a query whose transactions move its consumer group, the topics
+    ///   that the query reads; else nil.
     package init(
-        name: String, _ spec: KafkaSinkSpec, reportsGroup: Bool, environment: ConnectorEnvironment
+        name: String, _ spec: KafkaSinkSpec, sourceTopics: [String]?, environment: ConnectorEnvironment
     ) {
         self.name = name
         self.spec = spec
-        self.reportsGroup = reportsGroup
+        self.sourceTopics = sourceTopics
         self.environment = environment
     }
 
     package var description: String { "KafkaSink[\(spec.topic.value)]" }
 
     package func reports(_ consumed: ConsumedOffsets) -> Bool {
-        spec.isExactlyOnce && reportsGroup && consumed.clusterID == client?.clusterID
+        spec.isExactlyOnce && sourceTopics != nil && consumed.clusterID == client?.clusterID
     }
 
     // MARK: Recovery
@@ -71,8 +72,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
             self.client = client
             try client.start()
             guard spec.isExactlyOnce else { return }
-            let marks = try client.marks(in: [ownGroup] + (reportsGroup ? [queryGroup] : []))
-                .filter { $0.queryID == queryID && $0.sink == name }
+            let marks = try marks(client)
             switch RecoveredSink(marks, lastCommitted: lastCommitted, inHand: inHand) {
             case .clean: break
             case .inHandIsVisible:
@@ -83,6 +83,16 @@ package final class KafkaSink: Sink, @unchecked Sendable {
             case .ahead(let mark): throw ahead(mark, lastCommitted)
             }
         } catch { throw SinkError(error) }
+    }
+
+    /// The marks of this sink and checkpoint that committed transactions have left.
+    private func marks(_ client: KafkaRecordClient) throws(KafkaFailure) -> [CommittedBatch] {
+        var texts = try GroupOffsets(ownGroup, spec, environment: environment).metadata(spec.topic.value, [0])
+        if let sourceTopics {
+            let group = try GroupOffsets(queryGroup, spec, environment: environment)
+            for topic in sourceTopics { texts += try group.metadata(topic, client.partitionsIfAny(of: topic)) }
+        }
+        return texts.compactMap { CommittedBatch($0) }.filter { $0.queryID == queryID && $0.sink == name }
     }
 
     private func ahead(_ mark: CommittedBatch, _ lastCommitted: Int64?) -> KafkaFailure {

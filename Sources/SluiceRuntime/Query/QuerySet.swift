@@ -66,11 +66,12 @@ package final class QuerySet: Sendable {
         var hasReportingSink = false
         for output in plan.output.sinks {
             guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else { continue }
+            let isReporting = !hasReportingSink && sink.connector.isExactlyOnceKafka
             sinks.append(
                 makeSink(
                     sink, header: plan.output.csvHeader(output.format),
-                    reportsGroup: !hasReportingSink && sink.connector.isExactlyOnceKafka, in: connectors))
-            hasReportingSink = hasReportingSink || sink.connector.isExactlyOnceKafka
+                    sourceTopics: isReporting ? plan.inputs.compactMap(\.topic) : nil, in: connectors))
+            hasReportingSink = hasReportingSink || isReporting
         }
         let name = query.name.value
         return RunnableQuery(

@@ -259,12 +259,14 @@ private struct Load {
         current = try kcat.startProducing(lines, to: topic, partition: pieceCount / 2 % 2)
     }
 
-    /// Writes what is left, and a row a side long after all others.
+    /// Writes what is left, and a row a side long after all others. The two do not match each other; without a key the
+    /// right one would not move the watermark.
     mutating func finish() throws {
         try current?.finish()
         for (topic, lines) in waiting { try kcat.produce(lines, to: topic, partition: 0) }
         for topic in [left, right] {
-            try kcat.produce(["{\"id\":\"\(Self.lastPrefix)\",\"t\":1800000000}"], to: topic, partition: 0)
+            let row = "{\"id\":\"\(Self.lastPrefix)\",\"k\":\"\(topic)\",\"t\":1800000000}"
+            try kcat.produce([row], to: topic, partition: 0)
         }
     }
 }

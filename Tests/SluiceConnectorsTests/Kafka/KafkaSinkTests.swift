@@ -15,7 +15,7 @@ import Testing
         _ mock: MockEnvironment, isExactlyOnce: Bool = true, patienceMillis: Int64? = 30_000
     ) -> KafkaSink {
         KafkaSink(
-            name: "out", mock.sinkSpec("t", isExactlyOnce: isExactlyOnce), reportsGroup: true,
+            name: "out", mock.sinkSpec("t", isExactlyOnce: isExactlyOnce), sourceTopics: [],
             environment: mock.environment(patienceMillis: patienceMillis))
     }
 
