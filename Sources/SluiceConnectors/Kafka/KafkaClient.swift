@@ -332,11 +332,12 @@ private struct Outage {
     private var isReported = false
     private var isCommitFailureReported = false
 
-    /// Takes in a failure; true when it is to be reported: once, and not for the first moment.
+    /// Takes in a failure; true when it is to be reported: once, and not while a broker may only be slow (a coordinator
+    /// that is being elected).
     mutating func note(sinceNanos: UInt64, atNanos now: UInt64) -> Bool {
         let start = min(startNanos ?? sinceNanos, sinceNanos)
         startNanos = start
-        guard !isReported, now - start >= 1_000_000_000 else { return false }
+        guard !isReported, now - start >= 3_000_000_000 else { return false }
         isReported = true
         return true
     }

@@ -111,12 +111,13 @@ internal import SluiceSystem
 
     /// Makes librdkafka look at once whether it should fetch again. It stops when a partition's queue is full, and the
     /// broker's thread then sleeps for up to a second, however soon the queue is drained (up to librdkafka 2.1). Any
-    /// answer from the broker wakes it.
+    /// answer from the broker wakes it. (Not `rd_kafka_query_watermark_offsets`: that one keeps to no time limit while
+    /// a broker is away.)
     func nudge(_ streams: [PartitionStream]) {
-        for stream in streams {
-            var (low, high) = (Int64(-1), Int64(-1))
-            _ = unsafe rd_kafka_query_watermark_offsets(client.handle, topic, stream.partition, &low, &high, 100)
-        }
+        let list = unsafe makePartitionList(
+            topic, Dictionary(uniqueKeysWithValues: streams.map { ($0.partition, -1) }))
+        _ = unsafe rd_kafka_offsets_for_times(client.handle, list, 100)
+        unsafe rd_kafka_topic_partition_list_destroy(list)
     }
 
     /// Called after a moment in which none of the streams had anything, although offsets up to their ends exist. Finds

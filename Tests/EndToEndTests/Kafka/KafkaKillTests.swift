@@ -126,7 +126,9 @@ private final class KillRun {
             try kafka.resume()
         case .queryStopped:
             let outcome = sluice.stop()
-            #expect(outcome.exitCode == 0, "seed \(seed), round \(round): \(outcome.standardError.suffix(2000))")
+            // A signal that comes before the process listens to signals ends it as it is.
+            let isTooEarly = outcome.exitCode == -SIGTERM && outcome.standardError.isEmpty
+            #expect(outcome.exitCode == 0 || isTooEarly, "seed \(seed), round \(round): \(outcome.standardError.suffix(2000))")
         }
         if newest("offsets") != newest("commits") { interruptedCount += 1 }
     }
