@@ -20,13 +20,14 @@ struct Forwarder {
         }
         let cluster = KafkaCluster(brokers: arguments[0])
         let id = arguments[2]
-        var parts: [Part] = []
-        for topic in arguments[4...] {
-            for (partition, end) in cluster.ends(of: topic, partitions: partitions).enumerated() {
-                parts.append(Part(topic: topic, partition: Int32(partition), end: end))
-            }
-        }
         cluster.withClient(RD_KAFKA_CONSUMER, reading(id)) { consumer in
+            // Asked through the consumer, so that it knows the topics' leaders before it is assigned to them, and
+            // starts at numbers and not at "the beginning": it would look up either again only after a while.
+            let parts = arguments[4...].flatMap { topic in
+                KafkaCluster.offsets(consumer, topic, partitions: partitions).enumerated().map { partition, offsets in
+                    Part(topic: topic, partition: Int32(partition), next: offsets.lowerBound, end: offsets.upperBound)
+                }
+            }
             cluster.withClient(RD_KAFKA_PRODUCER, writing(id)) { producer in
                 let topic = rd_kafka_topic_new(producer, arguments[1], nil)
                 var forwarder = Forwarder(producer: producer, output: topic, group: id, parts: parts)
@@ -40,8 +41,11 @@ struct Forwarder {
         [
             ("group.id", id), ("isolation.level", "read_committed"), ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"), ("auto.offset.reset", "error"),
-            // Never full: up to librdkafka 2.1 a queue that has been full stops the fetching for up to a second.
-            ("queued.min.messages", "10000000"), ("queued.max.messages.kbytes", "2097151"),
+            // Up to 2.1 librdkafka does not fetch for up to a second once either of these is reached, so more than a
+            // second's worth has to fit in.
+            ("queued.min.messages", "10000000"), ("queued.max.messages.kbytes", "65536"),
+            // A client that is closed waits for its last fetch.
+            ("fetch.wait.max.ms", "100"),
         ]
     }
 
@@ -57,8 +61,8 @@ struct Forwarder {
     private struct Part {
         var topic: String
         var partition: Int32
+        var next: Int64
         var end: Int64
-        var next: Int64 = 0
         /// The topic's handle in messages, as soon as there was one.
         var handle: OpaquePointer?
     }
@@ -70,8 +74,10 @@ struct Forwarder {
     private var openCount = 0
 
     private mutating func run(_ consumer: OpaquePointer) {
+        // Connected before it looks for its coordinator, or it would look again only after half a second.
+        rd_kafka_mem_free(producer, rd_kafka_clusterid(producer, 30_000))
         KafkaCluster.check(rd_kafka_init_transactions(producer, 60_000), "starting transactions")
-        let queue = KafkaCluster.assignFromBeginning(consumer, parts.map { ($0.topic, $0.partition) })
+        let queue = KafkaCluster.assign(consumer, parts.map { ($0.topic, $0.partition, $0.next) })
         let messages = MessageBuffer(capacity: 10_000)
         while parts.contains(where: { $0.next < $0.end }) {
             messages.fill(from: queue, timeoutMillis: 20) { message in

@@ -1,5 +1,5 @@
-// What the Kafka benchmark does on a cluster besides measuring: it makes topics, fills them, reads them back and deletes
-// them. Plain calls of librdkafka; the first failure ends the program.
+// What the Kafka benchmark does on a cluster besides measuring: it makes topics, fills them, reads them back and
+// deletes them. Plain calls of librdkafka; the first failure ends the program.
 
 import CRdKafka
 import Glibc
@@ -138,38 +138,38 @@ extension KafkaCluster {
         }
     }
 
-    /// The offsets behind the last records of a topic, whether transactions are open or not.
-    func ends(of topic: String, partitions: Int) -> [Int64] {
-        withClient(RD_KAFKA_CONSUMER, [("isolation.level", "read_uncommitted")]) { client in
-            (0..<partitions).map { partition in
-                var (low, high) = (Int64(0), Int64(0))
-                Self.check(
-                    rd_kafka_query_watermark_offsets(client, topic, Int32(partition), &low, &high, 30_000),
-                    "asking for the end of \(topic)")
-                return high
-            }
+    /// The offsets of a topic's partitions, as far as a client can read them.
+    static func offsets(_ client: OpaquePointer, _ topic: String, partitions: Int) -> [Range<Int64>] {
+        (0..<partitions).map { partition in
+            var (low, high) = (Int64(0), Int64(0))
+            check(
+                rd_kafka_query_watermark_offsets(client, topic, Int32(partition), &low, &high, 30_000),
+                "asking for the end of \(topic)")
+            return low..<high
         }
     }
 
     /// Hands out all committed records of a topic. What the last transaction wrote may become readable a moment after
     /// its end, so a partition is through when its end under `read_committed` is its end without.
     func readCommitted(_ topic: String, partitions: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
-        let ends = ends(of: topic, partitions: partitions)
+        // Whether transactions are open or not.
+        let written = withClient(RD_KAFKA_CONSUMER, [("isolation.level", "read_uncommitted")]) { client in
+            Self.offsets(client, topic, partitions: partitions)
+        }
         let settings = [
             ("group.id", "sluice-benchmark-reader"), ("enable.auto.commit", "false"), ("fetch.wait.max.ms", "50"),
             ("isolation.level", "read_committed"), ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
         ]
         withClient(RD_KAFKA_CONSUMER, settings) { client in
-            let assigned = ends.indices.map { (topic: topic, partition: Int32($0)) }
-            let queue = Self.assignFromBeginning(client, assigned)
+            let queue = Self.assign(client, written.enumerated().map { (topic, Int32($0), $1.lowerBound) })
             let messages = MessageBuffer(capacity: 4096)
-            var open = Set(ends.indices)
+            var open = Set(written.indices)
             var lastSeconds = monotonicSeconds()
             while !open.isEmpty {
                 messages.fill(from: queue, timeoutMillis: 50) { message in
                     let partition = Int(message.partition)
                     if message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF {
-                        if message.offset >= ends[partition] { open.remove(partition) }
+                        if message.offset >= written[partition].upperBound { open.remove(partition) }
                         return
                     }
                     Self.check(message.err, "reading \(topic)")
@@ -184,14 +184,14 @@ extension KafkaCluster {
         }
     }
 
-    /// Makes a consumer read partitions from their first records on, and returns the queue they arrive in.
-    static func assignFromBeginning(
-        _ client: OpaquePointer, _ partitions: [(topic: String, partition: Int32)]
+    /// Makes a consumer read partitions from given offsets on, and returns the queue their records arrive in.
+    static func assign(
+        _ client: OpaquePointer, _ partitions: [(topic: String, partition: Int32, start: Int64)]
     ) -> OpaquePointer? {
         check(rd_kafka_poll_set_consumer(client), "starting a consumer")
         let list = rd_kafka_topic_partition_list_new(Int32(partitions.count))
-        for (topic, partition) in partitions {
-            rd_kafka_topic_partition_list_add(list, topic, partition).pointee.offset = Int64(RD_KAFKA_OFFSET_BEGINNING)
+        for (topic, partition, start) in partitions {
+            rd_kafka_topic_partition_list_add(list, topic, partition).pointee.offset = start
         }
         check(rd_kafka_assign(client, list), "starting a consumer")
         rd_kafka_topic_partition_list_destroy(list)

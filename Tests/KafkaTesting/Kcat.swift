@@ -79,8 +79,8 @@ package struct Kcat: Sendable {
         }
     }
 
-    /// Starts to write records without keys, and does not wait: while no broker is there, the producer does. Every record
-    /// is written once, however often it was sent.
+    /// Starts to write records without keys, and does not wait: while no broker is there, the producer does. Every
+    /// record is written once, however often it was sent.
     package func startProducing(_ values: [String], to topic: String, partition: Int? = nil) throws -> KcatProducer {
         let bytes = Data(values.map { $0 + Self.recordEnd }.joined().utf8)
         let (input, error) = (try scratch.write("records", bytes), scratch.uniquePath("stderr"))

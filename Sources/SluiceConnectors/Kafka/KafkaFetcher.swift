@@ -63,6 +63,8 @@ internal import SluiceSystem
     /// is refused for a partition whose offset was out of range.
     private func assign() throws(KafkaFailure) {
         for stream in streams.values { stream.restart(at: stream.next) }
+        // A client that has not heard of the topic looks for it once a second.
+        nudge(Array(streams.values))
         let list = unsafe makePartitionList(topic, streams.mapValues(\.next))
         defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
         let error = unsafe rd_kafka_assign(client.handle, list)

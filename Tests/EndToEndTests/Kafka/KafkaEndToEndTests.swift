@@ -1,7 +1,7 @@
 // The built binary against a real broker. What goes in is written, and what came out is read, by kcat.
 //
-// Tests share one broker and keep apart by the names of topics and queries; those that stop, kill or pause a broker have
-// one of their own.
+// Tests share one broker and keep apart by the names of topics and queries; those that stop, kill or pause a broker
+// have one of their own.
 
 import Foundation
 import KafkaTesting

@@ -226,8 +226,8 @@ private final class KillRun {
     }
 }
 
-/// Writes the workload to the topics, a piece after the other, as long as it is asked to. While no broker is there a piece
-/// waits for it.
+/// Writes the workload to the topics, a piece after the other, as long as it is asked to. While no broker is there a
+/// piece waits for it.
 private struct Load {
     private let kcat: Kcat
     private let left: String
