@@ -313,7 +313,7 @@ struct RecordHeaders {
     func partitionsIfAny(of topic: String) throws(KafkaFailure) -> [Int32] {
         do throws(KafkaFailure) {
             return try client.partitions(of: topic, "reading the group's offsets")
-        } catch where error.code == "kafka-unknown-topic" {
+        } catch  where error.code == "kafka-unknown-topic" {
             return []
         } catch { throw error }
     }

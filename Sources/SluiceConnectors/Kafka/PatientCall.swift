@@ -1,6 +1,6 @@
 // A call of librdkafka's that may take as long as a connection needs to be given up (a minute), whatever time limit it
-// is given. It runs on a thread of its own, so that whoever needs its answer can say meanwhile that it waits, and can stop
-// waiting when the query has to end.
+// is given. It runs on a thread of its own, so that whoever needs its answer can say meanwhile that it waits, and can
+// stop waiting when the query has to end.
 
 internal import SluiceSystem
 

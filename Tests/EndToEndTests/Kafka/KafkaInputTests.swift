@@ -170,7 +170,8 @@ extension KafkaEndToEndTests {
                 KafkaQuery.Settings(
                     columns: """
                         { n: long, key: { type: string, from: kafka.key }, \
-                        trace: { type: string, from: kafka.headers.trace-id }, level: { type: int, from: kafka.headers.level }, topic: { type: string, from: kafka.topic }, \
+                        trace: { type: string, from: kafka.headers.trace-id }, \
+                        level: { type: int, from: kafka.headers.level }, topic: { type: string, from: kafka.topic }, \
                         partition: { type: int, from: kafka.partition }, offset: { type: long, from: kafka.offset }, \
                         at: { type: timestamp, from: kafka.timestamp }, raw: { type: string, from: kafka.value } }
                         """))

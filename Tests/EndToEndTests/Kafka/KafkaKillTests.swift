@@ -128,7 +128,9 @@ private final class KillRun {
             let outcome = sluice.stop()
             // A signal that comes before the process listens to signals ends it as it is.
             let isTooEarly = outcome.exitCode == -SIGTERM && outcome.standardError.isEmpty
-            #expect(outcome.exitCode == 0 || isTooEarly, "seed \(seed), round \(round): \(outcome.standardError.suffix(2000))")
+            #expect(
+                outcome.exitCode == 0 || isTooEarly,
+                "seed \(seed), round \(round): \(outcome.standardError.suffix(2000))")
         }
         if newest("offsets") != newest("commits") { interruptedCount += 1 }
     }
