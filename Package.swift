@@ -76,7 +76,7 @@ let package = Package(
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
                 "CRdKafka",
             ],
-            swiftSettings: strict),
+            exclude: ["Spark"], swiftSettings: strict),
         .testTarget(
             name: "SluiceRuntimeTests",
             dependencies: [
