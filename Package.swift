@@ -87,7 +87,8 @@ let package = Package(
         .testTarget(
             name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
         // The built binary in a process of its own.
-        .testTarget(name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting"], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting"], exclude: ["Spark"], swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
         .executableTarget(
             name: "Benchmarks", dependencies: ["sluice", "CRdKafka"], path: "Tests/Benchmarks",
