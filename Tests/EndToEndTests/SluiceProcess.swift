@@ -185,7 +185,7 @@ final class SluiceProcess {
         while !condition() {
             try #require(
                 isRunning, "sluice ended with \(status ?? 0) while the test waited: \(standardError.suffix(2000))")
-            try #require(Date() < deadline, what)
+            try #require(Date() < deadline, "\(what.rawValue): \(standardError.suffix(2000))")
             usleep(1000)
         }
     }

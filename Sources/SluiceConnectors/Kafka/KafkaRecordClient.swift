@@ -88,20 +88,23 @@ struct RecordHeaders {
 
     // MARK: Records
 
-    /// Gives all rows of a batch to librdkafka, waiting where its queue is full.
-    func write(_ parts: [OutputBytes], headers: RecordHeaders) throws(KafkaFailure) {
+    /// Gives all rows of a batch to librdkafka, waiting where its queue is full. False when the transaction has failed
+    /// meanwhile and has to be aborted.
+    @discardableResult
+    func write(_ parts: [OutputBytes], headers: RecordHeaders) throws(KafkaFailure) -> Bool {
         for part in parts {
             var row = 0
             while let full = writeRows(part, from: row, headers) {
                 row = full.row
                 guard full.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
-                    // A transaction that has failed takes no records: what the failure was, `flush` finds out.
-                    if isTransactional, full.error == RD_KAFKA_RESP_ERR__STATE { return }
+                    try throwIfFatal()
+                    if isTransactional, full.error == RD_KAFKA_RESP_ERR__STATE { return false }
                     throw KafkaFailure(full.error, what)
                 }
                 try waitForRoom()
             }
         }
+        return true
     }
 
     /// Returns the first row that could not be given away, and why; nil when all could.

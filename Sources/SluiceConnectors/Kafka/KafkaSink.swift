@@ -151,8 +151,8 @@ package final class KafkaSink: Sink, @unchecked Sendable {
         guard let client else { preconditionFailure("a sink is recovered before it is written to") }
         while true {
             try client.beginTransaction()
-            try client.write(staged.parts, headers: headers(staged.batch))
-            if try client.flush(), try sendMark(staged.batch, client) { return }
+            let isWritten = try client.write(staged.parts, headers: headers(staged.batch))
+            if isWritten, try client.flush(), try sendMark(staged.batch, client) { return }
             try client.abortTransaction()
         }
     }

@@ -95,6 +95,10 @@ package final class QueryRunner {
     /// nil without a join.
     private let merger: SegmentMerger?
     private let maintenance = BackgroundTask()
+    /// The batch behind which the last round of maintenance began.
+    private var maintenanceBatch: Int64 = 0
+    /// So many batches may run beside one round; then they wait for it, so that files stay bounded on any machine.
+    private static let batchesBesideMaintenanceMax: Int64 = 32
 
     /// Opens the checkpoint and brings state, sinks and positions to where it says.
     /// - Parameters:
@@ -370,8 +374,9 @@ package final class QueryRunner {
 
     /// Purges and merges old files on a thread of its own, one round at a time.
     private func maintain() throws {
-        guard maintenance.isIdle else { return }
+        guard maintenance.isIdle || nextBatch - maintenanceBatch >= Self.batchesBesideMaintenanceMax else { return }
         try maintenance.wait()
+        maintenanceBatch = nextBatch
         guard let plan = checkpoint.planMaintenance() else { return }
         let (checkpoint, merger, parallel) = (self.checkpoint, self.merger, environment.pool.parallelFor)
         // Unowned: the folder's lock ends with the runner, which waits for this, and not a moment later.

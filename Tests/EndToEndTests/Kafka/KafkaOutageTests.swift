@@ -26,10 +26,23 @@ extension KafkaEndToEndTests {
             }
         }
 
-        /// What the log says about a broker that is away.
-        private static func warnings(_ sluice: SluiceProcess, _ kafka: KafkaCluster) -> [Substring] {
-            logLines(sluice.standardError, level: "warning").filter { $0.contains(kafka.plain) }
+        /// How often the log has said that the broker is away.
+        private static func warningCount(_ sluice: SluiceProcess, _ kafka: KafkaCluster) -> Int {
+            logLines(sluice.standardError, level: "warning").count { $0.contains(kafka.plain) }
         }
+
+        /// Until the newest line of the log about the broker says that it is away. On a busy machine there may be such
+        /// lines of their own accord, each followed by one that says that it answers again.
+        private static func waitForWarning(_ sluice: SluiceProcess, _ kafka: KafkaCluster) throws {
+            try sluice.waitUntil("the query does not say that it waits") {
+                sluice.standardError.split(separator: "\n").last { $0.contains(kafka.plain) }?.contains("level=warning")
+                    == true
+            }
+        }
+
+        /// Calls are made again several times a second; the log has one line for all of them. A second one may speak of
+        /// the broker that is back and not yet ready.
+        private static let warningCountsOfOneOutage = 1...2
 
         @Test func `A query that starts before its broker waits, says so once, and goes on when it comes`() throws {
             let kafka = try KafkaCluster()
@@ -38,10 +51,11 @@ extension KafkaEndToEndTests {
             try query.write(0..<5)
             kafka.kill()
             let sluice = try query.start()
-            try sluice.waitUntil("the query does not say that it waits") { !Self.warnings(sluice, kafka).isEmpty }
+            try Self.waitForWarning(sluice, kafka)
             try kafka.resume()
             try query.waitForRows(5, sluice)
-            #expect(Self.warnings(sluice, kafka).count == 1, "\(sluice.standardError)")
+            #expect(
+                Self.warningCountsOfOneOutage.contains(Self.warningCount(sluice, kafka)), "\(sluice.standardError)")
             #expect(logLines(sluice.standardError, level: "error").isEmpty)
             #expect(sluice.stop().exitCode == 0)
             #expect(try query.numbers() == Array(0..<5))
@@ -55,12 +69,14 @@ extension KafkaEndToEndTests {
             try query.write(0..<5)
             let sluice = try query.startAndWait()
             try query.waitForRows(5, sluice)
+            let before = Self.warningCount(sluice, kafka)
             absence.begin(kafka)
-            try sluice.waitUntil("the query does not say that it waits") { !Self.warnings(sluice, kafka).isEmpty }
+            try Self.waitForWarning(sluice, kafka)
             try absence.end(kafka)
             try query.write(5..<10)
             try query.waitForRows(10, sluice)
-            #expect(Self.warnings(sluice, kafka).count == 1, "\(sluice.standardError)")
+            let count = Self.warningCount(sluice, kafka) - before
+            #expect(Self.warningCountsOfOneOutage.contains(count), "\(sluice.standardError)")
             #expect(sluice.stop().exitCode == 0)
             #expect(try query.numbers() == Array(0..<10))
         }
@@ -88,7 +104,7 @@ extension KafkaEndToEndTests {
             absence.begin(kafka)
             let isInBatch = query.batches("offsets").last != query.batches("commits").last
             // A while in which it tries in vain, as its log shows.
-            try sluice.waitUntil("the query does not say that it waits") { !Self.warnings(sluice, kafka).isEmpty }
+            try Self.waitForWarning(sluice, kafka)
             try absence.end(kafka)
             try query.write(count..<count + 5)
             try query.waitForRows(count + 5, sluice)
@@ -120,9 +136,7 @@ extension KafkaEndToEndTests {
                 try sluice.waitUntil("no output") { ((try? kafka.kcat.endOffset(query.output)) ?? 0) > 0 }
             }
             if moment != .start { absence.begin(kafka) }
-            if moment != .batch {
-                try sluice.waitUntil("the query does not say that it waits") { !Self.warnings(sluice, kafka).isEmpty }
-            }
+            if moment != .batch { try Self.waitForWarning(sluice, kafka) }
             let asked = Date()
             let outcome = sluice.stop()
             let seconds = Date().timeIntervalSince(asked)

@@ -1,6 +1,6 @@
 // What a Kafka source plans, against recorded runs of Spark 4.1.1: Spark/kafka-limits.json has the ends of every batch
-// under `maxOffsetsPerTrigger`, also while partitions grow; Spark/kafka-minimum.json has what `minOffsetsPerTrigger` and
-// `maxTriggerDelay` hold back, on a clock that Spark, too, let the test move. Planning asks no broker.
+// under `maxOffsetsPerTrigger`, also while partitions grow; Spark/kafka-minimum.json has what `minOffsetsPerTrigger`
+// and `maxTriggerDelay` hold back, on a clock that Spark, too, let the test move. Planning asks no broker.
 
 import Foundation
 import SluiceEngine
