@@ -100,11 +100,21 @@ extension LogKey {
 
     /// Messages and queues of this client must be gone by now: whoever holds one holds the client too.
     deinit {
-        unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
         unsafe rd_kafka_queue_destroy(events)
-        unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-        // The log function is not called any more.
-        unsafe log.release()
+        nonisolated(unsafe) let handle = unsafe self.handle
+        let log = unsafe self.log
+        let destroy: @Sendable () -> Void = {
+            unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+            unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+            // The log function is not called any more.
+            unsafe log.release()
+        }
+        // A commit that still waits for a coordinator can hold this up for most of a minute; nobody needs its end.
+        if openCommitCount > 0, let thread = SystemThread(name: "kafka-end", body: destroy) {
+            thread.detach()
+        } else {
+            destroy()
+        }
     }
 
     // MARK: Waiting

@@ -23,8 +23,8 @@ package final class KafkaSource: Source {
     /// Where partitions begin that have no position yet, or stand at one that does not exist any more.
     private var starts: [Int32: Int64] = [:]
     private var reportedMissing: Set<Int32> = []
-    /// When a batch last took something; the limits' delay counts from there. nil before the first.
-    private var lastTakenNanos: UInt64?
+    /// When the minimum last let a look pass; nil before the first.
+    private var lastPassNanos: UInt64?
     /// What the last look has found, and when.
     private var lastLook: (latest: [Int32: Int64], nanos: UInt64)?
 
@@ -151,22 +151,24 @@ package final class KafkaSource: Source {
             }
         }
         // A partition that nothing was ever read from is there without a record too, so that its start is written down.
-        let taken = ranges.keys.sorted().compactMap { partition -> OffsetRange? in
+        return ranges.keys.sorted().compactMap { partition -> OffsetRange? in
             guard let range = ranges[partition], let end = ends[partition] else { return nil }
             guard end > range.lowerBound || position[partition] != range.lowerBound else { return nil }
             return OffsetRange(partition: String(partition), start: range.lowerBound, end: end)
         }
-        if taken.contains(where: { $0.end > $0.start }) { lastTakenNanos = clock.monotonicNanos }
-        return taken
     }
 
     /// Spark's `minOffsetsPerTrigger` and `maxTriggerDelay`: too little is left for later, but not for ever, and the
-    /// first look after a start takes what there is.
+    /// first look after a start takes what there is. As in Spark, the delay counts from the last look that was let
+    /// pass, whether it took something or not.
     private func isHeldBack(_ ranges: [Int32: Range<Int64>]) -> Bool {
-        guard let minimum = spec.minOffsetsPerTrigger, let lastTakenNanos else { return false }
+        guard let minimum = spec.minOffsetsPerTrigger else { return false }
         let delayMicros = spec.maxTriggerDelayMicros ?? 15 * 60 * 1_000_000
-        let waitedMicros = Int64((clock.monotonicNanos - lastTakenNanos) / 1000)
-        return waitedMicros < delayMicros && ranges.values.reduce(0) { $0 + Int64($1.count) } < minimum
+        let now = clock.monotonicNanos
+        let isDelayed = lastPassNanos.map { Int64((now - $0) / 1000) < delayMicros } ?? false
+        if isDelayed && ranges.values.reduce(0, { $0 + Int64($1.count) }) < minimum { return true }
+        lastPassNanos = now
+        return false
     }
 
     // MARK: Reading

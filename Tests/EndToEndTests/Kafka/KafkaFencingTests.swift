@@ -31,6 +31,9 @@ extension KafkaEndToEndTests {
             try query.folder.copy("\(query.folder.path)/checkpoints", to: "copied")
             let newer = try SluiceProcess(
                 ["run", "copy.yaml", "--checkpoint", "copied", "--progress", "copy.jsonl"], in: query.folder)
+            // A batch that the older one commits before the newer has taken over would make the copy an old one, which
+            // is refused: that is another case.
+            try newer.waitUntil("the newer process does not start") { newer.standardError.contains("Query started") }
             // Both read the same rows until the older one notices.
             var written = 3
             try newer.waitUntil("the older process goes on: \(older.standardError)") {
