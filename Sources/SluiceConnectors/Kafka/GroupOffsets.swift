@@ -25,29 +25,17 @@ internal import SluiceSpec
     /// The metadata of the offsets committed for partitions of a topic; those without any are left out.
     func metadata(_ topic: String, _ partitions: [Int32]) throws(KafkaFailure) -> [String] {
         if partitions.isEmpty { return [] }
-        return try client.untilAnswered { timeout in ask(topic, partitions, timeout) }
-    }
-
-    private func ask(
-        _ topic: String, _ partitions: [Int32], _ timeoutMillis: Int32
-    ) -> Result<[String], KafkaFailure> {
         let what = "reading the offsets of the group `\(group)`"
-        let list = unsafe makePartitionList(topic, Dictionary(uniqueKeysWithValues: partitions.map { ($0, -1001) }))
-        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-        let error = unsafe rd_kafka_committed(client.handle, list, timeoutMillis)
-        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else {
-            return .failure(KafkaFailure(error, what))
+        let offsets = Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
+        return try client.untilAnswered { timeout in
+            unsafe askPartitions(
+                topic, offsets, what, { unsafe rd_kafka_committed(client.handle, $0, timeout) },
+                read: { element in
+                    unsafe element.metadata.map { metadata in
+                        let bytes = unsafe UnsafeRawBufferPointer(start: metadata, count: element.metadata_size)
+                        return unsafe String(decoding: bytes, as: UTF8.self)
+                    }
+                })
         }
-        var found: [String] = []
-        for index in unsafe 0..<Int(list.pointee.cnt) {
-            let element = unsafe list.pointee.elems[index]
-            guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                return unsafe .failure(KafkaFailure(element.err, what))
-            }
-            guard let metadata = unsafe element.metadata else { continue }
-            let bytes = unsafe UnsafeRawBufferPointer(start: metadata, count: element.metadata_size)
-            unsafe found.append(String(decoding: bytes, as: UTF8.self))
-        }
-        return .success(found)
     }
 }

@@ -12,31 +12,7 @@
 
 internal import CRdKafka
 internal import SluiceSpec
-package import SluiceSystem
-
-/// What connectors need from around them.
-package struct ConnectorEnvironment: Sendable {
-    package var query: String
-    package var fileSystem: any FileSystem
-    package var clock: any Clock
-    package var log: Log
-    /// True once the query has been asked to stop: what may never come is then not waited for.
-    package var shouldStop: @Sendable () -> Bool
-    /// How long to wait for a broker; nil: as long as it takes.
-    package var patienceMillis: Int64?
-
-    package init(
-        query: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
-        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil
-    ) {
-        self.query = query
-        self.fileSystem = fileSystem
-        self.clock = clock
-        self.log = log
-        self.shouldStop = shouldStop
-        self.patienceMillis = patienceMillis
-    }
-}
+internal import SluiceSystem
 
 extension LogKey {
     static let brokers = LogKey("sluice.brokers")
@@ -323,18 +299,6 @@ extension LogKey {
 
 /// A broker that is starting, or a topic just made, is unknown for a moment.
 private let unknownTopicGraceNanos: UInt64 = 3_000_000_000
-
-/// A list of librdkafka's; the caller destroys it.
-func makePartitionList(
-    _ topic: String, _ offsets: [Int32: Int64]
-) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
-    let list = unsafe rd_kafka_topic_partition_list_new(Int32(offsets.count))
-    for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-        let added = unsafe rd_kafka_topic_partition_list_add(list, topic, partition)
-        unsafe added?.pointee.offset = offset
-    }
-    return unsafe list
-}
 
 /// Since when brokers do not answer, and what has been said of it.
 private struct Outage {

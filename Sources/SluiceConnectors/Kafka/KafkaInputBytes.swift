@@ -7,20 +7,7 @@
 
 internal import CRdKafka
 internal import SluiceEngine
-package import SluicePlan
-package import SluiceSpec
-
-/// What a query wants of a record beside its value.
-package struct RecordFields: Hashable, Sendable {
-    /// Key and headers, in the order in which they go into a chunk's attributes.
-    package var attributes: [KafkaField]
-    package var hasTimestamp: Bool
-
-    package init(_ input: InputPlan) {
-        attributes = input.wantedAttributes
-        hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
-    }
-}
+internal import SluiceSpec
 
 /// A message count and a byte count that end a run, and what ends a round.
 private enum RunLimit {
@@ -62,16 +49,18 @@ private enum RunLimit {
         firstRun = first
         var messageCount = 0
         var byteCount = 0
+        func add(_ run: MessageRun) {
+            runs.append(run)
+            messageCount += run.count
+            byteCount += run.byteCount
+        }
         var watch = source.startWatching()
         while byteCount < RunLimit.roundByteCount, messageCount < RunLimit.roundMessageCount {
             var hasMoved = false
             for index in parts.indices where !parts[index].isFinished {
                 let run = try takeRun(index, timeoutMillis: 0)
                 hasMoved = hasMoved || run != nil || parts[index].isFinished
-                guard let run else { continue }
-                runs.append(run)
-                messageCount += run.count
-                byteCount += run.byteCount
+                if let run { add(run) }
             }
             guard let open = parts.firstIndex(where: { !$0.isFinished }) else { break }
             if hasMoved {
@@ -81,9 +70,7 @@ private enum RunLimit {
             if byteCount >= RunLimit.byteCount { break }
             // Nothing is there: wait for whatever comes first, not too long in one place.
             if let run = try takeRun(open, timeoutMillis: watch.isNudged ? 20 : 2) {
-                runs.append(run)
-                messageCount += run.count
-                byteCount += run.byteCount
+                add(run)
                 watch.moved()
             } else if !watch.isNudged {
                 watch.isNudged = true

@@ -43,6 +43,13 @@ package import SluiceSpec
     }
 }
 
+/// What all clients have in common; a spec may change it.
+func connectionDefaults(query: String) -> [(String, String)] {
+    [
+        ("reconnect.backoff.max.ms", "2000"), ("client.id", "sluice-\(query)"), ("socket.nagle.disable", "true"),
+    ]
+}
+
 /// What a call wrote into a buffer for an error text; nil when `body` says that there was no error.
 func withErrorText(_ body: (UnsafeMutablePointer<CChar>, Int) -> Bool) -> String? {
     unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in

@@ -18,9 +18,7 @@ struct RecordHeaders {
     }
 }
 
-@safe final class KafkaRecordClient: @unchecked Sendable {
-    // @unchecked: used by one thread at a time, and by the threads of its calls, for which librdkafka is made.
-
+@safe final class KafkaRecordClient {
     /// How a transaction ended.
     enum TransactionEnd: Hashable {
         case committed
@@ -51,11 +49,9 @@ struct RecordHeaders {
                 ("retry.backoff.ms", "10"),
                 ("linger.ms", "5"), ("queue.buffering.max.messages", "50000"),
                 ("queue.buffering.max.kbytes", "65536"), ("message.max.bytes", "16777216"),
-                ("reconnect.backoff.max.ms", "2000"), ("socket.nagle.disable", "true"),
-                ("client.id", "sluice-\(environment.query)"),
                 // Where a client of Java would put a record with this key.
                 ("partitioner", "murmur2_random"),
-            ],
+            ] + connectionDefaults(query: environment.query),
             options: spec.options,
             fixed: [
                 ("bootstrap.servers", spec.brokers.value), ("enable.idempotence", "true"), ("acks", "all"),

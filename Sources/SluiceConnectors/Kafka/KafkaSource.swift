@@ -56,7 +56,7 @@ package final class KafkaSource: Source {
         do throws(KafkaFailure) {
             let latest = try look(from: partitionOffsets(position))
             lastLook = (latest, clock.monotonicNanos)
-            return SourceOffsets(Dictionary(uniqueKeysWithValues: latest.map { (String($0.key), $0.value) }))
+            return sourceOffsets(latest)
         } catch { throw SourceError(error) }
     }
 
@@ -65,7 +65,7 @@ package final class KafkaSource: Source {
         guard let (latest, nanos) = lastLook, clock.monotonicNanos - nanos < Self.lookAgeMaxNanos,
             latest.allSatisfy({ partition, end in fetcher.fetchedEnd(partition).map { $0 <= end } ?? false })
         else { return nil }
-        return SourceOffsets(Dictionary(uniqueKeysWithValues: latest.map { (String($0.key), $0.value) }))
+        return sourceOffsets(latest)
     }
 
     private func look(from position: [Int32: Int64]) throws(KafkaFailure) -> [Int32: Int64] {
@@ -207,6 +207,10 @@ package final class KafkaSource: Source {
             lags[String(partition)] = PartitionLag(rows: rows, seconds: rows == 0 ? 0 : seconds.map { max(0, $0) })
         }
         return lags
+    }
+
+    private func sourceOffsets(_ offsets: [Int32: Int64]) -> SourceOffsets {
+        SourceOffsets(Dictionary(uniqueKeysWithValues: offsets.map { (String($0.key), $0.value) }))
     }
 
     private func partitionOffsets(_ offsets: SourceOffsets) -> [Int32: Int64] {

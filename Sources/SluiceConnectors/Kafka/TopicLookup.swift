@@ -59,35 +59,20 @@ internal import SluiceSystem
             case .timestamp(let millis): millis
             }
         if partitions.isEmpty { return [:] }
-        return try client.untilAnswered { timeout in
-            ask(Dictionary(uniqueKeysWithValues: partitions.map { ($0, wanted) }), timeout)
+        let offsets = Dictionary(uniqueKeysWithValues: partitions.map { ($0, wanted) })
+        let found = try client.untilAnswered { timeout in
+            unsafe askPartitions(
+                topic, offsets, what, { unsafe rd_kafka_offsets_for_times(client.handle, $0, timeout) },
+                read: { element in unsafe element.offset >= 0 ? (element.partition, element.offset) : nil })
         }
-    }
-
-    private func ask(_ wanted: [Int32: Int64], _ timeoutMillis: Int32) -> Result<[Int32: Int64], KafkaFailure> {
-        let list = unsafe makePartitionList(topic, wanted)
-        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
-        let error = unsafe rd_kafka_offsets_for_times(client.handle, list, timeoutMillis)
-        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else {
-            return .failure(KafkaFailure(error, what))
-        }
-        var found: [Int32: Int64] = [:]
-        for index in unsafe 0..<Int(list.pointee.cnt) {
-            let element = unsafe list.pointee.elems[index]
-            guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                return unsafe .failure(KafkaFailure(element.err, what))
-            }
-            if unsafe element.offset >= 0 { unsafe found[element.partition] = element.offset }
-        }
-        return .success(found)
+        return Dictionary(uniqueKeysWithValues: found)
     }
 }
 
-/// What the clients of a source have in common; a spec may change it.
+/// What the clients that read have in common; a spec may change it.
 func sourceDefaults(query: String) -> [(String, String)] {
-    [
-        ("reconnect.backoff.max.ms", "2000"), ("topic.metadata.refresh.fast.interval.ms", "100"),
-        ("client.id", "sluice-\(query)"), ("socket.nagle.disable", "true"), ("socket.keepalive.enable", "true"),
+    connectionDefaults(query: query) + [
+        ("topic.metadata.refresh.fast.interval.ms", "100"), ("socket.keepalive.enable", "true"),
     ]
 }
 

@@ -2,7 +2,7 @@
 // before the fields of the value, so a value that cannot be read does not take them along.
 //
 // Key and headers are bytes of any length. A source puts those that the plan wants into the chunk's attributes, record
-// after record in the order of `wanted(by:)`, each as its byte count (Int32, -1 for null) and its bytes.
+// after record in the order of `wantedAttributes`, each as its byte count (Int32, -1 for null) and its bytes.
 
 package import SluicePlan
 package import SluiceSpec

@@ -83,7 +83,7 @@ package struct WatermarkTracker: Sendable {
         guard let index = sides.firstIndex(where: { $0.input == input }) else { return }
         if rowCount > 0 { sides[index].lastDataMillis = max(sides[index].lastDataMillis, batchTimeMillis) }
         guard let maxEventTimeMicros, sides[index].partitions == nil else { return }
-        let watermark = saturatingAdd(floorDivide(maxEventTimeMicros, 1000), -sides[index].delayMillis)
+        let watermark = sides[index].watermarkMillis(ofEventTimeMicros: maxEventTimeMicros)
         sides[index].watermarkMillis = max(sides[index].watermarkMillis ?? watermark, watermark)
     }
 
@@ -91,7 +91,7 @@ package struct WatermarkTracker: Sendable {
     package mutating func observe(input: Int, partitions maxima: [String: Int64], batchTimeMillis: Int64) {
         guard let index = sides.firstIndex(where: { $0.input == input }), sides[index].partitions != nil else { return }
         for (name, micros) in maxima {
-            let watermark = saturatingAdd(floorDivide(micros, 1000), -sides[index].delayMillis)
+            let watermark = sides[index].watermarkMillis(ofEventTimeMicros: micros)
             var partition =
                 sides[index].partitions?[name] ?? Partition(watermarkMillis: nil, lastDataMillis: batchTimeMillis)
             partition.watermarkMillis = max(partition.watermarkMillis ?? watermark, watermark)
@@ -124,6 +124,11 @@ extension WatermarkTracker.Side {
     fileprivate func isIdle(at nowMillis: Int64) -> Bool {
         guard let idleTimeoutMillis else { return false }
         return nowMillis - lastDataMillis >= idleTimeoutMillis
+    }
+
+    /// The watermark that an event time gives.
+    fileprivate func watermarkMillis(ofEventTimeMicros micros: Int64) -> Int64 {
+        saturatingAdd(floorDivide(micros, 1000), -delayMillis)
     }
 
     /// Moves the side to the minimum of its partitions that are not idle, or of all when all are.

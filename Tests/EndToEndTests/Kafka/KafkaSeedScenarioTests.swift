@@ -1,5 +1,5 @@
-// The seed scenario from topics to a topic: the spec a user starts from, its steps written one by one, and the bytes
-// that real Spark writes.
+// The seed scenario from topics to a topic: the sample a user starts from (plans/kafka/visits-ads.yaml), its steps
+// written one by one, and the bytes that real Spark writes.
 
 import Foundation
 import KafkaTesting
@@ -7,45 +7,10 @@ import Testing
 
 extension KafkaEndToEndTests {
     @Suite struct SeedScenario {
-        static let spec = """
-            sluice: 1
-
-            sources:
-              visits:
-                kafka: { brokers: "${env:KAFKA_BROKERS:-localhost:9094}", topic: visits, start: latest }
-                format: json
-                columns: { visit_id: string, event_time: timestamp, page: string }
-                watermark: { column: event_time, delay: 10 minutes }
-              ads:
-                kafka: { brokers: "${env:KAFKA_BROKERS:-localhost:9094}", topic: ads, start: latest }
-                format: json
-                columns: { page: string, display_time: timestamp, campaign_name: string }
-                watermark: { column: display_time, delay: 10 minutes }
-
-            queries:
-              visits_ads:
-                from: visits
-                join:
-                  - with: ads
-                    type: left outer
-                    keys: { visits.page: ads.page }        # `keys: page` when both sides use the name
-                    within: ads.display_time between visits.event_time and visits.event_time + 2 minutes
-                select:
-                  visit_id: visits.visit_id
-                  event_time: visits.event_time
-                  visit_page: visits.page
-                  page: ads.page
-                  display_time: ads.display_time
-                  campaign_name: ads.campaign_name
-                trigger: 10 seconds
-                checkpoint: checkpoints/visits_ads
-                to: visits_enriched
-
-            sinks:
-              visits_enriched:
-                kafka: { brokers: "${env:KAFKA_BROKERS:-localhost:9094}", topic: visits-enriched }
-                format: { json: { time_zone: Europe/Paris } }   # null fields are left out, as Spark's to_json does
-            """
+        /// The sample's text.
+        static func sample() throws -> String {
+            try String(contentsOfFile: "\(repositoryRoot)/plans/kafka/visits-ads.yaml", encoding: .utf8)
+        }
 
         /// The topics of one run, and the files of the file scenario that they stand for.
         private struct Topics {
@@ -59,8 +24,9 @@ extension KafkaEndToEndTests {
                 enriched = try kafka.makeTopic("visits-enriched", partitions: 2)
             }
 
-            func spec(query: String) -> String {
-                SeedScenario.spec.replacing("topic: visits,", with: "topic: \(visits),")
+            /// The sample with names of its own for topics and query.
+            func spec(query: String) throws -> String {
+                try SeedScenario.sample().replacing("topic: visits,", with: "topic: \(visits),")
                     .replacing("topic: ads,", with: "topic: \(ads),")
                     .replacing("topic: visits-enriched ", with: "topic: \(enriched) ")
                     .replacing("visits_ads", with: query)
@@ -73,7 +39,7 @@ extension KafkaEndToEndTests {
             let folder = try TemporaryFolder()
             let topics = try Topics(kafka)
             let query = kafka.uniqueName("visits_ads")
-            try folder.write("spec.yaml", topics.spec(query: query))
+            try folder.write("spec.yaml", try topics.spec(query: query))
             func start() throws -> SluiceProcess {
                 try SluiceProcess(
                     ["run", "spec.yaml", "--trigger", "as_fast_as_possible", "--progress", "progress.jsonl"],

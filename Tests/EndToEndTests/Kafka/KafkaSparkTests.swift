@@ -335,7 +335,7 @@ extension KafkaEndToEndTests {
             let folder = try TemporaryFolder()
             let limit = recorded.max.map { ", max_offsets_per_trigger: \($0)" } ?? ""
             let start = "start: \(recorded.start)\(limit)"
-            let spec = SeedScenario.spec.replacing("checkpoints/visits_ads", with: "checkpoint")
+            let spec = try SeedScenario.sample().replacing("checkpoints/visits_ads", with: "checkpoint")
                 .replacing("topic: visits, start: latest", with: "topic: \(topics[0]), \(start)")
                 .replacing("topic: ads, start: latest", with: "topic: \(topics[1]), \(start)")
                 .replacing(/kafka: .* topic: visits-enriched \}/, with: "file: { path: out }")

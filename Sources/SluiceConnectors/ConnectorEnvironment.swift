@@ -1,0 +1,27 @@
+// What every source and sink is made with, whatever system it talks to.
+
+package import SluiceSystem
+
+/// What connectors need from around them.
+package struct ConnectorEnvironment: Sendable {
+    package var query: String
+    package var fileSystem: any FileSystem
+    package var clock: any Clock
+    package var log: Log
+    /// True once the query has been asked to stop: what may never come is then not waited for.
+    package var shouldStop: @Sendable () -> Bool
+    /// How long to wait for a broker; nil: as long as it takes.
+    package var patienceMillis: Int64?
+
+    package init(
+        query: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
+        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil
+    ) {
+        self.query = query
+        self.fileSystem = fileSystem
+        self.clock = clock
+        self.log = log
+        self.shouldStop = shouldStop
+        self.patienceMillis = patienceMillis
+    }
+}

@@ -1,0 +1,17 @@
+// What a source has to take from a record beside its value, as a query's plan wants it.
+
+internal import SluiceEngine
+package import SluicePlan
+package import SluiceSpec
+
+/// What a query wants of a record beside its value.
+package struct RecordFields: Hashable, Sendable {
+    /// Key and headers, in the order in which they go into a chunk's attributes.
+    package var attributes: [KafkaField]
+    package var hasTimestamp: Bool
+
+    package init(_ input: InputPlan) {
+        attributes = input.wantedAttributes
+        hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
+    }
+}
