@@ -29,6 +29,8 @@ let package = Package(
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+        // One instruction: the processor's prefetch.
+        .target(name: "CPrefetch"),
 
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -36,7 +38,7 @@ let package = Package(
         .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
         .target(
-            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON"],
+            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CPrefetch"],
             swiftSettings: strictWithPointers),
         .target(name: "SluiceSystem", swiftSettings: strictWithPointers),
         .target(

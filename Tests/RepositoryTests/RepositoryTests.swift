@@ -12,7 +12,7 @@ import Testing
     static let allowedImports: [String: Set<String>] = [
         "SluiceSpec": ["CYAML"],
         "SluicePlan": ["SluiceSpec"],
-        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON"],
+        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CPrefetch"],
         "SluiceSystem": ["Synchronization"],
         "SluiceConnectors": [
             "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "Synchronization",

@@ -6,6 +6,9 @@ internal import SluiceSpec
 
 struct JoinDriver: ~Copyable {
     private let residual: CompiledExpression?
+    /// Of `residual`, which keeps its program alive.
+    private let residualRunner: ExpressionRunner?
+    private var block = ProbeBlock()
     private var scratch = EvaluationScratch()
     var emitter: RowEmitter
     private var updated = 0
@@ -13,6 +16,7 @@ struct JoinDriver: ~Copyable {
 
     init(plan: PhysicalPlan, join: JoinPlan, layouts: [RowLayout], zones: TimeZones) {
         residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
+        residualRunner = residual?.runner
         emitter = RowEmitter(output: plan.output, layouts: layouts, zones: zones)
     }
 
@@ -32,17 +36,46 @@ struct JoinDriver: ~Copyable {
         skipStoringThrough threshold: Int64?
     ) {
         let base = unsafe UnsafeRawPointer(chunk.content.arena.base)
+        let indices = chunk.indices(shard: shard)
         unsafe chunk.content.rows.withUnsafeBufferPointer { rows in
-            for index in chunk.indices(shard: shard) {
-                let row = unsafe rows[Int(index)]
-                unsafe drive(row, base + Int(row.position), own: &own, other: &other, skipStoringThrough: threshold)
+            unsafe indices.withUnsafeBufferPointer { indices in
+                var start = 0
+                while start < indices.count {
+                    let end = min(start &+ ProbeBlock.rowCountMax, indices.count)
+                    unsafe drive(
+                        rows, base, indices, start..<end, own: &own, other: &other, skipStoringThrough: threshold)
+                    start = end
+                }
             }
+        }
+    }
+
+    /// Takes one block of rows through the join, see `ProbeBlock`.
+    @inline(__always)
+    private mutating func drive(
+        _ rows: UnsafeBufferPointer<JoinRow>, _ base: UnsafeRawPointer, _ indices: UnsafeBufferPointer<UInt32>,
+        _ range: Range<Int>, own: inout JoinSide, other: inout JoinSide, skipStoringThrough threshold: Int64?
+    ) {
+        block.begin()
+        for position in range {
+            let later = min(position &+ ProbeBlock.rowCountMax, indices.count &- 1)
+            unsafe prefetchBytes(rows.baseAddress! + Int(indices[later]), 1)
+            let row = unsafe rows[Int(indices[position])]
+            unsafe prefetchBytes(base + Int(row.position), Int(row.byteCount))
+            block.plan(row, own: own, other: other)
+        }
+        block.readEntries()
+        for position in range {
+            let row = unsafe rows[Int(indices[position])]
+            unsafe drive(
+                row, position &- range.lowerBound, base + Int(row.position), own: &own, other: &other,
+                skipStoringThrough: threshold)
         }
     }
 
     @inline(__always)
     private mutating func drive(
-        _ row: JoinRow, _ bytes: UnsafeRawPointer, own: inout JoinSide, other: inout JoinSide,
+        _ row: JoinRow, _ number: Int, _ bytes: UnsafeRawPointer, own: inout JoinSide, other: inout JoinSide,
         skipStoringThrough threshold: Int64?
     ) {
         if row.flags.contains(.isRejected) || (row.flags.contains(.neverMatches) && !own.isPreserved) {
@@ -50,7 +83,7 @@ struct JoinDriver: ~Copyable {
             return
         }
         var isHit = false
-        if !row.flags.contains(.neverMatches) { isHit = unsafe probe(row, bytes, own: own, other: &other) }
+        if !row.flags.contains(.neverMatches) { isHit = unsafe probe(row, number, bytes, own: own, other: &other) }
         if isHit, case .existence = own.role { return }
         if let threshold, row.time <= threshold, isHit || !own.isPreserved { return }
         unsafe own.store.insert(
@@ -58,44 +91,36 @@ struct JoinDriver: ~Copyable {
         updated &+= 1
     }
 
-    /// Meets a row with the other side's stored rows. Returns whether there was a match.
+    /// Meets the block's `number`-th row with the other side's stored rows. Returns whether there was a match.
     private mutating func probe(
-        _ row: JoinRow, _ bytes: UnsafeRawPointer, own: borrowing JoinSide, other: inout JoinSide
+        _ row: JoinRow, _ number: Int, _ bytes: UnsafeRawPointer, own: borrowing JoinSide, other: inout JoinSide
     ) -> Bool {
-        let low = own.reach.lower.map { saturatingAdd(row.time, $0) } ?? .min
-        let high = own.reach.upper.map { saturatingAdd(row.time, $0) } ?? .max
-        guard low <= high else { return false }
+        guard let times = own.reach.around(row.time) else { return false }
         let ownRow = unsafe PackedRow(base: bytes, slotsOffset: own.slotsOffset)
         let width = other.store.layout.bucketWidthMicros
+        let targets = block.targets(ofRow: number)
+        var position = targets.lowerBound
         var isHit = false
-        let positions = other.store.bucketPositions(low, high)
-        var position = positions.lowerBound
-        while position < positions.upperBound {
-            let bucket = unsafe other.store.bucket(position)
+        while position < targets.upperBound {
+            let target = block.target(position)
+            let bucket = unsafe target.bucket
             position &+= 1
-            let coarseLow = unsafe bucket.pointee.coarse(max(low, bucket.pointee.startMicros))
-            let coarseHigh = unsafe bucket.pointee.coarseEnd(high, width: width)
-            let cells = unsafe other.store.cells(low, high, in: bucket)
-            var cell = cells.lowerBound
-            while cell <= cells.upperBound {
-                let tag = other.store.tag(hash: row.hash, cell: cell)
-                cell &+= 1
-                guard let entry = unsafe bucket.pointee.entry(for: tag) else { continue }
-                var link = ChainNode(row: entry.row, time: entry.time, next: entry.next)
-                while true {
-                    if link.time >= coarseLow && link.time <= coarseHigh,
-                        unsafe meet(
-                            ownRow, bytes, low, high, Int(link.row &- 1) &<< 3, bucket, own: own, other: &other)
-                    {
-                        isHit = true
-                        if case .existence(let emits) = own.role {
-                            if emits { unsafe emitter.emit(own.number, bytes, nil) }
-                            return true
-                        }
+            let coarseLow = unsafe bucket.pointee.coarse(max(times.lowerBound, bucket.pointee.startMicros))
+            let coarseHigh = unsafe bucket.pointee.coarseEnd(times.upperBound, width: width)
+            let entry = target.entry
+            var link = ChainNode(row: entry.row, time: entry.time, next: entry.next)
+            while true {
+                if link.time >= coarseLow && link.time <= coarseHigh,
+                    unsafe meet(ownRow, bytes, times, Int(link.row &- 1) &<< 3, bucket, own: own, other: &other)
+                {
+                    isHit = true
+                    if case .existence(let emits) = own.role {
+                        if emits { unsafe emitter.emit(own.number, bytes, nil) }
+                        return true
                     }
-                    if link.next == 0 { break }
-                    link = unsafe bucket.pointee.node(link.next)
                 }
+                if link.next == 0 { break }
+                link = unsafe bucket.pointee.node(link.next)
             }
         }
         return isHit
@@ -104,20 +129,20 @@ struct JoinDriver: ~Copyable {
     /// Decides whether a new row and a stored candidate match, and does what follows for the pair.
     @inline(__always)
     private mutating func meet(
-        _ ownRow: PackedRow, _ bytes: UnsafeRawPointer, _ low: Int64, _ high: Int64, _ position: Int,
+        _ ownRow: PackedRow, _ bytes: UnsafeRawPointer, _ times: ClosedRange<Int64>, _ position: Int,
         _ bucket: BucketPointer, own: borrowing JoinSide, other: inout JoinSide
     ) -> Bool {
         let header = unsafe bucket.pointee.header(at: position)
-        guard header.time >= low, header.time <= high, unsafe other.store.isLive(header, in: bucket) else {
+        guard times.contains(header.time), unsafe other.store.isLive(header, in: bucket) else {
             return false
         }
         let candidate = unsafe UnsafeRawPointer(bucket.pointee.arena.base + position + StateRowHeader.byteCount)
         let otherRow = unsafe PackedRow(base: candidate, slotsOffset: other.slotsOffset)
         guard own.keys.areEqual(ownRow, otherRow) else { return false }
-        if let residual {
+        if let runner = residualRunner {
             let (left, right) = unsafe own.number == 0 ? (bytes, candidate) : (candidate, bytes)
             let pair = unsafe RowPair(left: left, right: right)
-            guard residual.isTrue(pair, &scratch) else { return false }
+            guard runner.isTrue(pair, &scratch) else { return false }
         }
         switch own.role {
         case .pairs:

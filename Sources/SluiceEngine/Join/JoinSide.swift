@@ -61,6 +61,16 @@ struct JoinSide: ~Copyable {
     }
 }
 
+extension TimeBounds {
+    /// The times within these bounds around `time`; nil when there is none.
+    @inline(__always)
+    func around(_ time: Int64) -> ClosedRange<Int64>? {
+        let low = lower.map { saturatingAdd(time, $0) } ?? .min
+        let high = upper.map { saturatingAdd(time, $0) } ?? .max
+        return low <= high ? low...high : nil
+    }
+}
+
 func millisToMicros(_ millis: Int64) -> Int64 {
     let (micros, overflow) = millis.multipliedReportingOverflow(by: 1000)
     return overflow ? (millis < 0 ? .min : .max) : micros

@@ -102,7 +102,7 @@ struct MatchMark {
         unsafe bucket.pointee.insertIntoIndex(tag: tag, position: position, time: time)
         if tracksMatches { unsafe bucket.pointee.setMatched(ordinal, isMatched) }
         if unsafe bucket.pointee.drain.isBuilt {
-            unsafe bucket.pointee.drain.add(DrainOrder.Item(time: time, position: position))
+            unsafe bucket.pointee.drain.add(DrainOrder.Item(time: time, position: position, ordinal: ordinal))
         }
         liveCount &+= 1
     }
@@ -207,7 +207,7 @@ struct MatchMark {
     }
 
     @inline(__always)
-    private func cell(of time: Int64, in bucket: BucketPointer) -> Int64 {
+    func cell(of time: Int64, in bucket: BucketPointer) -> Int64 {
         if cellsAreBuckets { return unsafe bucket.pointee.index }
         return floorDivide(time, layout.cellWidthMicros ?? 1)
     }
@@ -288,8 +288,7 @@ struct MatchMark {
         while let item = unsafe bucket.pointee.drain.next(through: threshold) {
             removed += 1
             guard emitsUnmatched else { continue }
-            let header = unsafe bucket.pointee.header(at: item.position)
-            if unsafe !bucket.pointee.isMatched(header.ordinal) {
+            if unsafe !bucket.pointee.isMatched(item.ordinal) {
                 unsafe emit(bucket.pointee.arena.base + item.position + StateRowHeader.byteCount)
             }
         }
@@ -334,10 +333,10 @@ extension TimeBucket {
         var position = 0
         while position < arena.count {
             let header = header(at: position)
-            items.append(DrainOrder.Item(time: header.time, position: position))
+            items.append(DrainOrder.Item(time: header.time, position: position, ordinal: header.ordinal))
             position += StateRowHeader.byteCount + Int(header.byteCount)
         }
-        drain.build(items)
+        drain.build(items, times: minTime...max(minTime, maxTime))
     }
 }
 

@@ -234,6 +234,12 @@ struct StateRowHeader {
         }
     }
 
+    /// Where the search for a tag begins; nil while there is no index.
+    @inline(__always)
+    func entryPlace(for tag: UInt32) -> UnsafeRawPointer? {
+        entryBits < 0 ? nil : unsafe UnsafeRawPointer(entries + Int(tag &>> UInt32(32 &- entryBits)))
+    }
+
     /// The node behind a `next` that is not 0.
     @inline(__always)
     func node(_ next: UInt32) -> ChainNode { unsafe nodes[Int(next &- 1)] }
@@ -283,56 +289,5 @@ struct StateRowHeader {
         unsafe nodes[nodeCount] = node
         nodeCount &+= 1
         return UInt32(nodeCount)
-    }
-}
-
-/// The rows of a bucket in the order in which the state watermark reaches them, built when it enters the bucket.
-/// Rows that are stored later (a few: they are nearly late) go into a second, small run.
-struct DrainOrder {
-    struct Item {
-        var time: Int64
-        /// Arena position; ascending within one time, so ties leave in the order of insertion.
-        var position: Int
-
-        static func precedes(_ a: Item, _ b: Item) -> Bool {
-            a.time != b.time ? a.time < b.time : a.position < b.position
-        }
-    }
-
-    private(set) var isBuilt = false
-    private var sorted: [Item] = []
-    private var cursor = 0
-    private var stragglers: [Item] = []
-    private var stragglersAreSorted = true
-
-    /// Sorts the rows; O(n log n), once per bucket.
-    mutating func build(_ items: [Item]) {
-        sorted = items
-        sorted.sort(by: Item.precedes)
-        cursor = 0
-        isBuilt = true
-    }
-
-    mutating func add(_ item: Item) {
-        stragglers.append(item)
-        stragglersAreSorted = false
-    }
-
-    /// The next row at or below `threshold`, in time order; nil when there is none.
-    mutating func next(through threshold: Int64) -> Item? {
-        if !stragglersAreSorted {
-            // Descending, so that the earliest is taken from the end.
-            stragglers.sort { Item.precedes($1, $0) }
-            stragglersAreSorted = true
-        }
-        let early = cursor < sorted.count ? sorted[cursor] : nil
-        if let straggler = stragglers.last, early.map({ Item.precedes(straggler, $0) }) ?? true {
-            guard straggler.time <= threshold else { return nil }
-            stragglers.removeLast()
-            return straggler
-        }
-        guard let early, early.time <= threshold else { return nil }
-        cursor += 1
-        return early
     }
 }
