@@ -69,7 +69,7 @@ package struct ShardDelta: Sendable {
     package var payload: OutputBytes
 }
 
-/// What a batch has done.
+/// What a batch has done. The executor owns the bytes: they are valid until its next batch.
 package struct BatchResult: Sendable {
     /// Per distinct encoding (`OutputPlan.distinctEncodings`), the encoded rows in shard order.
     package var outputs: [[OutputBytes]]
@@ -151,21 +151,20 @@ package final class BatchExecutor {
             return result
         }
         let (left, right) = (chunks[0], chunks[1])
-        let deltas = shards.map { _ in OutputBytes() }
         let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
         let shards = self.shards
         nonisolated(unsafe) let work: (Int) -> Void = { number in
             let shard = shards[number]
             shard.run(left: left, right: right, evictionWatermarkMillis: watermarks.evictionMillis)
-            newest[number] = shard.writeDelta(into: &deltas[number].buffer)
+            newest[number] = shard.writeDelta()
         }
         let rowCount = (left + right).reduce(0) { $0 + $1.content.rows.count }
         forEachShard(rowCount: rowCount) {
             unsafe work($0)
         }
-        collectState(deltas, newest.values, &result)
+        collectState(newest.values, &result)
         collectOutputs(
-            shards.map { $0.takeOutputs() }, rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
+            shards.map(\.outputs), rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
         return result
     }
 
@@ -178,14 +177,14 @@ package final class BatchExecutor {
         }
     }
 
-    private func collectState(_ deltas: [OutputBytes], _ newest: [[Int64?]], _ result: inout BatchResult) {
+    private func collectState(_ newest: [[Int64?]], _ result: inout BatchResult) {
         for (number, shard) in shards.enumerated() {
             result.stateRowsUpdated += shard.counters.updated
             result.stateRowsRemoved += shard.counters.removed
             result.stateRowsTotal += shard.rowCount
             result.stateByteCount += shard.stateByteCount
-            if deltas[number].buffer.count > 0 {
-                result.deltas.append(ShardDelta(shard: number, payload: deltas[number]))
+            if shard.delta.buffer.count > 0 {
+                result.deltas.append(ShardDelta(shard: number, payload: shard.delta))
             }
             for side in 0..<2 {
                 result.newestDeltaMicros[side] = max(result.newestDeltaMicros[side], newest[number][side] ?? .min)

@@ -87,9 +87,11 @@ private struct LaneFacts {
     let watermarkColumn: Int?
     let isWatermarkPerPartition: Bool
     let latenessWindowMicros: Int64?
-    let filterBelow: CompiledExpression?
-    let filterAbove: CompiledExpression?
-    let predicate: CompiledExpression?
+    let filterBelow: ExpressionRunner?
+    let filterAbove: ExpressionRunner?
+    let predicate: ExpressionRunner?
+    /// Keep the programs of the three alive.
+    private let expressions: [CompiledExpression]
     let hasJoin: Bool
     let joinTime: JoinTime
     let keys: JoinKeyColumns
@@ -106,8 +108,12 @@ private struct LaneFacts {
         let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
         var knownZones = zones
         let zone = knownZones.rules(named: plan.timeZone) ?? .utc
-        func compiled(_ expression: Expression<ColumnSlot>?) -> CompiledExpression? {
-            expression.map { CompiledExpression($0, layouts: layouts, zone: zone, zones: zones) }
+        var expressions: [CompiledExpression] = []
+        func compiled(_ expression: Expression<ColumnSlot>?) -> ExpressionRunner? {
+            guard let expression else { return nil }
+            let compiled = CompiledExpression(expression, layouts: layouts, zone: zone, zones: zones)
+            expressions.append(compiled)
+            return compiled.runner
         }
         self.number = number
         source = plan.source
@@ -122,6 +128,7 @@ private struct LaneFacts {
         hasJoin = physical.join != nil
         let side = physical.join.map { number == 0 ? $0.left : $0.right }
         predicate = compiled(side?.predicate)
+        self.expressions = expressions
         joinTime = JoinTime(slot: side?.joinTime, windowMicros: side?.windowMicros)
         keys = JoinKeyColumns(physical.join?.keys ?? [], side: number, types: layout.types)
         let stateColumnCount = side?.stateColumnCount ?? plan.columns.count

@@ -9,7 +9,8 @@ struct RowEmitter: ~Copyable {
     private let firstFramer: FramerBox?
     /// Encoders of further encodings; most queries have none.
     private var others: [EncoderBox]
-    private var outputs: [OutputBytes] = []
+    /// The batch's bytes, one buffer per distinct encoding; the next batch writes over them, unless they are taken.
+    private(set) var outputs: [OutputBytes] = []
     /// Rows of the batch that passed the output filter.
     private(set) var rowCount = 0
 
@@ -27,10 +28,11 @@ struct RowEmitter: ~Copyable {
     /// Starts a batch's output.
     mutating func begin() {
         rowCount = 0
-        outputs = (0...others.count).map { _ in OutputBytes() }
+        if outputs.isEmpty { outputs = (0...others.count).map { _ in OutputBytes() } }
+        for output in outputs { output.recycle() }
     }
 
-    /// The batch's bytes, one buffer per distinct encoding.
+    /// Gives the batch's bytes away.
     mutating func takeOutputs() -> [OutputBytes] {
         defer { outputs = [] }
         return outputs

@@ -39,7 +39,7 @@ final class JoinShard {
         driver = JoinDriver(plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones)
     }
 
-    /// Runs the shard's part of a batch. Its output is for `takeOutputs` afterwards, its change of state for
+    /// Runs the shard's part of a batch. Its output is in `outputs` afterwards; its change of state is for
     /// `writeDelta`.
     func run(left leftChunks: [DecodedChunk], right rightChunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
         driver.begin()
@@ -58,8 +58,11 @@ final class JoinShard {
 
     var counters: ShardCounters { driver.counters }
 
-    /// The encoded rows of the last batch, one buffer per format.
-    func takeOutputs() -> [OutputBytes] { driver.emitter.takeOutputs() }
+    /// The encoded rows of the last batch, one buffer per distinct encoding; valid until the next.
+    var outputs: [OutputBytes] { driver.emitter.outputs }
+
+    /// What the last batch changed, empty for nothing; valid until the next.
+    let delta = OutputBytes()
 
     // MARK: State
 
@@ -72,17 +75,18 @@ final class JoinShard {
     /// Join time at or below which rows are dead, per side.
     var evictedThrough: [Int64] { [left.store.evictedThrough, right.store.evictedThrough] }
 
-    /// Appends what the batch changed to `output` and starts the next delta. Returns the newest join time per side in
-    /// it, nil where nothing of that side is in it.
-    func writeDelta(into output: inout ByteBuffer) -> [Int64?] {
+    /// Writes what the batch changed to `delta` and starts the next one. Returns the newest join time per side in it,
+    /// nil where nothing of that side is in it.
+    func writeDelta() -> [Int64?] {
         let writer = DeltaWriter()
-        output.append(segmentMagic)
-        output.append(segmentVersion)
+        delta.recycle()
+        delta.buffer.append(segmentMagic)
+        delta.buffer.append(segmentVersion)
         let newest = [
-            writer.write(&left.store, layout: left.layout, into: &output),
-            writer.write(&right.store, layout: right.layout, into: &output),
+            writer.write(&left.store, layout: left.layout, into: &delta.buffer),
+            writer.write(&right.store, layout: right.layout, into: &delta.buffer),
         ]
-        if newest.allSatisfy({ $0 == nil }) { output.removeAll() }
+        if newest.allSatisfy({ $0 == nil }) { delta.buffer.removeAll() }
         return newest
     }
 

@@ -39,6 +39,16 @@ internal import Glibc
     /// Keeps the memory and forgets the content.
     package mutating func removeAll() { count = 0 }
 
+    /// Forgets the content and keeps memory for as much again; what an earlier, much larger content had is given back.
+    package mutating func recycle() {
+        if capacity > max(4 * count, 64 << 10) {
+            unsafe free(base)
+            unsafe base = unsafe UnsafeMutableRawPointer(bitPattern: 16)!
+            capacity = 0
+        }
+        count = 0
+    }
+
     /// Shortens to `newCount` bytes.
     @inline(__always)
     package mutating func truncate(to newCount: Int) {

@@ -10,6 +10,13 @@ package final class OutputBytes: @unchecked Sendable {
     package init() {}
 
     package init(_ bytes: [UInt8]) { buffer.append(contentsOf: bytes) }
+
+    /// Makes it empty, to be filled again with about as much.
+    func recycle() {
+        buffer.recycle()
+        records.recycle()
+        keys.recycle()
+    }
 }
 
 /// Where one row ends, and what its record has beside the value. A row's text begins behind the `\n` of the row before,
