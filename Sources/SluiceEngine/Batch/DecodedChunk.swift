@@ -49,6 +49,7 @@ final class DecodedChunk: @unchecked Sendable {
     /// All records of the chunk are in.
     func finish(shards: Int, emitter: inout RowEmitter?) {
         groupByShard(shards)
+        emitter?.finish()
         emitted = emitter?.rowCount ?? 0
         outputs = emitter?.takeOutputs() ?? []
     }

@@ -1,5 +1,6 @@
 // Where joined rows come out of a shard: the output filter once, then one encoder per distinct encoding, into buffers
-// that belong to the batch.
+// that belong to the batch. While rows come out, the first encoding's buffers stand in the emitter itself: a class
+// property would cost a count and an exclusivity check per row.
 
 package import SluicePlan
 package import SluiceSpec
@@ -9,7 +10,9 @@ struct RowEmitter: ~Copyable {
     private let firstFramer: FramerBox?
     /// Encoders of further encodings; most queries have none.
     private var others: [EncoderBox]
-    /// The batch's bytes, one buffer per distinct encoding; the next batch writes over them, unless they are taken.
+    private var buffers = OutputBuffers()
+    /// The batch's bytes after `finish`, one per distinct encoding; the next batch writes over them, unless they are
+    /// taken.
     private(set) var outputs: [OutputBytes] = []
     /// Rows of the batch that passed the output filter.
     private(set) var rowCount = 0
@@ -30,7 +33,11 @@ struct RowEmitter: ~Copyable {
         rowCount = 0
         if outputs.isEmpty { outputs = (0...others.count).map { _ in OutputBytes() } }
         for output in outputs { output.recycle() }
+        outputs[0].exchange(with: &buffers)
     }
+
+    /// All rows of the batch are out.
+    mutating func finish() { outputs[0].exchange(with: &buffers) }
 
     /// Gives the batch's bytes away.
     mutating func takeOutputs() -> [OutputBytes] {
@@ -51,12 +58,10 @@ struct RowEmitter: ~Copyable {
     mutating func emit(left: UnsafeRawPointer?, right: UnsafeRawPointer?) {
         guard unsafe first.accepts(left: left, right: right) else { return }
         rowCount &+= 1
-        unsafe first.encodeAccepted(left: left, right: right, into: &outputs[0].buffer)
-        if let firstFramer { unsafe firstFramer.framer.finishRow(left: left, right: right, in: outputs[0]) }
+        unsafe first.encodeAccepted(left: left, right: right, into: &buffers.text)
+        if let firstFramer { unsafe firstFramer.framer.finishRow(left: left, right: right, in: &buffers) }
         for (index, box) in others.enumerated() {
-            let output = outputs[index + 1]
-            unsafe box.encoder.encodeAccepted(left: left, right: right, into: &output.buffer)
-            if let framer = box.framer { unsafe framer.framer.finishRow(left: left, right: right, in: output) }
+            unsafe box.encode(left, right, into: outputs[index + 1])
         }
     }
 }
@@ -64,11 +69,19 @@ struct RowEmitter: ~Copyable {
 /// Arrays cannot hold noncopyable values yet.
 private final class EncoderBox {
     var encoder: RowEncoder
+    private var buffers = OutputBuffers()
     let framer: FramerBox?
 
     init(_ encoder: consuming RowEncoder, _ framer: FramerBox?) {
         self.encoder = encoder
         self.framer = framer
+    }
+
+    func encode(_ left: UnsafeRawPointer?, _ right: UnsafeRawPointer?, into output: OutputBytes) {
+        output.exchange(with: &buffers)
+        unsafe encoder.encodeAccepted(left: left, right: right, into: &buffers.text)
+        if let framer { unsafe framer.framer.finishRow(left: left, right: right, in: &buffers) }
+        output.exchange(with: &buffers)
     }
 }
 

@@ -5,17 +5,21 @@ internal import SluicePlan
 internal import SluiceSpec
 
 @safe struct RecordFramer: ~Copyable {
-    private let key: CompiledExpression?
-    private let timestamp: CompiledExpression?
+    private let key: ExpressionRunner?
+    private let timestamp: ExpressionRunner?
+    /// Keep the programs of the two alive.
+    private let expressions: [CompiledExpression]
     private var scratch = EvaluationScratch()
 
     /// `zone` is the format's: a key made from a timestamp is written in it.
     init(_ plan: RecordPlan, layouts: [RowLayout], zone: TimeZoneRules, zones: TimeZones) {
-        func compiled(_ expression: Expression<ColumnSlot>?) -> CompiledExpression? {
-            expression.map { CompiledExpression($0, layouts: layouts, zone: zone, zones: zones) }
+        let key = plan.key.map {
+            CompiledExpression(RecordFramer.asText($0), layouts: layouts, zone: zone, zones: zones)
         }
-        key = compiled(plan.key.map(RecordFramer.asText))
-        timestamp = compiled(plan.timestamp)
+        let timestamp = plan.timestamp.map { CompiledExpression($0, layouts: layouts, zone: zone, zones: zones) }
+        expressions = [key, timestamp].compactMap { $0 }
+        self.key = key?.runner
+        self.timestamp = timestamp?.runner
     }
 
     private static func asText(_ key: Expression<ColumnSlot>) -> Expression<ColumnSlot> {
@@ -24,10 +28,10 @@ internal import SluiceSpec
     }
 
     /// Says that the row that `output` ends with is whole.
-    mutating func finishRow(left: UnsafeRawPointer?, right: UnsafeRawPointer?, in output: OutputBytes) {
+    mutating func finishRow(left: UnsafeRawPointer?, right: UnsafeRawPointer?, in output: inout OutputBuffers) {
         let rows = unsafe RowPair(left: left, right: right)
         var record = OutputRecord(
-            end: output.buffer.count - 1, keyEnd: output.keys.count, keyByteCount: -1, timestampMillis: .min)
+            end: output.text.count - 1, keyEnd: output.keys.count, keyByteCount: -1, timestampMillis: .min)
         if let key {
             let value = key.evaluate(rows, &scratch)
             if !value.isNull {

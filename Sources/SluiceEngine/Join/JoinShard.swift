@@ -54,6 +54,7 @@ final class JoinShard {
         }
         driver.evict(&left, through: leftThreshold)
         driver.evict(&right, through: rightThreshold)
+        driver.emitter.finish()
     }
 
     var counters: ShardCounters { driver.counters }
@@ -99,18 +100,20 @@ final class JoinShard {
     /// Applies one payload of the checkpoint; oldest first.
     func restore(_ payload: UnsafeRawBufferPointer) throws(StateError) {
         var reader = unsafe SegmentReader(payload)
-        try checkSegmentHeader(&reader)
-        try restore(&left, &reader)
-        try restore(&right, &reader)
+        let version = try readSegmentHeader(&reader)
+        try restore(&left, &reader, version: version)
+        try restore(&right, &reader, version: version)
         guard reader.isAtEnd else { throw StateError(description: "bytes are left over behind the state") }
     }
 
-    private func restore(_ side: inout JoinSide, _ reader: inout SegmentReader) throws(StateError) {
+    private func restore(
+        _ side: inout JoinSide, _ reader: inout SegmentReader, version: UInt8
+    ) throws(StateError) {
         let time = JoinTime(side.plan)
         var builder = RowBuilder(layout: side.layout)
         var arena = ByteBuffer()
         for _ in 0..<(try reader.count()) {
-            var section = try SegmentSection(&reader, layout: side.layout)
+            var section = try SegmentSection(&reader, layout: side.layout, version: version)
             let bucket = unsafe side.store.findOrMakeBucket(index: section.bucketIndex)
             if side.store.tracksMatches {
                 for ordinal in section.marks where unsafe ordinal < bucket.pointee.nextOrdinal {

@@ -1,3 +1,17 @@
+/// What one encoding of rows is written to, owned by the one who writes.
+struct OutputBuffers: ~Copyable {
+    var text = ByteBuffer()
+    var records = ByteBuffer()
+    var keys = ByteBuffer()
+
+    /// Makes them empty, to be filled again with about as much.
+    mutating func recycle() {
+        text.recycle()
+        records.recycle()
+        keys.recycle()
+    }
+}
+
 /// Encoded rows of one shard for one encoding: whole lines, each ended by `\n`. Written by one worker, then only read.
 package final class OutputBytes: @unchecked Sendable {
     // @unchecked: the engine hands it out only after the batch's workers are done with it.
@@ -16,6 +30,13 @@ package final class OutputBytes: @unchecked Sendable {
         buffer.recycle()
         records.recycle()
         keys.recycle()
+    }
+
+    /// Trades memory with buffers that are being written.
+    func exchange(with buffers: inout OutputBuffers) {
+        swap(&buffer, &buffers.text)
+        swap(&records, &buffers.records)
+        swap(&keys, &buffers.keys)
     }
 }
 

@@ -9,9 +9,9 @@
 //     block     byte count, null mode [null bits], values
 //
 // Counts are LEB128 varints. Columns are written column by column, because that is what compresses: integers as the
-// difference from the value before, timestamps in the coarsest of s, ms, µs that fits them all, strings as all lengths,
-// then all bytes. Evictions are not written; they follow from the state watermark. Marks come before rows: a bucket
-// may give out the ordinal of a row that died long ago again after a restart, and the row's own bit wins then.
+// difference from the value before, timestamps in the coarsest of s, ms, µs that fits them all, strings as
+// `StringColumn` says. Evictions are not written; they follow from the state watermark. Marks come before rows: a
+// bucket may give out the ordinal of a row that died long ago again after a restart, and the row's own bit wins then.
 
 internal import SluiceSpec
 
@@ -21,7 +21,8 @@ package struct StateError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 let segmentMagic: UInt8 = 0x53
-let segmentVersion: UInt8 = 1
+/// Version 1 has all strings as text, without a mode, prefix or suffix; it is read still.
+let segmentVersion: UInt8 = 2
 
 // MARK: Integers
 
@@ -107,6 +108,7 @@ struct SegmentWriter: ~Copyable {
     /// Arena positions of the rows of the section in hand.
     var positions: [Int] = []
     private var block = ByteBuffer()
+    private var strings = StringColumnWriter()
 
     init(layout: RowLayout) { self.layout = layout }
 
@@ -204,14 +206,12 @@ struct SegmentWriter: ~Copyable {
     }
 
     private mutating func writeStrings(_ column: Int, _ bucket: borrowing TimeBucket) {
+        strings.removeAll()
         for position in positions {
             let row = row(position, bucket)
-            if !row.isNull(column) { unsafe block.appendVarint(UInt64(row.bytes(column).count)) }
+            if !row.isNull(column) { unsafe strings.append(row.bytes(column)) }
         }
-        for position in positions {
-            let row = row(position, bucket)
-            if !row.isNull(column) { unsafe block.append(row.bytes(column)) }
-        }
+        strings.write(into: &block)
     }
 
     private mutating func writeIntegers(_ column: Int, _ bucket: borrowing TimeBucket) {

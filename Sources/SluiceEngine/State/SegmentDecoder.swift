@@ -15,8 +15,8 @@ internal import SluiceSpec
     private var columns: [ColumnCursor] = []
     private var nextRow = 0
 
-    /// Reads everything but the rows' values.
-    init(_ reader: inout SegmentReader, layout: RowLayout) throws(StateError) {
+    /// Reads everything but the rows' values. `version` is the payload's.
+    init(_ reader: inout SegmentReader, layout: RowLayout, version: UInt8) throws(StateError) {
         bucketIndex = try reader.zigzag()
         let markCount = try reader.count()
         marks = []
@@ -37,7 +37,8 @@ internal import SluiceSpec
         for column in 0..<layout.columnCount {
             let byteCount = try reader.count()
             let block = unsafe try reader.take(byteCount)
-            columns.append(unsafe try ColumnCursor(block, type: layout.types[column], rowCount: rowCount))
+            columns.append(
+                unsafe try ColumnCursor(block, type: layout.types[column], rowCount: rowCount, version: version))
         }
     }
 
@@ -84,12 +85,13 @@ internal import SluiceSpec
     private let mode: NullMode
     private var nullBits: UnsafeRawBufferPointer?
     private var values: SegmentReader
-    /// Strings: the bytes, while `values` stands in the lengths.
-    private var text: SegmentReader
+    private var strings: StringColumnReader?
     private var unit: Int64 = 1
     private var previous: Int64 = 0
 
-    init(_ block: UnsafeRawBufferPointer, type: DataType, rowCount: Int) throws(StateError) {
+    init(
+        _ block: UnsafeRawBufferPointer, type: DataType, rowCount: Int, version: UInt8
+    ) throws(StateError) {
         self.type = type
         var reader = unsafe SegmentReader(block)
         guard let mode = NullMode(rawValue: try reader.byte()) else {
@@ -103,12 +105,10 @@ internal import SluiceSpec
             unsafe nullBits = unsafe bits
             for row in 0..<rowCount where unsafe bits[row >> 3] >> UInt8(row & 7) & 1 != 0 { presentCount -= 1 }
         }
-        text = reader
         values = reader
         guard mode != .all else { return }
         switch type {
-        case .string:
-            for _ in 0..<presentCount { _ = try text.varint() }
+        case .string: strings = try StringColumnReader(reader, valueCount: presentCount, version: version)
         case .decimal, .double: break
         default:
             unit = Int64(truncatingIfNeeded: try values.varint())
@@ -122,8 +122,7 @@ internal import SluiceSpec
         if let bits = unsafe nullBits, unsafe bits[row >> 3] >> UInt8(row & 7) & 1 != 0 { return }
         switch type {
         case .string:
-            let length = Int(truncatingIfNeeded: try values.varint())
-            unsafe builder.set(column, bytes: try text.take(length), in: &arena)
+            try strings?.next(column, builder, into: &arena)
         case .decimal:
             unsafe builder.set(column, bytes: try values.take(16), in: &arena)
         case .double:

@@ -26,9 +26,9 @@ package struct SegmentMerger: Sendable {
             unsafe payload.withUnsafeBytes { bytes in
                 do throws(StateError) {
                     var reader = unsafe SegmentReader(bytes)
-                    try checkSegmentHeader(&reader)
-                    try mergedLeft.add(&reader)
-                    try mergedRight.add(&reader)
+                    let version = try readSegmentHeader(&reader)
+                    try mergedLeft.add(&reader, version: version)
+                    try mergedRight.add(&reader, version: version)
                 } catch {
                     failure = error
                 }
@@ -43,12 +43,15 @@ package struct SegmentMerger: Sendable {
     }
 }
 
-func checkSegmentHeader(_ reader: inout SegmentReader) throws(StateError) {
+/// Returns the version of what follows.
+func readSegmentHeader(_ reader: inout SegmentReader) throws(StateError) -> UInt8 {
     guard try reader.byte() == segmentMagic else { throw StateError(description: "this is not state") }
     let version = try reader.byte()
-    guard version == segmentVersion else {
-        throw StateError(description: "the state has format version \(version), this program reads \(segmentVersion)")
+    guard 1...segmentVersion ~= version else {
+        throw StateError(
+            description: "the state has format version \(version), this program reads 1 to \(segmentVersion)")
     }
+    return version
 }
 
 @safe private struct MergedSide: ~Copyable {
@@ -77,11 +80,11 @@ func checkSegmentHeader(_ reader: inout SegmentReader) throws(StateError) {
         }
     }
 
-    mutating func add(_ reader: inout SegmentReader) throws(StateError) {
+    mutating func add(_ reader: inout SegmentReader, version: UInt8) throws(StateError) {
         var builder = RowBuilder(layout: layout)
         var arena = ByteBuffer()
         for _ in 0..<(try reader.count()) {
-            var section = try SegmentSection(&reader, layout: layout)
+            var section = try SegmentSection(&reader, layout: layout, version: version)
             let index = section.bucketIndex
             for ordinal in section.marks {
                 if let first = firstOrdinals[index], ordinal >= first {
