@@ -25,6 +25,12 @@ package final class FileSink: Sink, @unchecked Sendable {
     /// Batches staged and not committed yet.
     private var staged: Set<Int64> = []
     private var hasUnsyncedNames = false
+    /// Committed batches whose bytes the system still holds in memory, oldest first.
+    private var cached: [(path: String, byteCount: Int)] = []
+    private var cachedByteCount = 0
+    /// So much of the newest output stays in memory, for whoever reads it at once. What is older is given up: a query
+    /// that writes for weeks must not push everything else out, and new memory costs more than that just given up.
+    private static let cachedByteCountMax = 64 << 20
 
     /// `fileExtension` without its dot; `header` is a whole line with its newline, or empty.
     package init(
@@ -74,6 +80,7 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
         guard rowCount > 0 else { return }
+        forgetOldOutput()
         let temporary = path(temporaryName(batch.id))
         do throws(FileError) {
             // The parts keep their bytes alive while they are in the array.
@@ -85,6 +92,19 @@ package final class FileSink: Sink, @unchecked Sendable {
             throw SinkError(writing: error)
         }
         staged.insert(batch.id)
+        let byteCount = parts.reduce(0) { $0 + $1.buffer.count }
+        cached.append((path(fileName(batch.id)), byteCount))
+        cachedByteCount += byteCount
+    }
+
+    private func forgetOldOutput() {
+        var count = 0
+        while count < cached.count, cachedByteCount - cached[count].byteCount > Self.cachedByteCountMax {
+            fileSystem.forget(cached[count].path)
+            cachedByteCount -= cached[count].byteCount
+            count += 1
+        }
+        cached.removeFirst(count)
     }
 
     package func commit(batch: Int64) throws(SinkError) {

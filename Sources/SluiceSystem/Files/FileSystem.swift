@@ -72,4 +72,10 @@ package protocol FileSystem: Sendable {
     func remove(_ path: String) throws(FileError)
     /// nil when another process (or another lock of this one) holds it.
     func lock(folder: String) throws(FileError) -> (any FolderLock)?
+    /// Lets the system give up its copy in memory of a durable file that nobody is expected to read soon. A hint.
+    func forget(_ path: String)
+}
+
+extension FileSystem {
+    package func forget(_ path: String) {}
 }

@@ -138,6 +138,12 @@ package struct RealFileSystem: FileSystem {
         return lock
     }
 
+    package func forget(_ path: String) {
+        guard let descriptor = try? openDescriptor(path, O_RDONLY, "open") else { return }
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        _ = close(descriptor)
+    }
+
     // MARK: - Descriptors
 
     private func openDescriptor(_ path: String, _ flags: Int32, _ verb: String) throws(FileError) -> Int32 {
