@@ -38,7 +38,10 @@ internal import SluiceSystem
             RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
     }
 
-    deinit { client.finishCommits() }
+    deinit {
+        client.finishCommits()
+        unsafe rd_kafka_assign(client.handle, nil)
+    }
 
     private var what: String { "reading the topic `\(topic)`" }
 

@@ -69,9 +69,10 @@ package final class KafkaSource: Source {
     }
 
     private func look(from position: [Int32: Int64]) throws(KafkaFailure) -> [Int32: Int64] {
-        let partitions = try lookup.partitions()
+        let latest: [Int32: Int64]
+        do throws(KafkaFailure) { latest = try lookup.ends() } catch { throw explained(error, position) }
+        let partitions = latest.keys.sorted()
         _ = try lookup.clusterID()
-        let latest = try lookup.offsets(of: .latest, in: partitions)
         starts = starts.filter { position[$0.key] == nil }
         let new = partitions.filter { position[$0] == nil && starts[$0] == nil }
         if !new.isEmpty {
@@ -82,6 +83,16 @@ package final class KafkaSource: Source {
         try checkLoss(position, partitions, latest)
         try fetcher.follow(position.merging(starts) { _, start in start }.filter { latest[$0.key] != nil })
         return latest
+    }
+
+    /// A topic of the same name, made to please the message, would be another one.
+    private func explained(_ failure: KafkaFailure, _ position: [Int32: Int64]) -> KafkaFailure {
+        guard failure.code == "kafka-unknown-topic", !position.isEmpty else { return failure }
+        var failure = failure
+        failure.message +=
+            ". The query has read from it before: if it was deleted and is made again, start the query anew with "
+            + "another checkpoint"
+        return failure
     }
 
     /// Where a new query begins.
