@@ -62,6 +62,13 @@ internal import SluiceSystem
         if isMoved { try assign() }
     }
 
+    /// Fetches nothing more of a partition that is gone: should it come back, it is another one.
+    func forget(_ partition: Int32) throws(KafkaFailure) {
+        guard let stream = streams.removeValue(forKey: partition) else { return }
+        defer { withExtendedLifetime(stream) {} }
+        try assign()
+    }
+
     /// Fetches every stream from where it is. What was fetched ahead is fetched again; a seek would spare that, but it
     /// is refused for a partition whose offset was out of range.
     private func assign() throws(KafkaFailure) {
