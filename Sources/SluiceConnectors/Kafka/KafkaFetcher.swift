@@ -157,7 +157,9 @@ internal import SluiceSystem
         do throws(KafkaFailure) {
             let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
             let lostEnd = earliest > stream.next ? min(earliest, end) : end
-            try reportLoss(stream.partition, lost: stream.next..<lostEnd)
+            // A query that stops is told all that is lost, one that goes on what this batch has lost.
+            let reportedEnd = failsOnDataLoss && earliest > stream.next ? earliest : lostEnd
+            try reportLoss(stream.partition, lost: stream.next..<reportedEnd)
             stream.restart(at: lostEnd)
             try assign()
             return lostEnd >= end

@@ -4,7 +4,7 @@
 //
 //     new query     start offsets are looked up once, and batch 0 writes them down even when it has nothing to read:
 //                   whatever comes after the start is then read, also when the process dies before (as in Spark)
-//     new partition begins at its earliest record
+//     new partition begins at its earliest record; where that is not offset 0, what was before it is loss
 //     loss          offsets that are gone, ends that went back, partitions that are gone: `on_data_loss` says what then
 //                   A look that sees a loss does not judge it: it goes into the plan of the next batch, and so into the
 //                   offset log, and is judged when the batch is opened. So every start judges it again, whatever the
@@ -84,7 +84,7 @@ package final class KafkaSource: Source {
         starts = starts.filter { position[$0.key] == nil && latest[$0.key] != nil }
         let new = latest.keys.filter { position[$0] == nil && starts[$0] == nil }.sorted()
         if !new.isEmpty {
-            let found = position.isEmpty ? try startOffsets(latest) : try lookup.offsets(of: .earliest, in: new)
+            let found = position.isEmpty ? try startOffsets(latest) : try addedStarts(new)
             for partition in new { starts[partition] = found[partition] ?? latest[partition] }
         }
         if position.isEmpty { try checkStarts(latest) }
@@ -178,6 +178,20 @@ package final class KafkaSource: Source {
                 "partition \(partition) of the topic `\(topic)` ends at offset \(end), and `start` names \(start): "
                     + "correct `start`, or set `on_data_loss: continue` on the source to begin at the end")
         }
+    }
+
+    /// Where partitions begin that came after the query's start: at their first record.
+    private func addedStarts(_ partitions: [Int32]) throws(KafkaFailure) -> [Int32: Int64] {
+        var starts = try lookup.offsets(of: .earliest, in: partitions)
+        for (partition, earliest) in starts.sorted(by: { $0.key < $1.key }) where earliest > 0 {
+            if spec.failsOnDataLoss {
+                // Reading will meet the loss, and meet it again after every restart.
+                starts[partition] = 0
+            } else {
+                try fetcher.reportLoss(partition, lost: 0..<earliest)
+            }
+        }
+        return starts
     }
 
     package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {

@@ -85,6 +85,30 @@ extension KafkaEndToEndTests {
             #expect(try query.numbers() == Array(0..<6) + Array(22..<30))
         }
 
+        @Test(arguments: [false, true])
+        func `A new partition whose first records are gone is a loss with its exact range`(failsFirst: Bool) throws {
+            let kafka = try KafkaCluster.shared()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(KafkaQuery.Settings(source: ["max_offsets_per_trigger": "2"]))
+            try query.write(0..<3)
+            #expect(try query.runAvailable().exitCode == 0)
+            try kafka.addPartitions(query.input, total: 2)
+            try query.write(10..<15, partition: 1)
+            try kafka.deleteRecords(query.input, before: [1: 3])
+            for _ in 0..<(failsFirst ? 2 : 0) {
+                let failed = try query.runAvailable()
+                #expect(failed.exitCode == 1)
+                let errors = losses(failed, level: "error")
+                #expect(errors.count == 1 && errors[0].contains("offsets 0 to 2 of partition 1"), "\(errors)")
+            }
+            try query.writeSpec(KafkaQuery.Settings(source: Self.goesOn))
+            let continued = try query.runAvailable()
+            #expect(continued.exitCode == 0, "\(continued.standardError)")
+            let warnings = losses(continued, level: "warning")
+            #expect(warnings.contains { $0.contains("of partition 1") && $0.contains("offsets 0 to") }, "\(warnings)")
+            #expect(try query.numbers() == [0, 1, 2, 13, 14])
+        }
+
         @Test func `Records read before their transaction ended are no loss to a query that from now on waits for it`()
             throws
         {
