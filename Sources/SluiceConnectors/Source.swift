@@ -2,7 +2,8 @@
 
 package import SluiceEngine
 
-/// What one batch reads from one partition of a source: `start ..< end`.
+/// What one batch reads from one partition of a source: `start ..< end`. An end before the start says that the
+/// partition ended there when the batch was planned: nothing is read, and the next batch goes on at the end.
 package struct OffsetRange: Hashable, Sendable {
     /// A file's path, or a Kafka partition's number.
     package var partition: String
@@ -15,6 +16,13 @@ package struct OffsetRange: Hashable, Sendable {
         self.start = start
         self.end = end
     }
+
+    /// A partition that was read up to `start` and is not there any more: its position is forgotten.
+    package static func gone(partition: String, start: Int64) -> OffsetRange {
+        OffsetRange(partition: partition, start: start, end: -1)
+    }
+
+    package var isGone: Bool { end < 0 }
 }
 
 /// The next offset to read, per partition. A partition that is absent has not been read from.
@@ -23,9 +31,9 @@ package struct SourceOffsets: Hashable, Sendable {
 
     package init(_ next: [String: Int64] = [:]) { self.next = next }
 
-    /// Moves every partition of `ranges` to its end.
+    /// Moves every partition of `ranges` to its end, and forgets those that are gone.
     package mutating func advance(by ranges: [OffsetRange]) {
-        for range in ranges { next[range.partition] = range.end }
+        for range in ranges { next[range.partition] = range.isGone ? nil : range.end }
     }
 }
 

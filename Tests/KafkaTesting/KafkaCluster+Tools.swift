@@ -55,6 +55,12 @@ extension KafkaCluster {
 
     package func deleteTopic(_ topic: String) throws { try topics(["--delete", "--topic", topic]) }
 
+    /// Deletes a topic and makes another one of the same name.
+    package func recreateTopic(_ topic: String, partitions: Int) throws {
+        try deleteTopic(topic)
+        try waitUntil("the end of the topic") { (try? createTopic(topic, partitions: partitions)) != nil }
+    }
+
     private func topics(_ arguments: [String]) throws {
         _ = try runTool("org.apache.kafka.tools.TopicCommand", arguments, connects: true)
     }

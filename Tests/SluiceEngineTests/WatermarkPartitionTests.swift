@@ -74,6 +74,19 @@ import Testing
         #expect(after.globalMillis == before.globalMillis)
     }
 
+    @Test func `A partition that is gone holds nothing back`() {
+        var tracker = tracker()
+        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 0)
+        run(&tracker, at: 1, ["0": 1000, "1": 500])
+        #expect(tracker.globalMillis == 490_000)
+        tracker.setPartitions(input: 0, ["0"], nowMillis: 2000)
+        run(&tracker, at: 2, ["0": 2000])
+        #expect(tracker.globalMillis == 1_990_000)
+        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 3000)
+        run(&tracker, at: 3, ["1": 600])
+        #expect(tracker.globalMillis == 1_990_000, "it never goes back")
+    }
+
     @Test func `A partition that is added holds the watermark until it has shown something`() {
         var tracker = tracker()
         tracker.setPartitions(input: 0, ["0"], nowMillis: 0)

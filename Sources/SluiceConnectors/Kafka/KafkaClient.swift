@@ -269,7 +269,9 @@ extension LogKey {
         }
     }
 
-    private func askForPartitions(
+    /// Asks once.
+    /// - Parameter isSure: whether a topic that is not there will not come up in a moment.
+    func askForPartitions(
         of name: String, _ what: String, isSure: Bool, _ timeoutMillis: Int32
     ) -> Result<[Int32], KafkaFailure> {
         let topic = unsafe rd_kafka_topic_new(handle, name, nil)
@@ -298,7 +300,7 @@ extension LogKey {
 }
 
 /// A broker that is starting, or a topic just made, is unknown for a moment.
-private let unknownTopicGraceNanos: UInt64 = 3_000_000_000
+let unknownTopicGraceNanos: UInt64 = 3_000_000_000
 
 /// Since when brokers do not answer, and what has been said of it.
 private struct Outage {

@@ -38,7 +38,10 @@ internal import SluiceSystem
             RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
     }
 
-    deinit { client.finishCommits() }
+    deinit {
+        client.finishCommits()
+        unsafe rd_kafka_assign(client.handle, nil)
+    }
 
     private var what: String { "reading the topic `\(topic)`" }
 
@@ -57,6 +60,13 @@ internal import SluiceSystem
             isMoved = true
         }
         if isMoved { try assign() }
+    }
+
+    /// Fetches nothing more of a partition that is gone: should it come back, it is another one.
+    func forget(_ partition: Int32) throws(KafkaFailure) {
+        guard let stream = streams.removeValue(forKey: partition) else { return }
+        defer { withExtendedLifetime(stream) {} }
+        try assign()
     }
 
     /// Fetches every stream from where it is. What was fetched ahead is fetched again; a seek would spare that, but it
@@ -147,7 +157,9 @@ internal import SluiceSystem
         do throws(KafkaFailure) {
             let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
             let lostEnd = earliest > stream.next ? min(earliest, end) : end
-            try reportLoss(stream.partition, lost: stream.next..<lostEnd)
+            // A query that stops is told all that is lost, one that goes on what this batch has lost.
+            let reportedEnd = failsOnDataLoss && earliest > stream.next ? earliest : lostEnd
+            try reportLoss(stream.partition, lost: stream.next..<reportedEnd)
             stream.restart(at: lostEnd)
             try assign()
             return lostEnd >= end

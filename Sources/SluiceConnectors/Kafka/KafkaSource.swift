@@ -4,8 +4,11 @@
 //
 //     new query     start offsets are looked up once, and batch 0 writes them down even when it has nothing to read:
 //                   whatever comes after the start is then read, also when the process dies before (as in Spark)
-//     new partition begins at its earliest record
-//     offsets that have gone, or ends that went back, are loss: `on_data_loss` says what then
+//     new partition begins at its earliest record; where that is not offset 0, what was before it is loss
+//     loss          offsets that are gone, ends that went back, partitions that are gone: `on_data_loss` says what then
+//                   A look that sees a loss does not judge it: it goes into the plan of the next batch, and so into the
+//                   offset log, and is judged when the batch is opened. So every start judges it again, whatever the
+//                   topic has become by then (as in Spark)
 //
 // Sources: Spark's KafkaMicroBatchStream and KafkaOffsetReader.
 
@@ -15,14 +18,18 @@ internal import SluiceSystem
 
 package final class KafkaSource: Source {
     private let spec: KafkaSourceSpec
+    private let environment: ConnectorEnvironment
     private let topic: String
     private let wanted: RecordFields
     private let lookup: TopicLookup
     private let fetcher: KafkaFetcher
     private let clock: any Clock
-    /// Where partitions begin that have no position yet, or stand at one that does not exist any more.
+    /// For the ends of records that a query may not read yet; made when there is something to ask.
+    private var writtenLookup: TopicLookup?
+    /// Where partitions begin that have no position yet.
     private var starts: [Int32: Int64] = [:]
-    private var reportedMissing: Set<Int32> = []
+    /// Partitions that have a position, and were not there at the last look.
+    private var gone: Set<Int32> = []
     /// When the minimum last let a look pass; nil before the first.
     private var lastPassNanos: UInt64?
     /// What the last look has found, and when.
@@ -37,6 +44,7 @@ package final class KafkaSource: Source {
         _ spec: KafkaSourceSpec, wanted: RecordFields, environment: ConnectorEnvironment
     ) throws(SourceError) {
         self.spec = spec
+        self.environment = environment
         self.wanted = wanted
         topic = spec.topic.value
         clock = environment.clock
@@ -69,25 +77,71 @@ package final class KafkaSource: Source {
     }
 
     private func look(from position: [Int32: Int64]) throws(KafkaFailure) -> [Int32: Int64] {
-        let partitions = try lookup.partitions()
+        let latest: [Int32: Int64]
+        do throws(KafkaFailure) { latest = try ends(from: position) } catch { throw explained(error, position) }
         _ = try lookup.clusterID()
-        let latest = try lookup.offsets(of: .latest, in: partitions)
-        starts = starts.filter { position[$0.key] == nil }
-        let new = partitions.filter { position[$0] == nil && starts[$0] == nil }
+        gone = Set(position.keys).subtracting(latest.keys)
+        starts = starts.filter { position[$0.key] == nil && latest[$0.key] != nil }
+        let new = latest.keys.filter { position[$0] == nil && starts[$0] == nil }.sorted()
         if !new.isEmpty {
-            let isNewQuery = position.isEmpty
-            let found = isNewQuery ? try startOffsets(partitions, latest) : try lookup.offsets(of: .earliest, in: new)
+            let found = position.isEmpty ? try startOffsets(latest) : try addedStarts(new)
             for partition in new { starts[partition] = found[partition] ?? latest[partition] }
         }
-        try checkLoss(position, partitions, latest)
-        try fetcher.follow(position.merging(starts) { _, start in start }.filter { latest[$0.key] != nil })
+        if position.isEmpty { try checkStarts(latest) }
+        let known = position.merging(starts) { position, _ in position }
+        try fetcher.follow(known.filter { partition, offset in latest[partition].map { offset <= $0 } ?? false })
         return latest
     }
 
-    /// Where a new query begins.
-    private func startOffsets(
-        _ partitions: [Int32], _ latest: [Int32: Int64]
+    /// A topic of the same name, made to please the message, would be another one.
+    private func explained(_ failure: KafkaFailure, _ position: [Int32: Int64]) -> KafkaFailure {
+        guard failure.code == "kafka-unknown-topic", !position.isEmpty else { return failure }
+        var failure = failure
+        failure.message +=
+            ". The query has read from it before: if it was deleted and is made again, start the query anew with "
+            + "another checkpoint"
+        return failure
+    }
+
+    /// Where partitions end. What would be a loss is looked at again before it is believed, as it is for good: for a
+    /// moment a broker may know less than another one did.
+    private func ends(from position: [Int32: Int64]) throws(KafkaFailure) -> [Int32: Int64] {
+        var latest = try heldEnds(try lookup.ends(), position)
+        var looksLeft = 2
+        while looksLeft > 0, position.contains(where: { $0.value > latest[$0.key] ?? -1 }) {
+            var doubt = KafkaFailure(.transient, code: "kafka-data-lost", "records of the topic `\(topic)` are gone")
+            doubt.isAnswer = true
+            try lookup.client.pause(after: doubt, millis: 1000)
+            latest = try heldEnds(try lookup.ends(isFresh: true), position)
+            looksLeft -= 1
+        }
+        return latest
+    }
+
+    /// Ends, not before the position where records are there up to it that are not to be read yet: a query that has
+    /// read uncommitted records and is to read committed ones from now on waits there.
+    private func heldEnds(
+        _ latest: [Int32: Int64], _ position: [Int32: Int64]
     ) throws(KafkaFailure) -> [Int32: Int64] {
+        let early = latest.filter { partition, end in position[partition].map { $0 > end } ?? false }
+        guard spec.isReadCommitted, !early.isEmpty else { return latest }
+        let written = try writtenEnds(early.keys.sorted())
+        return latest.merging(position.filter { early[$0.key] != nil && $0.value <= written[$0.key] ?? -1 }) { $1 }
+    }
+
+    /// Where partitions end, whatever may be read of them.
+    private func writtenEnds(_ partitions: [Int32]) throws(KafkaFailure) -> [Int32: Int64] {
+        if let writtenLookup { return try writtenLookup.offsets(of: .latest, in: partitions) }
+        var uncommitted = spec
+        uncommitted.isReadCommitted = false
+        let lookup = try TopicLookup(uncommitted, environment: environment)
+        writtenLookup = lookup
+        return try lookup.offsets(of: .latest, in: partitions)
+    }
+
+    /// Where a new query begins.
+    private func startOffsets(_ latest: [Int32: Int64]) throws(KafkaFailure) -> [Int32: Int64] {
+        let partitions = latest.keys.sorted()
         switch spec.start {
         case .latest: return latest
         case .earliest: return try lookup.offsets(of: .earliest, in: partitions)
@@ -114,33 +168,45 @@ package final class KafkaSource: Source {
         }
     }
 
-    /// Partitions that have gone, and ends that are before what was read. Where the query is to go on, such a partition
-    /// goes on from its present end.
-    private func checkLoss(
-        _ position: [Int32: Int64], _ partitions: [Int32], _ latest: [Int32: Int64]
-    ) throws(KafkaFailure) {
-        for partition in position.keys.sorted() where !partitions.contains(partition) {
-            guard reportedMissing.insert(partition).inserted else { continue }
-            try fetcher.reportLoss(
-                "partition \(partition) of the topic `\(topic)` is gone: the topic was deleted and made again with "
-                    + "fewer partitions", partition)
-        }
+    /// A start that is not there is a mistake to correct: unlike a loss it is not to be remembered.
+    private func checkStarts(_ latest: [Int32: Int64]) throws(KafkaFailure) {
+        guard spec.failsOnDataLoss else { return }
         for (partition, end) in latest.sorted(by: { $0.key < $1.key }) {
-            guard let reached = starts[partition] ?? position[partition], reached > end else { continue }
-            try fetcher.reportLoss(
-                "partition \(partition) of the topic `\(topic)` ends at offset \(end), and the query is at "
-                    + "\(reached): the topic was deleted and made again, or `start` names an offset that is not there",
-                partition)
-            starts[partition] = end
+            guard let start = starts[partition], start > end else { continue }
+            throw KafkaFailure(
+                .permanent, code: "kafka-data-lost",
+                "partition \(partition) of the topic `\(topic)` ends at offset \(end), and `start` names \(start): "
+                    + "correct `start`, or set `on_data_loss: continue` on the source to begin at the end")
         }
+    }
+
+    /// Where partitions begin that came after the query's start: at their first record.
+    private func addedStarts(_ partitions: [Int32]) throws(KafkaFailure) -> [Int32: Int64] {
+        var starts = try lookup.offsets(of: .earliest, in: partitions)
+        for (partition, earliest) in starts.sorted(by: { $0.key < $1.key }) where earliest > 0 {
+            if spec.failsOnDataLoss {
+                // Reading will meet the loss, and meet it again after every restart.
+                starts[partition] = 0
+            } else {
+                try fetcher.reportLoss(partition, lost: 0..<earliest)
+            }
+        }
+        return starts
     }
 
     package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
         let position = partitionOffsets(position)
         var ranges: [Int32: Range<Int64>] = [:]
+        var losses = gone.compactMap { partition in
+            position[partition].map { OffsetRange.gone(partition: String(partition), start: $0) }
+        }
         for (partition, end) in partitionOffsets(latest) {
-            guard let start = starts[partition] ?? position[partition] else { continue }
-            ranges[partition] = start..<max(start, end)
+            guard let start = position[partition] ?? starts[partition] else { continue }
+            if end < start {
+                losses.append(OffsetRange(partition: String(partition), start: start, end: end))
+            } else {
+                ranges[partition] = start..<end
+            }
         }
         var ends = ranges.mapValues(\.upperBound)
         if case .spec = limit {
@@ -151,11 +217,12 @@ package final class KafkaSource: Source {
             }
         }
         // A partition that nothing was ever read from is there without a record too, so that its start is written down.
-        return ranges.keys.sorted().compactMap { partition -> OffsetRange? in
+        let read = ranges.keys.sorted().compactMap { partition -> OffsetRange? in
             guard let range = ranges[partition], let end = ends[partition] else { return nil }
             guard end > range.lowerBound || position[partition] != range.lowerBound else { return nil }
             return OffsetRange(partition: String(partition), start: range.lowerBound, end: end)
         }
+        return read + losses.sorted { $0.partition < $1.partition }
     }
 
     /// Spark's `minOffsetsPerTrigger` and `maxTriggerDelay`: too little is left for later, but not for ever, and the
@@ -178,10 +245,28 @@ package final class KafkaSource: Source {
             Int32(range.partition).map { (partition: $0, start: range.start, end: range.end) }
         }.filter { $0.end > $0.start }
         do throws(KafkaFailure) {
+            for range in ranges where range.end < range.start { try reportLoss(range) }
             try fetcher.follow(Dictionary(uniqueKeysWithValues: read.map { ($0.partition, $0.start) }))
         } catch { throw SourceError(error) }
         return KafkaInputBytes(
             fetcher, topic: topic, wanted: wanted, parts: read.map { (fetcher.stream($0.partition), $0.end) })
+    }
+
+    /// What a look has found is said when its batch is opened, each time anew.
+    private func reportLoss(_ range: OffsetRange) throws(KafkaFailure) {
+        guard let partition = Int32(range.partition) else { return }
+        let place = "partition \(partition) of the topic `\(topic)`"
+        if range.isGone {
+            try fetcher.reportLoss(
+                "\(place) is gone, with whatever it had from offset \(range.start) on: the topic was deleted and made "
+                    + "again with fewer partitions", partition)
+            try fetcher.forget(partition)
+        } else {
+            let unread = range.end > 0 ? ", and offsets 0 to \(range.end - 1) of it are not read" : ""
+            try fetcher.reportLoss(
+                "\(place) ended at offset \(range.end) when the query was at \(range.start): the topic was deleted and "
+                    + "made again\(unread)", partition)
+        }
     }
 
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {

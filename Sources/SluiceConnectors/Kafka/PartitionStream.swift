@@ -51,6 +51,11 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
 
     deinit {
         dropWaiting()
+        // An event in the queue of a partition that is gone refers to the partition, which has the queue: left there,
+        // it would keep the client from ever being destroyed (librdkafka's pull request 4724).
+        while case let count = unsafe rd_kafka_consume_batch_queue(queue, 0, buffer, Self.bufferCount), count > 0 {
+            for index in 0..<count { unsafe rd_kafka_message_destroy(buffer[index]) }
+        }
         unsafe rd_kafka_queue_destroy(queue)
         unsafe buffer.deallocate()
     }

@@ -33,12 +33,46 @@ internal import SluiceSystem
     }
 
     /// The topic's partitions, about as they are now.
-    func partitions() throws(KafkaFailure) -> [Int32] {
-        let now = client.environment.clock.monotonicNanos
+    private func partitions() throws(KafkaFailure) -> [Int32] {
+        let now = clock.monotonicNanos
         if let asked = partitionsAskedNanos, now - asked < Self.partitionsAgeMaxNanos { return knownPartitions }
-        knownPartitions = try client.partitions(of: topic, what)
-        partitionsAskedNanos = now
+        note(try client.partitions(of: topic, what))
         return knownPartitions
+    }
+
+    private func note(_ partitions: [Int32]) {
+        knownPartitions = partitions
+        partitionsAskedNanos = clock.monotonicNanos
+    }
+
+    private var clock: any Clock { client.environment.clock }
+
+    /// Where the topic's partitions end, of all that there are.
+    /// - Parameter isFresh: whether partitions are asked for that have been known for a moment only.
+    func ends(isFresh: Bool = false) throws(KafkaFailure) -> [Int32: Int64] {
+        if isFresh { partitionsAskedNanos = nil }
+        _ = try partitions()
+        var mustAskAgain = false
+        var unknownSinceNanos: UInt64?
+        return try client.untilAnswered { timeout in
+            if mustAskAgain {
+                let now = clock.monotonicNanos
+                let isSure = unknownSinceNanos.map { now - $0 > unknownTopicGraceNanos } ?? false
+                switch client.askForPartitions(of: topic, what, isSure: isSure, timeout) {
+                case .success(let partitions): note(partitions)
+                case .failure(let failure):
+                    if failure.isAnswer { unknownSinceNanos = unknownSinceNanos ?? now }
+                    return .failure(failure)
+                }
+            }
+            // One that has gone with its topic would be asked for ever.
+            mustAskAgain = true
+            unknownSinceNanos = nil
+            return ask(.latest, in: knownPartitions, timeout).flatMap { ends in
+                ends.count == knownPartitions.count
+                    ? .success(ends) : .failure(KafkaFailure(RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE, what))
+            }
+        }
     }
 
     /// What to look for in a partition.
@@ -52,20 +86,24 @@ internal import SluiceSystem
 
     /// The offset of a place, per partition; a partition without a record of the timestamp or a later one is absent.
     func offsets(of place: Place, in partitions: [Int32]) throws(KafkaFailure) -> [Int32: Int64] {
+        try client.untilAnswered { timeout in ask(place, in: partitions, timeout) }
+    }
+
+    private func ask(
+        _ place: Place, in partitions: [Int32], _ timeoutMillis: Int32
+    ) -> Result<[Int32: Int64], KafkaFailure> {
         let wanted: Int64 =
             switch place {
             case .earliest: -2
             case .latest: -1
             case .timestamp(let millis): millis
             }
-        if partitions.isEmpty { return [:] }
+        if partitions.isEmpty { return .success([:]) }
         let offsets = Dictionary(uniqueKeysWithValues: partitions.map { ($0, wanted) })
-        let found = try client.untilAnswered { timeout in
-            unsafe askPartitions(
-                topic, offsets, what, { unsafe rd_kafka_offsets_for_times(client.handle, $0, timeout) },
-                read: { element in unsafe element.offset >= 0 ? (element.partition, element.offset) : nil })
-        }
-        return Dictionary(uniqueKeysWithValues: found)
+        return unsafe askPartitions(
+            topic, offsets, what, { unsafe rd_kafka_offsets_for_times(client.handle, $0, timeoutMillis) },
+            read: { element in unsafe element.offset >= 0 ? (element.partition, element.offset) : nil }
+        ).map { Dictionary(uniqueKeysWithValues: $0) }
     }
 }
 

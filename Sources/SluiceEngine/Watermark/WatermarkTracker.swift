@@ -67,12 +67,14 @@ package struct WatermarkTracker: Sendable {
         }
     }
 
-    /// Says which partitions an input has; without it, only those that have shown something count.
+    /// Says which partitions an input has: others hold nothing back any more. Without it, those that have shown
+    /// something count.
     package mutating func setPartitions(input: Int, _ names: some Sequence<String>, nowMillis: Int64) {
         guard let index = sides.firstIndex(where: { $0.input == input }), sides[index].partitions != nil else { return }
-        for name in names where sides[index].partitions?[name] == nil {
-            sides[index].partitions?[name] = Partition(watermarkMillis: nil, lastDataMillis: nowMillis)
-        }
+        let known = sides[index].partitions ?? [:]
+        sides[index].partitions = Dictionary(
+            names.map { ($0, known[$0] ?? Partition(watermarkMillis: nil, lastDataMillis: nowMillis)) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// The watermark has been at least this, whatever the sides say now.

@@ -226,8 +226,7 @@ private final class SparkTopic {
     }
 
     func recreate(partitions: Int) throws {
-        try kafka.deleteTopic(name)
-        try waitUntil("the end of the topic") { (try? kafka.createTopic(name, partitions: partitions)) != nil }
+        try kafka.recreateTopic(name, partitions: partitions)
         next = [:]
     }
 

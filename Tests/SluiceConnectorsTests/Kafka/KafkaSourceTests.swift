@@ -147,14 +147,55 @@ import Testing
         cluster.createTopic("t", partitions: 1)
         cluster.write("t", partition: 0, ["a", "b"])
         let mock = MockEnvironment(cluster)
+        let lost = [OffsetRange(partition: "0", start: 5, end: 2)]
         let strict = try source("t", in: mock)
-        let error = sourceError { _ = try strict.latestOffsets(from: SourceOffsets(["0": 5]), untilEnd: false) }
-        #expect(error?.code == "kafka-data-lost" && error?.isRetriable == false)
-        let lenient = try source("t", in: mock) { $0.failsOnDataLoss = false }
-        var position = SourceOffsets(["0": 5])
-        #expect(try plan(lenient, &position) == [OffsetRange(partition: "0", start: 2, end: 2)])
+        var strictPosition = SourceOffsets(["0": 5])
+        #expect(try plan(strict, &strictPosition) == lost)
         cluster.write("t", partition: 0, ["c"])
+        let lenient = try source("t", in: mock) { $0.failsOnDataLoss = false }
+        // The plan is in the offset log: another process finds it there, and judges it without a look.
+        for source in [strict, try source("t", in: mock)] {
+            let error = sourceError { _ = try source.open(lost) }
+            #expect(error?.code == "kafka-data-lost" && error?.isRetriable == false)
+            #expect(error?.message.contains("ended at offset 2 when the query was at 5") == true)
+        }
+        #expect(try values(lenient, lost).isEmpty)
+        #expect(mock.lines.all.contains { $0.contains("level=warning") && $0.contains("offsets 0 to 1") })
+        var position = SourceOffsets(["0": 5])
+        position.advance(by: lost)
         #expect(try values(lenient, plan(lenient, &position)) == ["c"])
+    }
+
+    @Test func `A partition that is gone is forgotten, with a batch of its own where there is nothing to read`() throws
+    {
+        cluster.createTopic("t", partitions: 1)
+        cluster.write("t", partition: 0, ["a"])
+        let mock = MockEnvironment(cluster)
+        let lenient = try source("t", in: mock) { $0.failsOnDataLoss = false }
+        var position = SourceOffsets(["0": 1, "1": 7])
+        let ranges = try plan(lenient, &position)
+        #expect(ranges == [OffsetRange.gone(partition: "1", start: 7)])
+        #expect(position == SourceOffsets(["0": 1]))
+        #expect(try values(lenient, ranges).isEmpty)
+        #expect(mock.lines.all.contains { $0.contains("level=warning") && $0.contains("from offset 7 on") })
+        #expect(try plan(lenient, &position).isEmpty)
+        let strict = try source("t", in: mock)
+        #expect(sourceError { _ = try strict.open(ranges) }?.code == "kafka-data-lost")
+    }
+
+    @Test func `What a broker does not know for a moment is not lost`() throws {
+        cluster.createTopic("t", partitions: 1)
+        cluster.write("t", partition: 0, ["a"])
+        let mock = MockEnvironment(cluster)
+        let source = try source("t", in: mock)
+        let cluster = cluster
+        let late = SystemThread(name: "late") {
+            usleep(500_000)
+            cluster.write("t", partition: 0, ["b", "c"])
+        }
+        var position = SourceOffsets(["0": 2])
+        #expect(try values(source, plan(source, &position)) == ["c"])
+        late?.join()
     }
 
     @Test func `Answers that pass are waited for`() throws {
