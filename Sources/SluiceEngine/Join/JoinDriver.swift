@@ -110,6 +110,9 @@ struct JoinDriver: ~Copyable {
             let entry = target.entry
             var link = ChainNode(row: entry.row, time: entry.time, next: entry.next)
             while true {
+                // Read before the row in hand is worked on, so that the row it names can come meanwhile.
+                let older = unsafe link.next == 0 ? link : bucket.pointee.node(link.next)
+                if link.next != 0 { unsafe bucket.pointee.prefetchRow(older.row) }
                 if link.time >= coarseLow && link.time <= coarseHigh,
                     unsafe meet(ownRow, bytes, times, Int(link.row &- 1) &<< 3, bucket, own: own, other: &other)
                 {
@@ -120,7 +123,7 @@ struct JoinDriver: ~Copyable {
                     }
                 }
                 if link.next == 0 { break }
-                link = unsafe bucket.pointee.node(link.next)
+                link = older
             }
         }
         return isHit

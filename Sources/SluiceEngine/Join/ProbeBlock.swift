@@ -91,6 +91,7 @@ internal import Glibc
                 next &+= 1
                 guard let entry = unsafe target.bucket.pointee.entry(for: target.entry.tag) else { continue }
                 unsafe target.bucket.pointee.prefetchRow(entry.row)
+                if entry.next != 0 { unsafe target.bucket.pointee.prefetchNode(entry.next) }
                 unsafe targets[kept] = unsafe ProbeTarget(bucket: target.bucket, entry: entry)
                 kept &+= 1
             }
@@ -128,6 +129,10 @@ extension TimeBucket {
     func prefetchEntry(for tag: UInt32) {
         if let place = unsafe entryPlace(for: tag) { unsafe sluice_prefetch(place) }
     }
+
+    /// Asks for an older row's node.
+    @inline(__always)
+    func prefetchNode(_ next: UInt32) { unsafe sluice_prefetch(nodePlace(next)) }
 
     /// Asks for the head of a stored row and what fits behind it.
     @inline(__always)
