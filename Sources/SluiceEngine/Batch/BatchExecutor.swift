@@ -158,23 +158,25 @@ package final class BatchExecutor {
             shard.run(left: left, right: right, evictionWatermarkMillis: watermarks.evictionMillis)
             newest[number] = shard.writeDelta()
         }
-        let rowCount = (left + right).reduce(0) { $0 + $1.content.rows.count }
-        forEachShard(rowCount: rowCount) {
-            unsafe work($0)
-        }
+        forEachShard(of: left + right) { unsafe work($0) }
         collectState(newest.values, &result)
         collectOutputs(
             shards.map(\.outputs), rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
         return result
     }
 
-    /// Small batches stay on the query's thread: waking workers costs more than the work.
-    private func forEachShard(rowCount: Int, _ body: @escaping @Sendable (Int) -> Void) {
-        if rowCount < 256 {
+    /// Small batches stay on the query's thread: waking workers costs more than the work. Of others the largest shard
+    /// goes first, or with a hot key the workers would wait for the one who began with it last.
+    private func forEachShard(of chunks: [DecodedChunk], _ body: @escaping @Sendable (Int) -> Void) {
+        if chunks.reduce(0, { $0 + $1.content.rowCount }) < 256 {
             for shard in shards.indices { body(shard) }
-        } else {
-            parallel(shards.count, body)
+            return
         }
+        let byteCounts = shards.indices.map { shard in
+            chunks.reduce(0) { unsafe $0 + $1.content.bytes(shard: shard).count }
+        }
+        let order = shards.indices.sorted { (byteCounts[$0], $1) > (byteCounts[$1], $0) }
+        parallel(shards.count) { body(order[$0]) }
     }
 
     private func collectState(_ newest: [[Int64?]], _ result: inout BatchResult) {

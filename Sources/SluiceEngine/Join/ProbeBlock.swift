@@ -2,8 +2,7 @@
 // larger than any cache: the index entry, the stored row's head, the row. One row after another they add up; for a
 // block at once they overlap, because the processor waits for many lines at a time:
 //
-//     new rows      ask for the bytes of block n+1
-//     targets       per row, bucket and cell of block n: tag, ask for its index entry
+//     targets       per row, bucket and cell: the tag, ask for its index entry
 //     entries       read the entries (here by now), drop those that hold nothing, ask for the rows they name
 //     rows          probe and store, row by row in input order, as if there were no block
 //
@@ -29,7 +28,7 @@ internal import Glibc
     private var count = 0
     /// Behind the last target of each row of the block.
     private let ends: UnsafeMutablePointer<Int>
-    private var rowCount = 0
+    private(set) var rowCount = 0
 
     init() {
         unsafe targets = unsafe UnsafeMutablePointer(bitPattern: 16)!
@@ -151,15 +150,5 @@ extension StateStore {
         guard positions.lowerBound < positions.upperBound else { return }
         let bucket = unsafe bucket(positions.lowerBound)
         unsafe bucket.pointee.prefetchEntry(for: tag(hash: row.hash, cell: cell(of: row.time, in: bucket)))
-    }
-}
-
-/// Asks for the bytes of a row: up to four cache lines from its first on.
-@inline(__always)
-func prefetchBytes(_ start: UnsafeRawPointer, _ byteCount: Int) {
-    var offset = 0
-    while offset < min(byteCount, 256) {
-        unsafe sluice_prefetch(start + offset)
-        offset &+= 64
     }
 }
