@@ -39,21 +39,29 @@ final class JoinShard {
         driver = JoinDriver(plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones)
     }
 
-    /// Runs the shard's part of a batch. Its output is in `outputs` afterwards; its change of state is for
-    /// `writeDelta`.
-    func run(left leftChunks: [DecodedChunk], right rightChunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
-        driver.begin()
-        let leftThreshold = left.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
-        let rightThreshold = right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
-        for chunk in leftChunks {
+    /// Starts a batch: then `drive` left, `drive` right, `evict`. The output is in `outputs` afterwards; the change of
+    /// state is for `writeDelta`.
+    func begin() { driver.begin() }
+
+    /// Takes one side's rows of the batch through the join: 0 left, then 1 right.
+    func drive(side: Int, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
+        if side == 0 {
             // Left rows are stored even if evictable: this batch's right rows have not been seen.
-            driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
+            for chunk in chunks {
+                driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
+            }
+        } else {
+            let threshold = right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
+            for chunk in chunks {
+                driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: threshold)
+            }
         }
-        for chunk in rightChunks {
-            driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: rightThreshold)
-        }
-        driver.evict(&left, through: leftThreshold)
-        driver.evict(&right, through: rightThreshold)
+    }
+
+    /// Ends a batch: what the watermark has passed leaves.
+    func evict(watermarkMillis: Int64) {
+        driver.evict(&left, through: left.threshold(evictionWatermarkMillis: watermarkMillis))
+        driver.evict(&right, through: right.threshold(evictionWatermarkMillis: watermarkMillis))
         driver.emitter.finish()
     }
 
