@@ -1,0 +1,1 @@
+enum ThresholdCheck { static func main(_ a: [String], binary: String) {} }
