@@ -101,7 +101,8 @@ func percentile(_ values: [Double], _ share: Double) -> Double {
 func decimal(_ value: Double, digits: Int) -> String {
     let scale = (0..<digits).reduce(1) { product, _ in product * 10 }
     let scaled = Int((abs(value) * Double(scale)).rounded())
-    return "\(value < 0 && scaled > 0 ? "-" : "")\(scaled / scale).\(padded(scaled % scale, digits))"
+    let whole = "\(value < 0 && scaled > 0 ? "-" : "")\(scaled / scale)"
+    return digits == 0 ? whole : "\(whole).\(padded(scaled % scale, digits))"
 }
 
 func grouped(_ number: Int) -> String {

@@ -86,7 +86,7 @@ extension Child {
     }
 
     private func number(after name: String, in path: String) -> Int {
-        let lines = text(of: readProc(path)).split(separator: "\n")
+        let lines = decoded(readProc(path)).split(separator: "\n")
         guard let line = lines.first(where: { $0.hasPrefix(name) }) else { return 0 }
         return line.dropFirst(name.count).split { $0 == " " || $0 == "\t" }.first.flatMap { Int($0) } ?? 0
     }
@@ -109,15 +109,15 @@ extension Child {
 func run(_ arguments: [String], processors: Int? = nil, output: String? = nil) -> ProcessCost {
     let cost = Child(arguments, processors: processors, output: output).wait()
     guard cost.exitCode == 0 else {
-        if let output { fail("\(arguments[0]) ended with \(cost.exitCode):\n\(text(of: output).suffix(2000))") }
+        if let output { fail("\(arguments[0]) ended with \(cost.exitCode):\n\(readText(output).suffix(2000))") }
         fail("\(arguments[0]) ended with \(cost.exitCode)")
     }
     return cost
 }
 
-func text(of path: String) -> String { text(of: readFile(path)) }
+func readText(_ path: String) -> String { decoded(readFile(path)) }
 
-private func text(of bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+private func decoded(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
 private func readProc(_ path: String) -> [UInt8] {
     guard let file = fopen(path, "r") else { return [] }
@@ -143,7 +143,7 @@ struct Processors {
 
     private init() {
         let line =
-            text(of: readProc("/proc/self/status")).split(separator: "\n")
+            decoded(readProc("/proc/self/status")).split(separator: "\n")
             .first { $0.hasPrefix("Cpus_allowed_list:") } ?? "Cpus_allowed_list:0"
         // 0-3,8
         numbers = line.dropFirst(18).split { $0 == "," || $0 == "\t" || $0 == " " }.flatMap { part -> [Int] in

@@ -22,7 +22,7 @@ struct ParseLimit {
         let visitBytes = "\"visit-000000000\"\"/shop/page-000000.html\"\"2024-01-01T00:00:00.000Z\"".utf8.count
         let adBytes = "\"campaign-0000\"\"/shop/page-000000.html\"\"2024-01-01T00:00:00.000Z\"".utf8.count
         let expected = "\(workload.rows * 2) \(workload.rows * (visitBytes + adBytes))\n"
-        guard text(of: log) == expected else { fail("the limit program read \(text(of: log)), there is \(expected)") }
+        guard readText(log) == expected else { fail("the limit program read \(readText(log)), there is \(expected)") }
         unlink(log)
         return cost
     }

@@ -9,7 +9,7 @@ struct ProgressRecord {
     /// All whole lines of a progress file.
     static func all(in path: String) -> [ProgressRecord] {
         guard exists(path) else { return [] }
-        let lines = text(of: path).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        let lines = readText(path).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         return lines.map { line in
             func number(_ name: String) -> Int {
                 guard let place = line.firstRange(of: "\"\(name)\":"),

@@ -24,7 +24,7 @@ enum SparkComparison {
                 String(workload.delayMillis), String(workload.boundMillis),
             ], output: log)
         // Printed last: seconds in batches, without the start of the virtual machine, and batches.
-        let line = text(of: log).split(separator: "\n").last { $0.hasPrefix("spark: ") } ?? ""
+        let line = readText(log).split(separator: "\n").last { $0.hasPrefix("spark: ") } ?? ""
         let numbers = line.split(separator: " ").compactMap { Double($0) }
         guard numbers.count == 2 else { fail("Spark printed no figures; its log is \(log)") }
         let answer = workload.answer(in: "\(place)/out")

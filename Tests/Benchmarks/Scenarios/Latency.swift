@@ -67,7 +67,7 @@ private struct LatencyProbe {
             read(watch, untilSeconds: monotonicSeconds() + 0.01)
             return joinedCount == rows / 2
         }
-        guard child.stop().exitCode == 0 else { fail("sluice failed:\n\(text(of: folder.log))") }
+        guard child.stop().exitCode == 0 else { fail("sluice failed:\n\(readText(folder.log))") }
         for descriptor in sides + [watch] { close(descriptor) }
         removeFolder(folder.path)
         return zip(appendedSeconds, joinedSeconds).map { ($1 - $0) * 1000 }

@@ -31,7 +31,7 @@ private func recover(_ bench: Bench, _ input: Input, _ state: StateSize, restart
         let child = Child(folder.command(bench.binary), output: folder.log)
         child.wait(for: "a batch after the restart") { fileSize(folder.progress) > before }
         let seconds = monotonicSeconds() - child.startSeconds
-        guard child.wait().exitCode == 0 else { fail("sluice failed:\n\(text(of: folder.log))") }
+        guard child.wait().exitCode == 0 else { fail("sluice failed:\n\(readText(folder.log))") }
         stateRows = ProgressRecord.all(in: folder.progress).last?.stateRows ?? 0
         return seconds
     }

@@ -46,7 +46,7 @@ private func rest(_ bench: Bench, _ input: Input, trigger: String) -> (bytes: Do
     sleep(bench.size(10, quick: 1))
     let share = (child.cpuSeconds - cpu) / (monotonicSeconds() - start) * 100
     let bytes = Double(child.residentBytes) / 1e6
-    guard child.stop().exitCode == 0 else { fail("sluice failed:\n\(text(of: "\(bench.folder)/run/log.txt"))") }
+    guard child.stop().exitCode == 0 else { fail("sluice failed:\n\(readText("\(bench.folder)/run/log.txt"))") }
     removeFolder("\(bench.folder)/run")
     return (bytes, share)
 }

@@ -104,7 +104,7 @@ private func steadyPart(_ bench: Bench, _ input: Input, _ state: StateSize, trut
     let (writtenBefore, outputBefore) = (child.writtenBytes, folderSize(folder.output))
     let progressBefore = fileSize(folder.progress)
     let cost = child.wait()
-    guard cost.exitCode == 0 else { fail("sluice ended with \(cost.exitCode):\n\(text(of: folder.log))") }
+    guard cost.exitCode == 0 else { fail("sluice ended with \(cost.exitCode):\n\(readText(folder.log))") }
     let answer = workload.answer(in: folder.output)
     guard answer == truth else { fail("with \(state.rows) rows of state: \(answer), the truth is \(truth)") }
     let all = ProgressRecord.all(in: folder.progress).withInput
