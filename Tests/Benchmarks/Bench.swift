@@ -11,9 +11,22 @@ struct Bench {
     /// Sizes for CI: whether everything runs and every answer is right, not how fast.
     var isQuick = false
     var kafkaBrokers: String?
+    /// A side, as the figures of peers are for.
+    var kafkaRows = 1_000_000
+    var kafkaBatches = 10
     var withSpark = false
     /// Leaves topics in the cluster.
     var keeps = false
+
+    /// Measures kinds of things round by round, all kinds in each round, so that what the machine does meanwhile comes to
+    /// all of them. Returns the values by kind.
+    func inTurn<Value>(_ kinds: Range<Int>, _ measure: (_ kind: Int) -> Value) -> [[Value]] {
+        var values = kinds.map { _ in [Value]() }
+        for _ in 0..<rounds {
+            for kind in kinds { values[kind].append(measure(kind)) }
+        }
+        return values
+    }
 
     /// `full`, or what a quick run takes in its place.
     func size<Size>(_ full: Size, quick: Size) -> Size { isQuick ? quick : full }
@@ -33,14 +46,17 @@ struct Scenario: Sendable {
             name: "fixed-cost", summary: "what a batch costs that has 0 rows or 1 row a side", measure: measureFixedCost
         ),
         Scenario(
-            name: "start", summary: "start to first batch, memory and CPU of a query that waits", measure: measureStart),
+            name: "start", summary: "start to first batch, memory and CPU of a query that waits",
+            measure: measureStart),
         Scenario(
-            name: "latency", summary: "from append to joined row: 10 ms trigger, 1,000 rows/s", measure: measureLatency),
+            name: "latency", summary: "from append to joined row: 10 ms trigger, 1,000 rows/s",
+            measure: measureLatency),
         Scenario(
             name: "state-size", summary: "batch time and checkpoint bytes while live state grows a hundredfold",
             measure: measureStateSize),
         Scenario(
-            name: "recovery", summary: "from process start to the first batch, by live state", measure: measureRecovery),
+            name: "recovery", summary: "from process start to the first batch, by live state",
+            measure: measureRecovery),
         Scenario(
             name: "join-types", summary: "every join type on the same rows; left outer against inner",
             measure: measureJoinTypes),

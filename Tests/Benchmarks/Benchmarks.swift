@@ -32,6 +32,7 @@ struct Benchmarks {
     private static func measure(_ options: Options) {
         let bench = options.bench
         guard exists(bench.binary) else { fail("there is no \(bench.binary): swift build -c release") }
+        if bench.withSpark { SparkComparison.require() }
         makeFolder(bench.folder)
         var report = Report()
         report.settings = settings(bench)

@@ -14,8 +14,8 @@ struct Options {
           --list             the scenarios
           --only NAME,NAME   these scenarios only
           --quick            small sizes: whether everything runs and is right
-          --rows N           rows a side (default 5,000,000)
-          --batches N        batches they come in (default 50)
+          --rows N           rows a side (default 5,000,000; Kafka 1,000,000)
+          --batches N        batches they come in (default 50; Kafka 10)
           --rounds N         runs of each kind, of which the median counts (default 3)
           --seed N           of the workload's rows (default 1)
           --json FILE        also write the figures to a file
@@ -58,6 +58,8 @@ struct Options {
     private mutating func applySizes() {
         bench.workload.rows = rows ?? bench.size(5_000_000, quick: 100_000)
         bench.workload.batches = batches ?? bench.size(50, quick: 10)
+        bench.kafkaRows = rows ?? bench.size(1_000_000, quick: 100_000)
+        bench.kafkaBatches = batches ?? 10
         bench.rounds = rounds ?? bench.size(3, quick: 1)
         if bench.isQuick {
             // As many matches, and time enough for rows to be evicted.

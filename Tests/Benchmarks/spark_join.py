@@ -1,9 +1,11 @@
 """The visits-ads join in Spark Structured Streaming, for `Benchmarks --with-spark`.
 
 spark_join.py INPUT PLACE CORES DELAY_MS BOUND_MS: reads INPUT/visits and INPUT/ads, one file of each a batch, writes
-JSON to PLACE/out, keeps its checkpoint in PLACE/checkpoint, and prints `spark: SECONDS BATCHES` at the end.
+JSON to PLACE/out, keeps its checkpoint in PLACE/checkpoint, and leaves in PLACE/figures: seconds in
+batches, batches, seconds of CPU of the virtual machine, its peak memory in bytes.
 """
 
+import os
 import sys
 
 from pyspark.sql import SparkSession
@@ -19,6 +21,7 @@ spark = (
     .config("spark.sql.session.timeZone", "UTC")
     .config("spark.sql.jsonGenerator.ignoreNullFields", "true")
     .config("spark.ui.enabled", "false")
+    .config("spark.ui.showConsoleProgress", "false")
     .config("spark.sql.streaming.numRecentProgressUpdates", "100000")
     .getOrCreate()
 )
@@ -54,4 +57,12 @@ query = (
 )
 query.awaitTermination()
 batches = query.recentProgress
-print("spark:", sum(batch["batchDuration"] for batch in batches) / 1000, len(batches))
+# Spark's virtual machine is a process of its own.
+process = spark.sparkContext._gateway.proc.pid
+with open(f"/proc/{process}/stat") as stat:
+    ticks = sum(int(number) for number in stat.read().rpartition(")")[2].split()[11:13])
+with open(f"/proc/{process}/status") as status:
+    peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+seconds = sum(batch["batchDuration"] for batch in batches) / 1000
+with open(f"{place}/figures", "w") as figures:
+    print(seconds, len(batches), ticks / os.sysconf("SC_CLK_TCK"), peak, file=figures)

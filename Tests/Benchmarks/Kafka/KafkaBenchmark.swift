@@ -43,9 +43,7 @@ struct KafkaBenchmark {
         var small = bench.workload
         small.rows = bench.size(200, quick: 30)
         var workload = bench.workload
-        // Two million rows, as the figures of peers are for.
-        workload.rows = min(workload.rows, 1_000_000)
-        workload.batches = min(workload.batches, 10)
+        (workload.rows, workload.batches) = (bench.kafkaRows, bench.kafkaBatches)
         let oneByOne = benchmark.fill("small", small, partitions: 1)
         let large = benchmark.fill("large", workload, partitions: 2)
         // A broker's first transaction and first group are slow.

@@ -21,6 +21,14 @@ struct RunFolder {
         return [binary, "run", specPath] + trigger + ["--progress", progress, "--log-level", "warning"]
     }
 
+    /// Ends the program unless exactly the rows have come out that must.
+    func check(_ workload: Workload, _ truth: Answer) {
+        let answer = workload.answer(in: output)
+        guard answer == truth else {
+            fail("the answer of \(specPath) is wrong:\n  \(answer)\nthe truth is\n  \(truth)")
+        }
+    }
+
     /// Of all bytes written, those for the checkpoint: what is neither output nor progress.
     func checkpointBytes(_ cost: ProcessCost) -> Int {
         cost.writtenBytes - folderSize(output) - fileSize(progress) - fileSize(log)
@@ -42,12 +50,7 @@ struct JoinRun {
     init(_ bench: Bench, _ input: Input, _ spec: JoinSpec, truth: Answer, processors: Int? = nil) {
         let folder = RunFolder("\(bench.folder)/run", spec, input.workload)
         cost = run(folder.command(bench.binary), processors: processors, output: folder.log)
-        let answer = input.workload.answer(in: folder.output)
-        guard answer == truth else {
-            fail(
-                "the answer of the \(spec.type.rawValue) join in \(folder.path) is\n  \(answer), the truth is\n  \(truth)"
-            )
-        }
+        folder.check(input.workload, truth)
         batches = ProgressRecord.all(in: folder.progress)
         rowCount = input.workload.rows * 2
         checkpointBytes = folder.checkpointBytes(cost)

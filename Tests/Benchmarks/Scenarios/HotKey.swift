@@ -23,12 +23,7 @@ func measureHotKey(_ bench: Bench) -> [Figure] {
     let inputs = kinds.enumerated().map { Input(bench, $1.workload, name: "input-\($0)") }
     defer { for input in inputs { input.remove() } }
     let truths = inputs.map { Truth($0.workload).answer(.leftOuter) }
-    var runs = kinds.map { _ in [JoinRun]() }
-    for _ in 0..<bench.rounds {
-        for (index, input) in inputs.enumerated() {
-            runs[index].append(JoinRun(bench, input, input.spec, truth: truths[index]))
-        }
-    }
+    let runs = bench.inTurn(kinds.indices) { JoinRun(bench, inputs[$0], inputs[$0].spec, truth: truths[$0]) }
     var figures: [Figure] = []
     for (index, kind) in kinds.enumerated() {
         let matches = Double(truths[index].pairs) / Double(kind.workload.rows)

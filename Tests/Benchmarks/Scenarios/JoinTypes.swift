@@ -1,25 +1,40 @@
 // The same rows through every type of join, round by round in turn.
 
 func measureJoinTypes(_ bench: Bench) -> [Figure] {
-    let input = Input(bench, bench.workload)
-    let truth = Truth(input.workload)
-    let truths = JoinType.allCases.map { truth.answer($0) }
-    var runs = JoinType.allCases.map { _ in [JoinRun]() }
-    for _ in 0..<bench.rounds {
-        for (index, type) in JoinType.allCases.enumerated() {
-            var spec = input.spec
-            spec.type = type
-            runs[index].append(JoinRun(bench, input, spec, truth: truths[index]))
-        }
+    let types = JoinType.allCases
+    let (truths, runs) = run(bench, bench.workload, types)
+    var figures = types.indices.map { index in
+        Figure("rows/s, \(types[index].rawValue)", .number, runs[index].map(\.rowsPerSecond), note: "\(truths[index])")
     }
-    input.remove()
-    var figures = zip(zip(JoinType.allCases, truths), runs).map { typed, runs in
-        Figure("rows/s, \(typed.0.rawValue)", .number, runs.map(\.rowsPerSecond), note: "\(typed.1)")
-    }
-    let inner = runs[0], outer = runs[1]
     figures.append(
         Figure(
-            .leftOuter, zip(inner, outer).map { $1.cost.seconds / $0.cost.seconds },
+            .leftOuter, timeRatios(runs[1], to: runs[0]),
             note: "the same pairs; left outer also writes \(grouped(truths[1].visitsAlone)) visits alone"))
+    var matched = bench.workload
+    matched.rows /= 5
+    matched.matches = .constructed
+    let matchedRuns = run(bench, matched, [.inner, .leftOuter]).runs
+    figures.append(
+        Figure(
+            "time of left outer against inner, none alone", .times, timeRatios(matchedRuns[1], to: matchedRuns[0]),
+            note: "every visit has an ad, so that both write the same rows"))
     return figures
+}
+
+private func run(_ bench: Bench, _ workload: Workload, _ types: [JoinType]) -> (truths: [Answer], runs: [[JoinRun]]) {
+    let input = Input(bench, workload)
+    defer { input.remove() }
+    let truth = Truth(workload)
+    let truths = types.map { truth.answer($0) }
+    let runs = bench.inTurn(types.indices) { index in
+        var spec = input.spec
+        spec.type = types[index]
+        return JoinRun(bench, input, spec, truth: truths[index])
+    }
+    return (truths, runs)
+}
+
+/// Round by round.
+private func timeRatios(_ runs: [JoinRun], to others: [JoinRun]) -> [Double] {
+    zip(runs, others).map { $0.cost.seconds / $1.cost.seconds }
 }

@@ -35,8 +35,7 @@ private func recover(_ bench: Bench, _ input: Input, _ state: StateSize, restart
         stateRows = ProgressRecord.all(in: folder.progress).last?.stateRows ?? 0
         return seconds
     }
-    let (answer, truth) = (workload.answer(in: folder.output), Truth(workload).answer(.leftOuter))
-    guard answer == truth else { fail("after \(restarts) restarts: \(answer), the truth is \(truth)") }
+    folder.check(workload, Truth(workload).answer(.leftOuter))
     removeFolder(folder.path)
     removeFolder(waiting)
     let note = "\(grouped(stateRows)) rows live, the answer is right after \(restarts) restarts"

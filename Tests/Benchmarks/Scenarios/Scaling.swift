@@ -5,12 +5,8 @@ func measureWorkers(_ bench: Bench) -> [Figure] {
     let input = Input(bench, bench.workload)
     defer { input.remove() }
     let truth = Truth(input.workload).answer(.leftOuter)
-    var one: [JoinRun] = []
-    var two: [JoinRun] = []
-    for _ in 0..<bench.rounds {
-        one.append(JoinRun(bench, input, input.spec, truth: truth, processors: 1))
-        two.append(JoinRun(bench, input, input.spec, truth: truth, processors: 2))
-    }
+    let runs = bench.inTurn(0..<2) { JoinRun(bench, input, input.spec, truth: truth, processors: $0 + 1) }
+    let (one, two) = (runs[0], runs[1])
     return [
         Figure("rows/s on 1 processor", .number, one.map(\.rowsPerSecond), note: "CPU \(cpuText(one))"),
         Figure("rows/s on 2 processors", .number, two.map(\.rowsPerSecond), note: "CPU \(cpuText(two))"),
@@ -24,13 +20,10 @@ func measureShards(_ bench: Bench) -> [Figure] {
     let input = Input(bench, bench.workload)
     defer { input.remove() }
     let truth = Truth(input.workload).answer(.leftOuter)
-    var runs = counts.map { _ in [JoinRun]() }
-    for _ in 0..<bench.rounds {
-        for (index, count) in counts.enumerated() {
-            var spec = input.spec
-            spec.shards = count
-            runs[index].append(JoinRun(bench, input, spec, truth: truth))
-        }
+    let runs = bench.inTurn(counts.indices) { index in
+        var spec = input.spec
+        spec.shards = counts[index]
+        return JoinRun(bench, input, spec, truth: truth)
     }
     return zip(counts, runs).map { count, runs in
         let memory = Unit.megabytes.text(median(runs.map(\.peakMegabytes)))
@@ -51,12 +44,7 @@ func measureWideRows(_ bench: Bench) -> [Figure] {
     defer { for input in [narrow, wide] { input.remove() } }
     let inputs = [narrow, wide]
     let truths = inputs.map { Truth($0.workload).answer(.leftOuter) }
-    var runs: [[JoinRun]] = [[], []]
-    for _ in 0..<bench.rounds {
-        for (index, input) in inputs.enumerated() {
-            runs[index].append(JoinRun(bench, input, input.spec, truth: truths[index]))
-        }
-    }
+    let runs = bench.inTurn(inputs.indices) { JoinRun(bench, inputs[$0], inputs[$0].spec, truth: truths[$0]) }
     var figures: [Figure] = []
     for (index, name) in ["3 columns, 3 needed", "30 columns, 5 needed"].enumerated() {
         let bytes = Double(inputs[index].byteCount)

@@ -60,21 +60,14 @@ func measureStateSize(_ bench: Bench) -> [Figure] {
     let truth = Truth(workload)
     let states = sizes.map { StateSize($0, of: workload) }
     let truths = states.map { truth.answer(.leftOuter, delayMillis: $0.delayMillis) }
-    var parts = states.map { _ in [SteadyPart]() }
-    for _ in 0..<bench.rounds {
-        for (index, state) in states.enumerated() {
-            parts[index].append(steadyPart(bench, input, state, truth: truths[index]))
-        }
-    }
+    let parts = bench.inTurn(states.indices) { steadyPart(bench, input, states[$0], truth: truths[$0]) }
     var figures: [Figure] = []
     for (state, parts) in zip(states, parts) {
         let name = stateName(state.rows)
         figures.append(
             Figure(
                 "batch time, \(name)", .millis, parts.map { median($0.millis) },
-                note:
-                    "\(grouped(parts[0].stateRows)) rows live, mean \(decimal(mean(parts.flatMap(\.millis)), digits: 1)) ms"
-            ))
+                note: "\(grouped(parts[0].stateRows)) rows live, mean \(meanText(parts)) ms"))
         figures.append(Figure("checkpoint bytes per row, \(name)", .bytes, parts.map(\.bytesPerRow)))
     }
     let (small, large) = (parts[0], parts[parts.count - 1])
@@ -91,7 +84,9 @@ func stateName(_ rows: Int) -> String {
     "\(decimal(Double(rows) / 1e6, digits: rows < 100_000 ? 2 : 1)) M rows of state"
 }
 
-func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+private func meanText(_ parts: [SteadyPart]) -> String { decimal(mean(parts.flatMap(\.millis)), digits: 1) }
+
+private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 
 private func steadyPart(_ bench: Bench, _ input: Input, _ state: StateSize, truth: Answer) -> SteadyPart {
     let workload = state.workload(input.workload)
@@ -105,8 +100,7 @@ private func steadyPart(_ bench: Bench, _ input: Input, _ state: StateSize, trut
     let progressBefore = fileSize(folder.progress)
     let cost = child.wait()
     guard cost.exitCode == 0 else { fail("sluice ended with \(cost.exitCode):\n\(readText(folder.log))") }
-    let answer = workload.answer(in: folder.output)
-    guard answer == truth else { fail("with \(state.rows) rows of state: \(answer), the truth is \(truth)") }
+    folder.check(workload, truth)
     let all = ProgressRecord.all(in: folder.progress).withInput
     // The first ones may still be catching their breath.
     let steady = all.dropFirst(fillFiles + workload.batches / 5)

@@ -89,7 +89,8 @@ extension ThresholdCheck {
             Threshold(name: "instructions per wide row", value: instructions(wide, rowCount)),
             // How many rounds of merging fall into so few batches is a matter of timing.
             Threshold(
-                name: "instructions per batch of 1 row a side", value: instructions(oneRow, batchCount), tolerance: 0.1),
+                name: "instructions per batch of 1 row a side", value: instructions(oneRow, batchCount), tolerance: 0.15
+            ),
             Threshold(name: "allocations per batch of 1 row a side", value: allocations(oneRow, batchCount)),
             Threshold(
                 name: "allocations per batch that twice the rows add",
@@ -102,7 +103,7 @@ extension ThresholdCheck {
         var allocations = 0
     }
 
-    /// 1,200 s of event time, whatever the rows: as many buckets of state are filled and evicted, with more rows in each.
+    /// 1,200 s of event time, whatever the rows: as many buckets of state, with more rows in each.
     private static func input(_ bench: Bench, rows: Int, batches: Int, isWide: Bool = false) -> Input {
         var workload = Workload()
         (workload.rows, workload.batches, workload.isWide) = (rows, batches, isWide)
@@ -133,7 +134,7 @@ extension ThresholdCheck {
         let folder = RunFolder("\(bench.folder)/run", input.spec, input.workload)
         // One processor: the same threads on every machine.
         _ = run([valgrind] + tool + folder.command(bench.binary), processors: 1, output: folder.log)
-        guard input.workload.answer(in: folder.output) == truth else { fail("the answer under valgrind is wrong") }
+        folder.check(input.workload, truth)
         let log = readText(folder.log)
         // "total heap usage: 1,234 allocs"
         let rest = log.firstRange(of: name).map { log[$0.upperBound...].drop { $0 == " " } } ?? ""

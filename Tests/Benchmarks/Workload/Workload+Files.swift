@@ -36,10 +36,10 @@ extension Workload {
     static func fileName(_ number: Int) -> String { "\(padded(number, 4)).jsonl" }
 
     /// Reads the rows of a sink's files back; one that is of no known form ends the program.
-    func answer(in folder: String) -> Answer {
+    func answer(in folder: String, suffix: String = ".jsonl") -> Answer {
         let forms = self.forms
         var answer = Answer()
-        for name in list(folder) where name.hasSuffix(".jsonl") {
+        for name in list(folder) where name.hasSuffix(suffix) {
             readFile("\(folder)/\(name)").withUnsafeBytes { text in
                 var start = 0
                 while start < text.count, let base = text.baseAddress {
