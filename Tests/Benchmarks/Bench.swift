@@ -18,8 +18,8 @@ struct Bench {
     /// Leaves topics in the cluster.
     var keeps = false
 
-    /// Measures kinds of things round by round, all kinds in each round, so that what the machine does meanwhile comes to
-    /// all of them. Returns the values by kind.
+    /// Measures kinds of things round by round, all kinds in each round, so that whatever else the machine does comes
+    /// to all of them. Returns the values by kind.
     func inTurn<Value>(_ kinds: Range<Int>, _ measure: (_ kind: Int) -> Value) -> [[Value]] {
         var values = kinds.map { _ in [Value]() }
         for _ in 0..<rounds {
