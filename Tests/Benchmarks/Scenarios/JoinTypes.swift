@@ -9,7 +9,8 @@ func measureJoinTypes(_ bench: Bench) -> [Figure] {
     figures.append(
         Figure(
             .leftOuter, timeRatios(runs[1], to: runs[0]),
-            note: "the same pairs; left outer also writes \(grouped(truths[1].visitsAlone)) visits alone"))
+            note: "by CPU \(cpuRatio(runs[1], to: runs[0])); the same pairs, and left outer also writes"
+                + " \(grouped(truths[1].visitsAlone)) visits alone"))
     var matched = bench.workload
     matched.rows /= 5
     matched.matches = .constructed
@@ -17,7 +18,8 @@ func measureJoinTypes(_ bench: Bench) -> [Figure] {
     figures.append(
         Figure(
             "time of left outer against inner, none alone", .times, timeRatios(matchedRuns[1], to: matchedRuns[0]),
-            note: "every visit has an ad, so that both write the same rows"))
+            note: "by CPU \(cpuRatio(matchedRuns[1], to: matchedRuns[0])); every visit has an ad, so that both write"
+                + " the same rows"))
     return figures
 }
 
@@ -37,4 +39,9 @@ private func run(_ bench: Bench, _ workload: Workload, _ types: [JoinType]) -> (
 /// Round by round.
 private func timeRatios(_ runs: [JoinRun], to others: [JoinRun]) -> [Double] {
     zip(runs, others).map { $0.cost.seconds / $1.cost.seconds }
+}
+
+/// The same by CPU, which other processes on the machine disturb less.
+private func cpuRatio(_ runs: [JoinRun], to others: [JoinRun]) -> String {
+    decimal(median(zip(runs, others).map { $0.cost.cpuSeconds / $1.cost.cpuSeconds }), digits: 2)
 }

@@ -9,7 +9,7 @@ func measureRecovery(_ bench: Bench) -> [Figure] {
         let workload = StateSize.workload(bench, fillFor: size, batches: restarts)
         let input = Input(bench, workload)
         defer { input.remove() }
-        let state = StateSize(size, of: workload)
+        let state = StateSize(size, of: workload, bench)
         return [recover(bench, input, state, restarts: restarts)]
     }
 }

@@ -1,7 +1,7 @@
 // The same rows with a longer and longer watermark delay, so that state is 0.1, 1 and 10 million rows while input,
 // matches and output of a batch stay the same:
 //
-//     files     |  fill: large files  |  25 steady batches  |
+//     files     |  fill: large files  |  50 steady batches  |
 //     state     0 ──────────▶ size ───────────────── size ──|     only the steady part is measured
 //
 // Rows a second are the design's; bound and pages are a twelfth of its, so that the smallest state can be small and a
@@ -12,14 +12,16 @@ struct StateSize {
     let rows: Int
     let delayMillis: Int
 
-    /// Rows a side and batch in the steady part.
-    static let batchRows = 50_000
-    private static let steadyBatches = 25
+    private static let steadyBatches = 50
 
-    init(_ rows: Int, of workload: Workload) {
+    /// Rows a side and batch in the steady part.
+    private static func batchRows(_ bench: Bench) -> Int { bench.size(20_000, quick: 5000) }
+
+    init(_ rows: Int, of workload: Workload, _ bench: Bench) {
         self.rows = rows
-        // Visits are kept for bound and delay, ads for the delay.
-        delayMillis = rows * 500 / workload.rowsPerSecond - workload.boundMillis / 2
+        // At the end of a batch all its rows are there, visits of bound and delay before, and ads of the delay.
+        let kept = rows / 2 - Self.batchRows(bench)
+        delayMillis = kept * 1000 / workload.rowsPerSecond - workload.boundMillis / 2
     }
 
     static func sizes(_ bench: Bench) -> [Int] {
@@ -31,10 +33,10 @@ struct StateSize {
         var workload = bench.workload
         workload.boundMillis = 10_000
         workload.disorderMillis = 10_000
-        workload.pages = 10_000
+        workload.pages = 10 * workload.rowsPerSecond
         workload.batches = batches
         workload.fillRows = stateRows / 2 + stateRows / 20 + 2 * workload.rowsPerSecond * 10
-        workload.rows = workload.fillRows + batches * bench.size(batchRows, quick: 5000)
+        workload.rows = workload.fillRows + batches * batchRows(bench)
         return workload
     }
 
@@ -58,7 +60,7 @@ func measureStateSize(_ bench: Bench) -> [Figure] {
     let input = Input(bench, workload)
     defer { input.remove() }
     let truth = Truth(workload)
-    let states = sizes.map { StateSize($0, of: workload) }
+    let states = sizes.map { StateSize($0, of: workload, bench) }
     let truths = states.map { truth.answer(.leftOuter, delayMillis: $0.delayMillis) }
     let parts = bench.inTurn(states.indices) { steadyPart(bench, input, states[$0], truth: truths[$0]) }
     var figures: [Figure] = []
