@@ -89,7 +89,11 @@ struct Figure {
     }
 }
 
-func median(_ values: [Double]) -> Double { percentile(values, 0.5) }
+func median(_ values: [Double]) -> Double {
+    guard !values.isEmpty else { fail("no samples") }
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}
 
 /// The smallest value that is not below `share` of all.
 func percentile(_ values: [Double], _ share: Double) -> Double {

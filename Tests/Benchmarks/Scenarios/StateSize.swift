@@ -50,6 +50,7 @@ struct StateSize {
 /// What the steady part of a run cost.
 private struct SteadyPart {
     var millis: [Double]
+    var cpuMicrosPerRow: Double
     var bytesPerRow: Double
     var stateRows: Int
 }
@@ -70,6 +71,7 @@ func measureStateSize(_ bench: Bench) -> [Figure] {
             Figure(
                 "batch time, \(name)", .millis, parts.map { median($0.millis) },
                 note: "\(grouped(parts[0].stateRows)) rows live, mean \(meanText(parts)) ms"))
+        figures.append(Figure("CPU per row, \(name)", .micros, parts.map(\.cpuMicrosPerRow)))
         figures.append(Figure("checkpoint bytes per row, \(name)", .bytes, parts.map(\.bytesPerRow)))
     }
     let (small, large) = (parts[0], parts[parts.count - 1])
@@ -77,7 +79,8 @@ func measureStateSize(_ bench: Bench) -> [Figure] {
         Figure(
             .stateTime, zip(small, large).map { median($1.millis) / median($0.millis) },
             note: "by means \(decimal(mean(large.flatMap(\.millis)) / mean(small.flatMap(\.millis)), digits: 2)), which"
-                + " counts batches that evict whole buckets too"))
+                + " counts batches that evict whole buckets too; by CPU"
+                + " \(decimal(median(zip(small, large).map { $1.cpuMicrosPerRow / $0.cpuMicrosPerRow }), digits: 2))"))
     figures.append(Figure(.stateBytes, zip(small, large).map { $1.bytesPerRow / $0.bytesPerRow }))
     return figures
 }
@@ -98,7 +101,8 @@ private func steadyPart(_ bench: Bench, _ input: Input, _ state: StateSize, trut
     child.wait(for: "the state to fill", seconds: 600, pauseMicros: 2000) {
         lineCount(folder.progress) >= fillFiles
     }
-    let (writtenBefore, outputBefore) = (child.writtenBytes, folderSize(folder.output))
+    let (cpuBefore, writtenBefore) = (child.cpuSeconds, child.writtenBytes)
+    let outputBefore = folderSize(folder.output)
     let progressBefore = fileSize(folder.progress)
     let cost = child.wait()
     guard cost.exitCode == 0 else { fail("sluice ended with \(cost.exitCode):\n\(readText(folder.log))") }
@@ -111,6 +115,7 @@ private func steadyPart(_ bench: Bench, _ input: Input, _ state: StateSize, trut
     removeFolder(folder.path)
     return SteadyPart(
         millis: Array(steady).millis,
+        cpuMicrosPerRow: (cost.cpuSeconds - cpuBefore) * 1e6 / Double(steadyRows),
         bytesPerRow: Double(cost.writtenBytes - writtenBefore - others) / Double(steadyRows),
         stateRows: Int(median(steady.map { Double($0.stateRows) })))
 }
