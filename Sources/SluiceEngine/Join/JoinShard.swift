@@ -31,11 +31,15 @@ final class JoinShard {
     private var left: JoinSide
     private var right: JoinSide
     private var driver: JoinDriver
+    private var leftDelta: DeltaWriter
+    private var rightDelta: DeltaWriter
 
     init(_ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones) {
         self.number = number
         left = JoinSide(0, of: join, inputs: plan.inputs)
         right = JoinSide(1, of: join, inputs: plan.inputs)
+        leftDelta = DeltaWriter(layout: left.layout)
+        rightDelta = DeltaWriter(layout: right.layout)
         driver = JoinDriver(plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones)
     }
 
@@ -87,13 +91,12 @@ final class JoinShard {
     /// Writes what the batch changed to `delta` and starts the next one. Returns the newest join time per side in it,
     /// nil where nothing of that side is in it.
     func writeDelta() -> [Int64?] {
-        let writer = DeltaWriter()
         delta.recycle()
         delta.buffer.append(segmentMagic)
         delta.buffer.append(segmentVersion)
         let newest = [
-            writer.write(&left.store, layout: left.layout, into: &delta.buffer),
-            writer.write(&right.store, layout: right.layout, into: &delta.buffer),
+            leftDelta.write(&left.store, into: &delta.buffer),
+            rightDelta.write(&right.store, into: &delta.buffer),
         ]
         if newest.allSatisfy({ $0 == nil }) { delta.buffer.removeAll() }
         return newest
