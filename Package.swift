@@ -29,8 +29,8 @@ let package = Package(
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
-        // One instruction: the processor's prefetch.
-        .target(name: "CPrefetch"),
+        // The processor's prefetch, and one setting of the C library's allocator.
+        .target(name: "CMemory"),
 
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -38,9 +38,9 @@ let package = Package(
         .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
         .target(
-            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CPrefetch"],
+            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
             swiftSettings: strictWithPointers),
-        .target(name: "SluiceSystem", swiftSettings: strictWithPointers),
+        .target(name: "SluiceSystem", dependencies: ["CMemory"], swiftSettings: strictWithPointers),
         .target(
             name: "SluiceConnectors",
             dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka"],

@@ -8,6 +8,7 @@ internal import SluiceSystem
 struct Sluice {
     static func main() {
         ignoreBrokenPipes()
+        giveBackLargeBlocks()
         switch parseCommandLine(Array(CommandLine.arguments.dropFirst())) {
         case .command(let command): exit(run(command))
         case .information(let text): printLine(text)

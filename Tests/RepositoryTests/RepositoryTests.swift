@@ -12,8 +12,8 @@ import Testing
     static let allowedImports: [String: Set<String>] = [
         "SluiceSpec": ["CYAML"],
         "SluicePlan": ["SluiceSpec"],
-        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CPrefetch"],
-        "SluiceSystem": ["Synchronization"],
+        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
+        "SluiceSystem": ["CMemory", "Synchronization"],
         "SluiceConnectors": [
             "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "Synchronization",
         ],

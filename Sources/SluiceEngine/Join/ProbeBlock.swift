@@ -9,7 +9,7 @@
 // Invariant: between `plan` and the last probe of the block nothing is stored on the side that is probed, so an entry
 // that was read stays true. What a row of the block stores goes to its own side.
 
-internal import CPrefetch
+internal import CMemory
 internal import Glibc
 
 /// A place in the other side's state where a row may find partners.
