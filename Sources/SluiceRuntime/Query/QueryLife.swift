@@ -1,5 +1,5 @@
-// What a query does and what is asked of it. A value, so that every transition is a test; `QueryControl` keeps it behind
-// a lock.
+// What a query does and what is asked of it. A value, so that every transition is a test; `QueryControl` keeps it
+// behind a lock.
 //
 //            ┌─────── batch ──────┐
 //     busy ──▶ waiting ──▶ paused │         paused is asked for from outside and holds as soon as no batch is in hand

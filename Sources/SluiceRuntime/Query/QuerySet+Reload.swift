@@ -1,6 +1,6 @@
 // Reload: the specs are read again, everything is checked, and only when nothing is wrong anything is changed. Queries
-// that say the same as before are not touched, so they miss no trigger; one whose trigger alone has changed takes the new
-// one while it runs.
+// that say the same as before are not touched, so they miss no trigger; one whose trigger alone has changed takes the
+// new one while it runs.
 
 internal import SluicePlan
 package import SluiceSpec
@@ -126,8 +126,10 @@ struct SpecChanges {
 
     /// What speaks against the changed and new queries that their specs alone do not show.
     func findings(options: QuerySetOptions, environment: QueryEnvironment, spec: Spec) -> [Diagnostic] {
-        let inUse = Set(
-            (restarted.map(\.old) + removed + kept.map(\.old)).map { options.checkpointFolder($0.planned.spec) })
+        let running = (restarted.map(\.old) + removed + kept.map(\.old)).filter {
+            !$0.supervisor.control.snapshot.hasEnded
+        }
+        let inUse = Set(running.map { options.checkpointFolder($0.planned.spec) })
         return restarted.compactMap { old, new in
             if old.planned.readsStandardInput(old.spec), !old.supervisor.control.snapshot.hasEnded {
                 return new.finding("a query that reads standard input cannot be changed while it runs")

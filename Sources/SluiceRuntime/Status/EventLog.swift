@@ -1,6 +1,6 @@
-// Server-sent events. One log for all readers, with a limit: a reader is a position in it. Whoever reads too slowly finds
-// his position gone, and his connection ends; a browser comes back by itself and starts with the present. So memory does
-// not depend on how many read or how fast, and a query's thread only ever appends to the log.
+// Server-sent events. One log for all readers, with a limit: a reader is a position in it. Whoever reads too slowly
+// finds his position gone, and his connection ends; a browser comes back by itself and starts with the present. So
+// memory does not depend on how many read or how fast, and a query's thread only ever appends to the log.
 
 internal import SluiceSystem
 

@@ -1,5 +1,5 @@
-// `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test. Labels
-// are `query`, `source` and `phase` only, so there are as many series as the specs have queries and sources.
+// `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test.
+// Labels are `query`, `source` and `phase` only, so there are as many series as the specs have queries and sources.
 
 internal import SluiceSystem
 

@@ -77,8 +77,8 @@ struct QueryMetrics: Sendable {
 
 extension QueryProgress {
     /// The longest that a row of this batch, which arrived while the query kept up with its sources, can have waited
-    /// for its commit: from the trigger before, which did not see it yet, to the end of this batch. nil without rows, and
-    /// for the first batch of a start, whose rows may have lain there for any time.
+    /// for its commit: from the trigger before, which did not see it yet, to the end of this batch. nil without rows,
+    /// and for the first batch of a start, whose rows may have lain there for any time.
     var latencySecondsMax: Double? {
         guard inputRows > 0, let sinceLastTriggerMillis else { return nil }
         return Double(sinceLastTriggerMillis + durationMillis) / 1000

@@ -1,10 +1,10 @@
 // The thin shell around StatusService: libmicrohttpd's one thread takes requests in and gives responses out, a second
-// thread feeds the readers of events, and a reload, which may wait for a batch, gets a thread of its own while it lasts.
-// Queries never wait for any of them.
+// thread feeds the readers of events, and a reload, which may wait for a batch, gets a thread of its own while it
+// lasts. Queries never wait for any of them.
 //
 // Ownership: MHD calls back with a pointer to `Shell`, which outlives the daemon (`stop` ends the daemon first). Each
-// request has an `Exchange`, retained in MHD's pointer for it from its first call to `completed`; each stream of events a
-// retained `Stream` until `release`.
+// request has an `Exchange`, retained in MHD's pointer for it from its first call to `completed`; each stream of events
+// a retained `Stream` until `release`.
 
 internal import CMicroHTTPD
 internal import Glibc
@@ -150,8 +150,8 @@ private func fields(_ connection: OpaquePointer, _ kind: MHD_ValueKind) -> [HTTP
     return fields
 }
 
-/// Keeps what a body may have of `bytes`. A little more is read over, so that the client hears that it was too much; one
-/// that goes on after that is cut off (false).
+/// Keeps what a body may have of `bytes`. A little more is read over, so that the client hears that it was too much;
+/// one that goes on after that is cut off (false).
 private func takeBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> Bool {
     let room = HTTPLimits.bodyBytesMax - exchange.request.body.count
     unsafe exchange.request.body.append(contentsOf: bytes.prefix(max(0, room)))
@@ -271,8 +271,8 @@ private func runPump(_ service: StatusService, _ clock: any Clock) {
 
 // MARK: - Connections
 
-/// Connections whose request is not complete yet. When there are many, those that take long are shut: a client that sends
-/// a byte now and then would otherwise hold its place for ever.
+/// Connections whose request is not complete yet. When there are many, those that take long are shut: a client that
+/// sends a byte now and then would otherwise hold its place for ever.
 private final class ConnectionTable: Sendable {
     /// From so many on, slow ones are looked for.
     private static let crowd = 48
