@@ -5,7 +5,7 @@ internal import SluiceSystem
 
 extension Checkpoint {
     /// Throws why the query could not go on. Changes nothing, not even a lock.
-    /// - Parameter isInUse: a query of this process works on the folder. Then only what does not change while it does is
+    /// - Parameter isInUse: a query of this process works on the folder. Then only what does not change under it is
     ///   looked at: the metadata, and of the newest offsets that are whole how sources count.
     static func judge(
         _ folder: String, _ fileSystem: any FileSystem, isInUse: Bool, fingerprint: [PlanFact],

@@ -29,6 +29,10 @@ package struct AccessPolicy: Sendable {
         if headers > HTTPLimits.headerBytesMax {
             throw HTTPError(400, "headers-too-large", "the headers are too large")
         }
+        // Two readings of where a body ends are how a request is hidden in another one.
+        guard request.values("content-length").count + request.values("transfer-encoding").count <= 1 else {
+            throw HTTPError(400, "ambiguous-length", "a request says once how long it is")
+        }
         if request.isBodyCut || request.body.count > HTTPLimits.bodyBytesMax {
             throw HTTPError(413, "body-too-large", "a body has at most \(HTTPLimits.bodyBytesMax) bytes")
         }

@@ -15,8 +15,9 @@ internal import Synchronization
 @safe package final class StatusServer {
     /// Connections at once, readers of events included.
     private static let connectionsMax: UInt32 = 96
-    /// What MHD keeps of one connection; above the limits that have an answer of ours.
-    private static let connectionBytesMax = 64 << 10
+    /// What MHD keeps of one connection: far above the limits that have an answer of ours, since its own is no JSON.
+    /// Memory is taken as it is used.
+    private static let connectionBytesMax = 256 << 10
     /// A connection on which nothing moves for so long ends.
     private static let idleSecondsMax: UInt32 = 10
 
@@ -111,16 +112,20 @@ private let handleRequest: MHD_AccessHandlerCallback = { context, connection, ur
         unsafe size.pointee = 0
         return isBearable ? sluice_http_yes : sluice_http_no
     }
-    shell.connections.didReceive(unsafe sluice_http_socket(connection))
+    shell.connections.isDone(unsafe sluice_http_socket(connection))
     if let response = exchange.response { return unsafe queue(response, shell, connection) }
     if shell.service.isSlow(exchange.request) { return unsafe answerLater(exchange, shell, connection) }
     return unsafe queue(shell.service.respond(to: exchange.request, nonce: makeNonce()), shell, connection)
 }
 
-private let completeRequest: MHD_RequestCompletedCallback = { _, _, slot, _ in
-    guard let slot = unsafe slot, let held = unsafe slot.pointee else { return }
+private let completeRequest: MHD_RequestCompletedCallback = { context, connection, slot, _ in
+    guard let context = unsafe context, let connection = unsafe connection, let slot = unsafe slot,
+        let held = unsafe slot.pointee
+    else { return }
     unsafe Unmanaged<Exchange>.fromOpaque(held).release()
     unsafe slot.pointee = nil
+    let shell = unsafe Unmanaged<Shell>.fromOpaque(context).takeUnretainedValue()
+    shell.connections.awaits(unsafe sluice_http_socket(connection))
 }
 
 private func readHead(
@@ -271,30 +276,30 @@ private func runPump(_ service: StatusService, _ clock: any Clock) {
 
 // MARK: - Connections
 
-/// Connections whose request is not complete yet. When there are many, those that take long are shut: a client that
-/// sends a byte now and then would otherwise hold its place for ever.
+/// Connections from which a request is awaited, or the rest of one. When there are many the one that is awaited longest
+/// is shut, so that clients that say nothing, or a byte now and then, never take the last place: one that says what it
+/// wants is done in milliseconds.
 private final class ConnectionTable: Sendable {
-    /// From so many on, slow ones are looked for.
-    private static let crowd = 48
-    private static let patienceNanos: UInt64 = 5_000_000_000
+    /// Together with the readers of events less than the server takes.
+    private static let waitingMax = 56
 
     private let waiting = Mutex<[Int32: UInt64]>([:])
     private let clock = SystemClock()
 
-    func didOpen(_ socket: Int32) {
+    /// A connection begins, or an answer has been sent on it.
+    func awaits(_ socket: Int32) {
         let now = clock.monotonicNanos
         waiting.withLock { waiting in
             waiting[socket] = now
-            guard waiting.count >= Self.crowd else { return }
-            let late = waiting.filter { now - $0.value > Self.patienceNanos }
-            // Its end is told like any other, so the descriptor is still this connection's.
-            for (socket, _) in late { shutDownSocket(socket) }
+            guard waiting.count > Self.waitingMax, let oldest = waiting.min(by: { $0.value < $1.value }) else { return }
+            // Its end is told like any other, so until then the descriptor is this connection's.
+            shutDownSocket(oldest.key)
+            waiting[oldest.key] = nil
         }
     }
 
-    func didReceive(_ socket: Int32) { waiting.withLock { $0[socket] = nil } }
-
-    func didClose(_ socket: Int32) { waiting.withLock { $0[socket] = nil } }
+    /// A whole request is there, or the connection ends.
+    func isDone(_ socket: Int32) { waiting.withLock { $0[socket] = nil } }
 }
 
 private let noteConnection: MHD_NotifyConnectionCallback = { context, connection, _, code in
@@ -302,8 +307,8 @@ private let noteConnection: MHD_NotifyConnectionCallback = { context, connection
     let shell = unsafe Unmanaged<Shell>.fromOpaque(context).takeUnretainedValue()
     let socket = unsafe sluice_http_socket(connection)
     if code == sluice_http_started {
-        shell.connections.didOpen(socket)
+        shell.connections.awaits(socket)
     } else {
-        shell.connections.didClose(socket)
+        shell.connections.isDone(socket)
     }
 }
