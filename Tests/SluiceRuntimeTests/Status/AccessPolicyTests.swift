@@ -118,6 +118,8 @@ import Testing
         #expect(live.send("GET", "/", query: [HTTPRequest.Field("q", long)]).status == 400)
         #expect(status(live, headers: [("X", long)]) == 400)
         #expect(live.send("POST", "/api/queries/a/trigger", body: long).status == 413)
+        let lengths = ["Content-Length", "content-length"].map { HTTPRequest.Field($0, "0") }
+        #expect(live.send("POST", "/api/queries/a/pause", headers: lengths).status == 400)
         var cut = HTTPRequest("POST", "/api/reload", headers: [HTTPRequest.Field("Host", "localhost:4000")])
         cut.isBodyCut = true
         #expect(live.answer(cut).status == 413)
