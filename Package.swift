@@ -35,6 +35,9 @@ let package = Package(
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
 
+        // libmicrohttpd: a small HTTP/1.1 server in one thread of its own, with limits on everything a client can send.
+        .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+
         .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
         .target(
@@ -47,7 +50,10 @@ let package = Package(
             swiftSettings: strictWithPointers),
         .target(
             name: "SluiceRuntime",
-            dependencies: ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate"],
+            dependencies: [
+                "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
+                "CMicroHTTPD",
+            ],
             swiftSettings: strictWithPointers),
         .executableTarget(
             name: "sluice",

@@ -19,7 +19,7 @@ import Testing
         ],
         "SluiceRuntime": [
             "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
-            "Synchronization",
+            "CMicroHTTPD", "Synchronization",
         ],
         "sluice": [
             "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
