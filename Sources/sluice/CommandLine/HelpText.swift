@@ -25,7 +25,7 @@ func commandHelp(_ definition: CommandDefinition) -> String {
     for option in definition.options {
         var help = option.help
         if !option.choices.isEmpty { help += " (values: \(option.choices.joined(separator: ", ")))" }
-        lines.append(entry("--\(option.name) <\(option.valueName)>", help))
+        lines.append(entry(option.usage, help))
     }
     lines += [entry("--version", "Show the version."), entry("-h, --help", "Show help information.")]
     return lines.joined(separator: "\n")
@@ -36,7 +36,8 @@ func usageLine(_ definition: CommandDefinition) -> String {
     var parts = ["sluice \(definition.name)"]
     if let argument = definition.argument { parts.append(usage(of: argument)) }
     for option in definition.options {
-        parts.append("[--\(option.name) <\(option.valueName)>]" + (option.isRepeatable ? " ..." : ""))
+        let usage = option.isRequired ? option.usage : "[\(option.usage)]"
+        parts.append(usage + (option.isRepeatable ? " ..." : ""))
     }
     return parts.joined(separator: " ")
 }
