@@ -3,14 +3,17 @@
 internal import SluiceRuntime
 internal import SluiceSpec
 internal import SluiceSystem
+internal import Synchronization
 
 struct TuneCommand {
     private let options: TuneOptions
     private let files: any FileSystem
+    private let clock: any Clock
 
-    init(_ options: TuneOptions, files: any FileSystem) {
+    init(_ options: TuneOptions, files: any FileSystem, clock: any Clock) {
         self.options = options
         self.files = files
+        self.clock = clock
     }
 
     /// The exit code: 0 when there is an answer, 1 when the spec has errors or the checkpoint cannot be read, 2 for
@@ -26,17 +29,33 @@ struct TuneCommand {
             let meant = nearest(to: options.query, in: names).map { ", did you mean `\($0)`?" } ?? ""
             return wrongUsage("--query: there is no query `\(options.query)`\(meant)")
         }
-        let advice = try TriggerAdvice.fromCheckpoint(
-            planned, spec: spec,
-            folder: options.checkpoint.map { "\($0)/\(options.query)" } ?? planned.spec.checkpoint,
-            question: TriggerQuestion(
+        let advice = try advice(
+            planned, spec,
+            TriggerQuestion(
                 trigger: planned.spec.trigger.value, latencyMicros: question.latency,
-                intervalsMicros: question.intervals), fileSystem: files)
+                intervalsMicros: question.intervals))
         switch options.format {
         case .json: printLine(spec.secretMask.hide(advice.json))
         case .text: printLine(spec.secretMask.hide(advice.text))
         }
         return 0
+    }
+
+    private func advice(_ planned: PlannedQuery, _ spec: Spec, _ question: TriggerQuestion) throws -> TriggerAdvice {
+        let folder = options.checkpoint.map { "\($0)/\(options.query)" } ?? planned.spec.checkpoint
+        guard options.replays else {
+            return try .fromCheckpoint(planned, spec: spec, folder: folder, question: question, fileSystem: files)
+        }
+        let environment = QueryEnvironment(
+            fileSystem: files, clock: clock, pool: WorkerPool(width: ProcessFacts.processorCount),
+            zones: systemTimeZones(files), log: .none, report: { _ in })
+        // What was replayed until then is an answer, and the replay's folder has to go.
+        let isStopping = Atomic<Bool>(false)
+        _ = handleSignals { _ in isStopping.store(true, ordering: .sequentiallyConsistent) }
+        return try .fromReplay(
+            ReplayRequest(planned: planned, spec: spec, folder: folder, environment: environment) {
+                isStopping.load(ordering: .sequentiallyConsistent)
+            }, question: question)
     }
 
     private func parsedQuestion() throws(TriggerProblem) -> (latency: Int64?, intervals: [Int64]) {

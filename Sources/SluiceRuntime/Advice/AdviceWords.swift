@@ -128,8 +128,8 @@ extension PhysicalPlan {
             parts.append("delay \(spoken(retention.delayMicros))")
             return
                 "Unmatched rows of \(source) come out \(spoken(retention.totalMicros)) after "
-                + "\(retention.timeColumn) at the earliest (\(parts.joined(separator: " + "))), by event time, and then "
-                + "within two triggers: no trigger changes that."
+                + "\(retention.timeColumn) at the earliest (\(parts.joined(separator: " + "))), by event time, and "
+                + "then within two triggers: no trigger changes that."
         }
     }
 

@@ -38,7 +38,7 @@ package struct QueryFacts: Hashable, Sendable {
 /// Weighs intervals against each other.
 package struct TriggerAdvisor {
     private let facts: QueryFacts
-    private let question: TriggerQuestion
+    let question: TriggerQuestion
     private let records: [BatchRecord]
 
     package init(_ records: [BatchRecord], facts: QueryFacts, question: TriggerQuestion) {
@@ -48,16 +48,21 @@ package struct TriggerAdvisor {
     }
 
     package func advice() -> TriggerAdvice {
-        guard let model = CostModel(records), let arrivals = ArrivalCurve(records) else {
+        guard let forecaster else {
             return TriggerAdvice(
                 query: facts.query, trigger: question.trigger, reasons: [missing] + facts.certainties)
         }
-        let forecaster = Forecaster(
-            model: model, arrivals: arrivals, limitSeconds: facts.limit?.seconds, evicts: facts.evicts)
         let candidates = candidateTriggers.map { forecaster.forecast($0) }
         return advice(
             forecaster, current: measured(forecaster) ?? candidates.first { $0.trigger == question.trigger },
             candidates: candidates)
+    }
+
+    /// nil when the records do not say enough.
+    var forecaster: Forecaster? {
+        guard let model = CostModel(records), let arrivals = ArrivalCurve(records) else { return nil }
+        return Forecaster(
+            model: model, arrivals: arrivals, limitSeconds: facts.limit?.seconds, evicts: facts.evicts)
     }
 
     /// Chooses among candidates, however they were come by.

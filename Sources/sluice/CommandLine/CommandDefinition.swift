@@ -132,6 +132,9 @@ extension CommandDefinition {
             OptionDefinition(
                 name: "intervals", valueName: "durations", help: "Look at these intervals too, as in 250ms,3s."),
             OptionDefinition(
+                name: "replay",
+                help: "Measure: run what the last batches read again at each interval, beside the query."),
+            OptionDefinition(
                 name: "checkpoint", valueName: "folder",
                 help: "The query's checkpoint is below this folder, under the query's name."),
             OptionDefinition(
