@@ -282,7 +282,9 @@ package final class KafkaSource: Source {
             let there = partitions.compactMap { Int32($0) }.filter { latest[$0] != nil }
             let earliest = try lookup.offsets(of: .earliest, in: there)
             var ranges: [String: Range<Int64>] = [:]
-            for (partition, start) in earliest { ranges[String(partition)] = start..<max(start, latest[partition] ?? 0) }
+            for (partition, start) in earliest {
+                ranges[String(partition)] = start..<max(start, latest[partition] ?? 0)
+            }
             return ranges
         } catch { throw SourceError(error) }
     }

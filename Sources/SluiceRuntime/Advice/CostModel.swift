@@ -58,7 +58,7 @@ package struct CostModel: Hashable, Sendable {
             fixed: CoefficientBelief(mean: 400, deviation: 400))
         bytes = Self.fitProportional(
             sizes.map { Array($0.prefix(2)) }, measured.map { Double($0.cost.checkpointBytes) },
-            fixed: CoefficientBelief(mean: 1500, deviation: 500))
+            fixed: CoefficientBelief(mean: 2500, deviation: 1000))
         (residualsMicros, typicalMicros) = ([], 0)
         let expected = measured.map { item in
             expectedMicros(
@@ -105,7 +105,10 @@ extension CostModel {
     ) -> NonNegativeFit {
         let perRow = perRow(inputs, outputs)
         var fixed = fixed
-        fixed.mean = min(fixed.mean, 0.5 * (outputs.min() ?? 0))
+        // No more than most of the smallest batch.
+        let least = outputs.min() ?? 0
+        fixed.mean = min(fixed.mean, 0.6 * least)
+        fixed.deviation = max(1, min(fixed.deviation, 0.3 * least))
         return NonNegativeFit(
             inputs: inputs, outputs: outputs,
             beliefs: [fixed, CoefficientBelief(mean: 0.8 * perRow, deviation: perRow)])

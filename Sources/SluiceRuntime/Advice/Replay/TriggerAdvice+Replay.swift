@@ -64,8 +64,8 @@ extension TriggerAdvice {
     ) -> [String] {
         let batches = "\(replay.startBatch + 1) to \(replay.endBatch)"
         var notes = [
-            "What batches \(batches) read, \(roundedDuration(micros: replay.spanMicros)) of arrivals, ran again at each "
-                + "of these intervals, in \(roundedDuration(micros: spentMicros)): these are measured figures."
+            "What batches \(batches) read, \(roundedDuration(micros: replay.spanMicros)) of arrivals, ran again at "
+                + "each of these intervals, in \(roundedDuration(micros: spentMicros)): these are measured figures."
         ]
         let cut = runs.filter(\.isCut).map { run in
             "\(roundedDuration(micros: run.simulatedMicros)) of it at \(run.trigger.text)"
