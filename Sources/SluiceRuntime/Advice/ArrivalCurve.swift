@@ -40,8 +40,19 @@ package struct ArrivalCurve: Hashable, Sendable {
     package var rowCount: Double { points[points.count - 1].rows }
     package var rowsPerSecond: Double { rowCount / spanMicros * 1e6 }
 
-    /// Rows that have arrived by then. O(log points).
+    /// Rows that have arrived by then; behind its end the past comes again and again. O(log points).
     func rows(atMicros micros: Double) -> Double {
+        let rounds = (micros / spanMicros).rounded(.down)
+        return rounds * rowCount + rowsInPast(atMicros: micros - rounds * spanMicros)
+    }
+
+    /// When so many rows had arrived. O(log points).
+    func micros(atRows rows: Double) -> Double {
+        let rounds = (rows / rowCount).rounded(.down)
+        return rounds * spanMicros + microsInPast(atRows: rows - rounds * rowCount)
+    }
+
+    private func rowsInPast(atMicros micros: Double) -> Double {
         let index = firstIndex { $0.micros >= micros }
         guard index < points.count else { return rowCount }
         guard index > 0 else { return points[0].rows }
@@ -50,8 +61,7 @@ package struct ArrivalCurve: Hashable, Sendable {
         return before.rows + share * (after.rows - before.rows)
     }
 
-    /// When so many rows had arrived. O(log points).
-    func micros(atRows rows: Double) -> Double {
+    private func microsInPast(atRows rows: Double) -> Double {
         let index = firstIndex { $0.rows >= rows }
         guard index < points.count else { return spanMicros }
         guard index > 0 else { return 0 }

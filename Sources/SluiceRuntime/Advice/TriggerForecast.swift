@@ -41,7 +41,8 @@ package struct Forecaster: Sendable {
     package static let stableUtilisationMax = 0.8
     /// How much the recorded load is multiplied by for `stable`.
     package static let stableLoad = 2.0
-    private static let triggersMax = 20_000
+    private static let triggersMin = 200.0
+    private static let triggersMax = 20_000.0
 
     package init(model: CostModel, arrivals: ArrivalCurve, limitSeconds: Double?, evicts: Bool) {
         self.model = model
@@ -52,13 +53,8 @@ package struct Forecaster: Sendable {
 
     package func forecast(_ trigger: TriggerSpec) -> TriggerForecast {
         var run = ForecastRun(self, TriggerSchedule(trigger))
-        // Of a long past and a short interval, parts from all over it.
-        let interval = max(1000, trigger.intervalMicros ?? 1000)
-        let parts = Double(Self.triggersMax) * interval >= arrivals.spanMicros ? 1 : 8
-        let part = min(arrivals.spanMicros / Double(parts), Double(Self.triggersMax) * interval / Double(parts))
-        for index in 0..<parts {
-            let start = arrivals.spanMicros * Double(index) / Double(parts)
-            run.run(from: start, to: start + part)
+        for part in parts(intervalMicros: max(1000, trigger.intervalMicros ?? 1000)) {
+            run.run(from: part.lowerBound, to: part.upperBound)
         }
         let batch = median(run.batchMicros)
         let latency = run.latencies.quantiles([0.5, 0.99]) ?? [batch, batch]
@@ -69,6 +65,18 @@ package struct Forecaster: Sendable {
             cpuShare: run.processorMicros / run.simulatedMicros, checkpointBytesPerHour: run.checkpointBytes / hours,
             batchesPerHour: Double(run.batchMicros.count) / hours, catchUpSeconds: catchUpSeconds(trigger),
             isStable: isStable(trigger))
+    }
+
+    /// The past, over and over until there are enough triggers; of a long past and a short interval, parts from all
+    /// over it.
+    private func parts(intervalMicros: Double) -> [Range<Double>] {
+        let span = max(arrivals.spanMicros, Self.triggersMin * intervalMicros)
+        let most = Self.triggersMax * intervalMicros
+        if span <= most { return [0..<span] }
+        return (0..<8).map { index in
+            let start = span * Double(index) / 8
+            return start..<(start + most / 8)
+        }
     }
 
     /// Rows one trigger takes at most.

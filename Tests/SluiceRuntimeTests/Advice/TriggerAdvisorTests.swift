@@ -42,6 +42,16 @@ import Testing
         }
     }
 
+    @Test func `Intervals longer than the past are forecast too`() throws {
+        let machine = SyntheticMachine()
+        let advice = Self.advice(machine, rows: Self.sizes, intervals: [600_000_000])
+        let forecast = try #require(advice.candidates.last)
+        let batch = machine.micros(rows: 600_000)
+        #expect(isNear(forecast.batchMicros, batch, 0.05))
+        #expect(isNear(forecast.latency.p50Micros, 300e6 + batch, 0.05))
+        #expect(isNear(forecast.batchesPerHour, 6, 0.05))
+    }
+
     @Test func `Batches that overrun follow each other, and grow until what is fixed is shared by enough rows`() throws
     {
         // 100 rows/ms at 5 µs are half of the time; 20 ms are fixed: batches of 40 ms.

@@ -30,7 +30,7 @@ struct CheckpointFork {
                 case .fresh, .rerun, .finishRollback: problem = nil
                 }
             } catch { problem = error }
-            removeAll(target)
+            fileSystem.removeFiles(below: target)
         }
         if let problem { throw problem }
         return nil
@@ -70,5 +70,15 @@ struct CheckpointFork {
 
     private func copy(_ name: String, to target: String) throws(FileError) {
         try fileSystem.write("\(target)/\(name)", bytes: try fileSystem.readAll("\(folder)/\(name)"))
+    }
+}
+
+extension FileSystem {
+    /// Removes what a copy that failed has left; its folders stay.
+    fileprivate func removeFiles(below folder: String) {
+        for name in (try? list(folder)) ?? [] {
+            let path = "\(folder)/\(name)"
+            if (try? info(path))?.kind == .folder { removeFiles(below: path) } else { try? remove(path) }
+        }
     }
 }
