@@ -150,9 +150,10 @@ extension TriggerAdvice {
 }
 
 extension QueryFacts {
-    init(_ plan: PhysicalPlan, _ spec: Spec, _ records: [BatchRecord]) {
+    /// Of a planned query; the records say how fast its sources move.
+    package init(_ plan: PhysicalPlan, _ spec: Spec, _ records: [BatchRecord]) {
         self.init(
             query: plan.query, limit: SourceLimit(plan, spec, records), evicts: plan.evicts,
-            certainties: plan.latencyFloors)
+            stateShards: plan.join?.shards ?? 0, certainties: plan.latencyFloors)
     }
 }

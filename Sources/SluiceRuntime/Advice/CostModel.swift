@@ -36,7 +36,8 @@ package struct CostModel: Hashable, Sendable {
     package static let batchCountMin = 5
 
     /// nil when there are too few measured batches with rows.
-    package init?(_ records: [BatchRecord]) {
+    /// - Parameter stateShards: how many parts a state file has, each with bytes of its own.
+    package init?(_ records: [BatchRecord], stateShards: Int = 0) {
         let measured = records.compactMap { record in record.cost.map { (record: record, cost: $0) } }
         let busy = measured.filter { $0.record.inputRows > 0 }
         guard busy.count >= Self.batchCountMin else { return nil }
@@ -55,10 +56,10 @@ package struct CostModel: Hashable, Sendable {
             measured.map { Double($0.cost.durableMicros) }, logMicros: logMicros)
         processor = Self.fitProportional(
             sizes.map { Array($0.prefix(2)) }, measured.map { Double($0.cost.processorMicros) },
-            fixed: CoefficientBelief(mean: 400, deviation: 400))
+            fixed: CoefficientBelief(mean: 1400, deviation: 500))
         bytes = Self.fitProportional(
             sizes.map { Array($0.prefix(2)) }, measured.map { Double($0.cost.checkpointBytes) },
-            fixed: CoefficientBelief(mean: 2500, deviation: 1000))
+            fixed: CoefficientBelief(mean: 1500 + 110 * Double(stateShards), deviation: 800))
         (residualsMicros, typicalMicros) = ([], 0)
         let expected = measured.map { item in
             expectedMicros(
@@ -86,9 +87,10 @@ extension CostModel {
             ])
     }
 
-    /// - Parameter logMicros: what the wait for the offsets took: a wait of the same kind, with next to no bytes.
+    /// - Parameter logMicros: what the wait for the offsets took: one file and next to no bytes, where this part waits
+    ///   for state and output side by side.
     private static func fitDurable(_ inputs: [[Double]], _ micros: [Double], logMicros: Double) -> NonNegativeFit {
-        let fixed = min(logMicros, median(micros))
+        let fixed = min(1.7 * logMicros, 0.9 * median(micros))
         let perRow = perRow(inputs, micros)
         return NonNegativeFit(
             inputs: inputs, outputs: micros,
@@ -107,7 +109,7 @@ extension CostModel {
         var fixed = fixed
         // No more than most of the smallest batch.
         let least = outputs.min() ?? 0
-        fixed.mean = min(fixed.mean, 0.6 * least)
+        fixed.mean = min(fixed.mean, 0.7 * least)
         fixed.deviation = max(1, min(fixed.deviation, 0.3 * least))
         return NonNegativeFit(
             inputs: inputs, outputs: outputs,

@@ -24,11 +24,16 @@ package struct QueryFacts: Hashable, Sendable {
     package var limit: SourceLimit?
     /// Whether state leaves by the watermark.
     package var evicts: Bool
+    /// 0 without state.
+    package var stateShards: Int
     /// What no trigger changes, in sentences.
     package var certainties: [String]
 
-    package init(query: String, limit: SourceLimit? = nil, evicts: Bool = true, certainties: [String] = []) {
+    package init(
+        query: String, limit: SourceLimit? = nil, evicts: Bool = true, stateShards: Int = 0, certainties: [String] = []
+    ) {
         self.query = query
+        self.stateShards = stateShards
         self.limit = limit
         self.evicts = evicts
         self.certainties = certainties
@@ -37,7 +42,7 @@ package struct QueryFacts: Hashable, Sendable {
 
 /// Weighs intervals against each other.
 package struct TriggerAdvisor {
-    private let facts: QueryFacts
+    let facts: QueryFacts
     let question: TriggerQuestion
     private let records: [BatchRecord]
 
@@ -60,7 +65,8 @@ package struct TriggerAdvisor {
 
     /// nil when the records do not say enough.
     var forecaster: Forecaster? {
-        guard let model = CostModel(records), let arrivals = ArrivalCurve(records) else { return nil }
+        guard let model = CostModel(records, stateShards: facts.stateShards), let arrivals = ArrivalCurve(records)
+        else { return nil }
         return Forecaster(
             model: model, arrivals: arrivals, limitSeconds: facts.limit?.seconds, evicts: facts.evicts)
     }

@@ -80,7 +80,8 @@ extension TriggerAdvisor {
     /// Advice in which replays have measured what the model expects; nil when none has run enough batches.
     func advice(_ runs: [ReplayRun], notes: [String]) -> TriggerAdvice? {
         // Batches of many sizes: the model behind what was not measured is better for it.
-        guard let model = CostModel(runs.flatMap { $0.records.dropFirst() }), let past = forecaster else { return nil }
+        let replayed = runs.flatMap { $0.records.dropFirst() }
+        guard let model = CostModel(replayed, stateShards: facts.stateShards), let past = forecaster else { return nil }
         var forecaster = past
         forecaster.model = model
         let candidates = runs.compactMap { $0.forecast(forecaster) }
