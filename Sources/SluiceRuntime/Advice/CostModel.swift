@@ -56,10 +56,10 @@ package struct CostModel: Hashable, Sendable {
             measured.map { Double($0.cost.durableMicros) }, logMicros: logMicros)
         processor = Self.fitProportional(
             sizes.map { Array($0.prefix(2)) }, measured.map { Double($0.cost.processorMicros) },
-            fixed: CoefficientBelief(mean: 1400, deviation: 500))
+            fixed: CoefficientBelief(mean: 1400, deviation: 500), perRowMin: 0.5)
         bytes = Self.fitProportional(
             sizes.map { Array($0.prefix(2)) }, measured.map { Double($0.cost.checkpointBytes) },
-            fixed: CoefficientBelief(mean: 1500 + 110 * Double(stateShards), deviation: 800))
+            fixed: CoefficientBelief(mean: 1500 + 110 * Double(stateShards), deviation: 500), perRowMin: 3)
         (residualsMicros, typicalMicros) = ([], 0)
         let expected = measured.map { item in
             expectedMicros(
@@ -102,15 +102,15 @@ extension CostModel {
             ])
     }
 
+    /// - Parameter perRowMin: what a row takes at the very least; the rest of the smallest batch may be fixed.
     private static func fitProportional(
-        _ inputs: [[Double]], _ outputs: [Double], fixed: CoefficientBelief
+        _ inputs: [[Double]], _ outputs: [Double], fixed: CoefficientBelief, perRowMin: Double
     ) -> NonNegativeFit {
         let perRow = perRow(inputs, outputs)
         var fixed = fixed
-        // No more than most of the smallest batch.
-        let least = outputs.min() ?? 0
-        fixed.mean = min(fixed.mean, 0.7 * least)
-        fixed.deviation = max(1, min(fixed.deviation, 0.3 * least))
+        let rest = zip(inputs, outputs).map { max(0.5 * $1, $1 - perRowMin * $0[1]) }
+        fixed.mean = min(fixed.mean, rest.min() ?? 0)
+        fixed.deviation = max(1, min(fixed.deviation, 0.4 * fixed.mean))
         return NonNegativeFit(
             inputs: inputs, outputs: outputs,
             beliefs: [fixed, CoefficientBelief(mean: 0.8 * perRow, deviation: perRow)])
