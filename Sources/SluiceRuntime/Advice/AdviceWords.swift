@@ -142,18 +142,19 @@ extension TriggerAdvice {
     package static func fromCheckpoint(
         _ planned: PlannedQuery, spec: Spec, folder: String, question: TriggerQuestion, fileSystem: any FileSystem
     ) throws -> TriggerAdvice {
-        guard let plan = planned.result.physical else { preconditionFailure("a query with errors has no advice") }
         let records = try Checkpoint.batchRecords(folder: folder, fileSystem: fileSystem)
-        let facts = QueryFacts(plan, spec, records)
+        let facts = QueryFacts(planned, spec, records)
         return TriggerAdvisor(records, facts: facts, question: question).advice()
     }
 }
 
 extension QueryFacts {
     /// Of a planned query; the records say how fast its sources move.
-    package init(_ plan: PhysicalPlan, _ spec: Spec, _ records: [BatchRecord]) {
+    package init(_ planned: PlannedQuery, _ spec: Spec, _ records: [BatchRecord]) {
+        guard let plan = planned.result.physical else { preconditionFailure("a query with errors has no advice") }
         self.init(
             query: plan.query, limit: SourceLimit(plan, spec, records), evicts: plan.evicts,
-            stateShards: plan.join?.shards ?? 0, certainties: plan.latencyFloors)
+            stateShards: plan.join?.shards ?? 0,
+            life: StateLife(plan, retainBatches: planned.spec.state.retainBatches), certainties: plan.latencyFloors)
     }
 }

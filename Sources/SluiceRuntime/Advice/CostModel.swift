@@ -155,6 +155,8 @@ extension CostModel {
 
     package func checkpointBytes(rows: Double) -> Double { bytes.value(at: [1, rows]) }
 
+    var checkpointBytesPerRow: Double { bytes.coefficients[1] }
+
     package func processorMicros(rows: Double) -> Double { processor.value(at: [1, rows]) }
 
     /// As a real batch of that size would take, each number another one: its delays are those of a past batch.

@@ -26,12 +26,16 @@ package struct QueryFacts: Hashable, Sendable {
     package var evicts: Bool
     /// 0 without state.
     package var stateShards: Int
+    /// nil without state.
+    package var life: StateLife?
     /// What no trigger changes, in sentences.
     package var certainties: [String]
 
     package init(
-        query: String, limit: SourceLimit? = nil, evicts: Bool = true, stateShards: Int = 0, certainties: [String] = []
+        query: String, limit: SourceLimit? = nil, evicts: Bool = true, stateShards: Int = 0, life: StateLife? = nil,
+        certainties: [String] = []
     ) {
+        self.life = life
         self.query = query
         self.stateShards = stateShards
         self.limit = limit
@@ -68,7 +72,8 @@ package struct TriggerAdvisor {
         guard let model = CostModel(records, stateShards: facts.stateShards), let arrivals = ArrivalCurve(records)
         else { return nil }
         return Forecaster(
-            model: model, arrivals: arrivals, limitSeconds: facts.limit?.seconds, evicts: facts.evicts)
+            model: model, arrivals: arrivals, limitSeconds: facts.limit?.seconds, evicts: facts.evicts,
+            life: facts.life)
     }
 
     /// Chooses among candidates, however they were come by.
@@ -143,7 +148,9 @@ package struct TriggerAdvisor {
             trigger: question.trigger, batchMicros: batch,
             utilisation: question.trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(p50Micros: latency[0], p99Micros: latency[1]),
-            cpuShare: processorMicros / spanMicros, checkpointBytesPerHour: bytes / spanMicros * 3.6e9,
+            cpuShare: processorMicros / spanMicros,
+            checkpointBytesPerHour: bytes / spanMicros * 3.6e9
+                + forecaster.mergedBytesPerHour(batchesPerHour: Double(batches.count) / spanMicros * 3.6e9),
             batchesPerHour: Double(batches.count) / spanMicros * 3.6e9,
             catchUpSeconds: forecaster.catchUpSeconds(question.trigger), isStable: forecaster.isStable(question.trigger)
         )

@@ -36,6 +36,8 @@ package struct Forecaster: Sendable {
     package var limitSeconds: Double?
     /// Whether a batch that moved the watermark makes one without rows due.
     package var evicts: Bool
+    /// nil without state.
+    package var life: StateLife?
 
     /// At twice today's rate a batch may take this share of the interval.
     package static let stableUtilisationMax = 0.8
@@ -44,7 +46,10 @@ package struct Forecaster: Sendable {
     private static let triggersMin = 200.0
     private static let triggersMax = 20_000.0
 
-    package init(model: CostModel, arrivals: ArrivalCurve, limitSeconds: Double?, evicts: Bool) {
+    package init(
+        model: CostModel, arrivals: ArrivalCurve, limitSeconds: Double?, evicts: Bool, life: StateLife? = nil
+    ) {
+        self.life = life
         self.model = model
         self.arrivals = arrivals
         self.limitSeconds = limitSeconds
@@ -62,9 +67,18 @@ package struct Forecaster: Sendable {
         return TriggerForecast(
             trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(p50Micros: latency[0], p99Micros: latency[1]),
-            cpuShare: run.processorMicros / run.simulatedMicros, checkpointBytesPerHour: run.checkpointBytes / hours,
+            cpuShare: run.processorMicros / run.simulatedMicros,
+            checkpointBytesPerHour: run.checkpointBytes / hours
+                + mergedBytesPerHour(batchesPerHour: Double(run.batchMicros.count) / hours),
             batchesPerHour: Double(run.batchMicros.count) / hours, catchUpSeconds: catchUpSeconds(trigger),
             isStable: isStable(trigger))
+    }
+
+    /// What maintenance writes again of today's rows.
+    func mergedBytesPerHour(batchesPerHour: Double) -> Double {
+        guard let life, batchesPerHour > 0 else { return 0 }
+        let rows = arrivals.rowsPerSecond * 3600
+        return rows * model.checkpointBytesPerRow * life.rewrites(periodMicros: 3.6e9 / batchesPerHour)
     }
 
     /// The past, over and over until there are enough triggers; of a long past and a short interval, parts from all

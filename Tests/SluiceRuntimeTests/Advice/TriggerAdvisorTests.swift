@@ -105,6 +105,20 @@ import Testing
         }
     }
 
+    @Test func `Rows that outlive the retained batches are written again, once a level`() throws {
+        // A row lives 720 s; with 100 retained batches it is merged at 116, 356 and 4,196 batches.
+        let life = StateLife(micros: 720e6, retainBatches: 100)
+        #expect([10e6, 6e6, 1e6, 0.1e6].map { life.rewrites(periodMicros: $0) } == [0, 1, 2, 3])
+        #expect(StateLife(micros: .infinity, retainBatches: 100).rewrites(periodMicros: 1e9) == 6)
+        let plain = Self.advice(rows: Self.sizes)
+        let merging = Self.advice(rows: Self.sizes, facts: QueryFacts(query: "q", life: life))
+        for (one, other) in zip(plain.candidates, merging.candidates) {
+            let again = life.rewrites(periodMicros: one.trigger.intervalMicros ?? 0)
+            let bytes = one.checkpointBytesPerHour + again * 12 * 1000 * 3600
+            #expect(isNear(other.checkpointBytesPerHour, bytes, 0.1), "\(one.trigger.text)")
+        }
+    }
+
     // MARK: Candidates and choice
 
     @Test func `Candidates stand around today's interval, with today's own and those asked for`() {

@@ -12,11 +12,9 @@ extension TriggerAdvice {
 
     /// Runs the past again at each candidate. The query's checkpoint is only read, its sinks and groups are left alone.
     package static func fromReplay(_ request: ReplayRequest, question: TriggerQuestion) throws -> TriggerAdvice {
-        guard let plan = request.planned.result.physical else {
-            preconditionFailure("a query with errors has no advice")
-        }
         let records = try Checkpoint.batchRecords(folder: request.folder, fileSystem: request.environment.fileSystem)
-        let advisor = TriggerAdvisor(records, facts: QueryFacts(plan, request.spec, records), question: question)
+        let advisor = TriggerAdvisor(
+            records, facts: QueryFacts(request.planned, request.spec, records), question: question)
         var advice = advisor.advice()
         if records.isEmpty { return advice }
         let replay: TriggerReplay

@@ -250,7 +250,8 @@ struct ReplayRun {
             trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(p50Micros: latency[0], p99Micros: latency[1]),
             cpuShare: costs.reduce(0) { $0 + Double($1.processorMicros) } / simulatedMicros,
-            checkpointBytesPerHour: costs.reduce(0) { $0 + Double($1.checkpointBytes) } / hours,
+            checkpointBytesPerHour: costs.reduce(0) { $0 + Double($1.checkpointBytes) } / hours
+                + forecaster.mergedBytesPerHour(batchesPerHour: Double(costs.count) / hours),
             batchesPerHour: Double(costs.count) / hours, catchUpSeconds: forecaster.catchUpSeconds(trigger),
             isStable: forecaster.isStable(trigger))
     }
