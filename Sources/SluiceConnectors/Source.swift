@@ -119,6 +119,8 @@ package protocol Source: AnyObject {
     func didCommit(_ position: SourceOffsets, isReported: Bool)
     /// What a consumer group would say at a position; nil where there are no consumer groups.
     func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets?
+    /// What can be read now, of those of the partitions that are there.
+    func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>]
     /// Per partition, how far a position is behind `latest`; nil where the source cannot tell.
     func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]?
 }

@@ -21,6 +21,11 @@ package struct SystemClock: Clock {
         return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 
+    package var threadProcessorNanos: UInt64 {
+        let now = read(CLOCK_THREAD_CPUTIME_ID)
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    }
+
     package func wait(untilWallMillis deadline: Int64?, wakeup: Wakeup) {
         // A signal may arrive after this wait has ended; the monitor lives as long as anybody can notify it.
         let monitor = Monitor()

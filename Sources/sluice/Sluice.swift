@@ -27,6 +27,7 @@ struct Sluice {
             case .check(let options): return try CheckCommand(options, files: files).run()
             case .explain(let options): return try ExplainCommand(options, files: files).run()
             case .control(let options): return try ControlCommand(options, files: files).run()
+            case .tune(let options): return try TuneCommand(options, files: files, clock: clock).run()
             case .demo: return try DemoCommand(files: files, clock: clock, print: printLine).run() ? 0 : 1
             }
         } catch {

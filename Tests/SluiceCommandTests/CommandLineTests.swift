@@ -28,6 +28,15 @@ struct CommandLineTests {
         #expect(
             parseCommandLine(["explain", "--format=dot", "a"])
                 == .command(.explain(ExplainOptions(spec: "a", format: .dot))))
+        #expect(
+            parseCommandLine([
+                "tune", "a", "--query", "q", "--latency=1s", "--intervals", "1s,2s", "--checkpoint", "c",
+                "--format", "json",
+            ])
+                == .command(
+                    .tune(
+                        TuneOptions(
+                            spec: "a", query: "q", latency: "1s", intervals: "1s,2s", checkpoint: "c", format: .json))))
     }
 
     @Test("Two dashes end the options, a dash alone is a name, and a value may hold an equals sign or be empty")
@@ -54,6 +63,7 @@ struct CommandLineTests {
                 "The value 'xml' is invalid for '--format <format>'. Please provide 'text' or 'json'.", "sluice check"
             ),
             (["explain", "a", "b"], "Unexpected argument 'b'.", "sluice explain"),
+            (["tune", "a"], "Missing expected option '--query <name>'.", "sluice tune"),
             (["demo", "x"], "Unexpected argument 'x'.", "sluice demo"),
             (["rnu", "a"], "Unknown command 'rnu'. Did you mean 'run'?", "sluice"),
             (["frobnicate"], "Unknown command 'frobnicate'.", "sluice"),
@@ -83,7 +93,7 @@ struct CommandLineTests {
             for arguments in [[definition.name, "--help"], [definition.name, "x", "-h"], ["help", definition.name]] {
                 #expect(parseCommandLine(arguments) == .information(text))
             }
-            for option in definition.options { #expect(text.contains("--\(option.name) <\(option.valueName)>")) }
+            for option in definition.options { #expect(text.contains(option.usage)) }
             #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(text)")
         }
     }

@@ -107,6 +107,10 @@ package final class FollowedFileSource: Source {
 
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
 
+    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+        try readableFiles(partitions, fileSystem)
+    }
+
     // MARK: - Line ends
 
     /// The offset behind the last whole line; `offset` when there is no more than a part of one.

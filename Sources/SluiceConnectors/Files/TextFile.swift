@@ -85,6 +85,19 @@ struct TextFile {
     }
 }
 
+/// The files among these paths that are there, as far as they reach.
+func readableFiles(
+    _ paths: [String], _ fileSystem: any FileSystem
+) throws(SourceError) -> [String: Range<Int64>] {
+    var ranges: [String: Range<Int64>] = [:]
+    for path in paths {
+        do throws(FileError) {
+            if let info = try fileSystem.info(path) { ranges[path] = 0..<info.byteCount }
+        } catch { throw SourceError(reading: error) }
+    }
+    return ranges
+}
+
 extension SourceError {
     init(reading error: FileError) {
         switch error.errno {

@@ -92,4 +92,8 @@ package final class WholeFileSource: Source {
     }
 
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
+
+    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+        try readableFiles(partitions, fileSystem)
+    }
 }

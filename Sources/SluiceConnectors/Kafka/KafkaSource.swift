@@ -276,6 +276,19 @@ package final class KafkaSource: Source {
         if !isReported { fetcher.client.commitToGroup(topic, next) }
     }
 
+    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+        do throws(KafkaFailure) {
+            let latest = try lookup.ends()
+            let there = partitions.compactMap { Int32($0) }.filter { latest[$0] != nil }
+            let earliest = try lookup.offsets(of: .earliest, in: there)
+            var ranges: [String: Range<Int64>] = [:]
+            for (partition, start) in earliest {
+                ranges[String(partition)] = start..<max(start, latest[partition] ?? 0)
+            }
+            return ranges
+        } catch { throw SourceError(error) }
+    }
+
     package func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets? {
         do throws(KafkaFailure) {
             return ConsumedOffsets(

@@ -78,6 +78,9 @@ package final class StandardInputSource: Source {
         return TextInputBytes(text, origin: "stdin", originOffset: range.start, chunkByteCount: chunkByteCount)
     }
 
+    /// What has been read is gone.
+    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] { [:] }
+
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {
         guard let base, let offset = position.next[Self.partition] else { return }
         reader.discard(before: offset - base)

@@ -124,6 +124,8 @@ struct Opening {
         book.committed = recovered.committed
         book.durable = recovered.offsets.last?.previousCommit
         book.inHand = recovered.inHand
+        book.offsetsByteCount = recovered.inHand.map { checksummedText($0.json).count } ?? 0
+        book.commitByteCount = recovered.committed.map { checksummedText($0.json).count } ?? 0
         book.stateFiles = recovered.stateFiles
         book.stateFrom = recovered.stateFrom
         book.firstLog = recovered.firstLog

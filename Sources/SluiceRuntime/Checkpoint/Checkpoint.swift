@@ -99,6 +99,9 @@ package final class Checkpoint: Sendable {
         var inHand: OffsetsRecord?
         /// State written for the batch in hand.
         var pendingState: StateFile?
+        /// Of the offsets of the batch in hand, and of the newest commit.
+        var offsetsByteCount = 0
+        var commitByteCount = 0
         /// State as of `committed`, oldest first.
         var stateFiles: [StateFile] = []
         /// Of the batches that can be rolled back to, and some before; no gaps.
@@ -153,9 +156,10 @@ package final class Checkpoint: Sendable {
         let committed = book.withLock { $0.committed }
         precondition(entry.batch == (committed?.batch ?? noBatch) + 1, "batches follow each other")
         let record = OffsetsRecord(entry, historySources: historySources, previousCommit: committed)
-        try write("\(FolderLayout.offsets)/\(entry.batch)", record.json, isDurable: true)
+        let byteCount = try write("\(FolderLayout.offsets)/\(entry.batch)", record.json, isDurable: true)
         book.withLock { book in
             book.inHand = record
+            book.offsetsByteCount = byteCount
             book.durable = committed
             book.pendingState = nil
         }
@@ -187,14 +191,20 @@ package final class Checkpoint: Sendable {
         // The lines of the sources' logs come first: the newest commit's batch is then always in them, or in the
         // retained offsets.
         try appendHistory(inHand)
-        try write("\(FolderLayout.commits)/\(entry.batch)", record.json, isDurable: false)
+        let byteCount = try write("\(FolderLayout.commits)/\(entry.batch)", record.json, isDurable: false)
         book.withLock { book in
             book.committed = record
+            book.commitByteCount = byteCount
             book.inHand = nil
             if let file = book.pendingState { book.stateFiles.append(file) }
             book.pendingState = nil
             book.evictions.append(BatchEviction(batch: entry.batch, throughMicros: entry.evictedThroughMicros))
         }
+    }
+
+    /// Bytes written for the batch in hand so far: its offsets and state, and the commit before.
+    var byteCountInHand: Int64 {
+        book.withLock { Int64($0.offsetsByteCount + $0.commitByteCount) + ($0.pendingState?.byteCount ?? 0) }
     }
 
     private func record(_ entry: CommitEntry, _ book: borrowing Book) -> CommitRecord {
@@ -220,14 +230,16 @@ package final class Checkpoint: Sendable {
 
     // MARK: Files
 
-    func write(_ name: String, _ json: JSONValue, isDurable: Bool) throws(CheckpointError) {
+    /// Returns how many bytes the file has.
+    private func write(_ name: String, _ json: JSONValue, isDurable: Bool) throws(CheckpointError) -> Int {
         let bytes = checksummedText(json)
         do throws(FileError) {
             try fileSystem.write("\(folder)/\(name)", bytes: bytes)
         } catch { throw .file(error) }
-        guard isDurable else { return }
+        guard isDurable else { return bytes.count }
         let parts = name.split(separator: "/")
         try sync(String(parts[0]), String(parts[1]))
+        return bytes.count
     }
 
     /// Makes a new file and its name durable, both at once: a disk takes about as long for two as for one, and a file

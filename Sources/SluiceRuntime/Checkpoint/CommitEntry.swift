@@ -14,6 +14,8 @@ package struct CommitEntry: Hashable, Sendable {
     package var evictedThroughMicros: [Int64]
     /// For reports, such as state row counts.
     package var counters: [String: Int64]
+    /// What the batch has cost. Not in the checkpoints of earlier versions, which pass over it.
+    package var cost: BatchCost?
 
     package init(
         batch: Int64, nextWatermarkMillis: Int64, inputMaximaMillis: [Int64?], evictedThroughMicros: [Int64],
@@ -60,6 +62,9 @@ extension CommitRecord {
         members += [
             JSONMember("evictedThroughMicros", .integers(entry.evictedThroughMicros)),
             JSONMember("counters", .integerMap(entry.counters)),
+        ]
+        if let cost = entry.cost { members.append(JSONMember("cost", cost.json)) }
+        members += [
             JSONMember("retainedFrom", .integer(retainedFrom)),
             JSONMember("stateFrom", .integer(stateFrom)),
             JSONMember("stateTo", .integer(stateTo)),
@@ -80,6 +85,7 @@ extension CommitRecord {
                 entry.partitionMaximaMillis[input] = try partitions.integerMap(member.name)
             }
         }
+        if let cost = json["cost"] { entry.cost = try BatchCost(json: cost) }
         retainedFrom = try json.integer("retainedFrom")
         stateFrom = try json.integer("stateFrom")
         stateTo = try json.integer("stateTo")

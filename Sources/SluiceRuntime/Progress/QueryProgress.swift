@@ -70,6 +70,20 @@ package struct QueryProgress: Hashable, Sendable {
     package var outputRows: Int
     /// Milliseconds since the trigger before fired; nil for the first.
     package var sinceLastTriggerMillis: Int64?
+    /// The durations, finer, and what else the batch has cost. Not in the JSON.
+    package var cost: BatchCost
+}
+
+extension QueryProgress.Durations {
+    /// Spark's phases out of ours.
+    init(_ cost: BatchCost) {
+        latestOffset = cost.planMicros / 1000
+        walCommit = cost.logMicros / 1000
+        getBatch = cost.openMicros / 1000
+        addBatch = (cost.engineMicros + cost.durableMicros) / 1000
+        commitOffsets = (cost.visibleMicros + cost.commitMicros) / 1000
+        triggerExecution = (cost.resultMicros + cost.commitMicros) / 1000
+    }
 }
 
 extension QueryProgress {

@@ -9,10 +9,11 @@ extension QueryRunner {
         _ entry: OffsetsEntry, _ result: BatchResult, from before: [SourceOffsets], latest: [SourceOffsets],
         _ timer: PhaseTimer
     ) -> QueryProgress {
-        QueryProgress(
+        let durations = QueryProgress.Durations(timer.cost)
+        return QueryProgress(
             id: checkpoint.metadata.queryID, runID: runID, name: query.plan.query,
             timestampMillis: entry.batchTimeMillis,
-            batchID: entry.batch, durationMillis: timer.durations.triggerExecution, durations: timer.durations,
+            batchID: entry.batch, durationMillis: durations.triggerExecution, durations: durations,
             eventTime: eventTime(entry, result), state: state(result),
             sources: query.sources.indices.map { index in
                 let counters = result.sources[index]
@@ -27,7 +28,7 @@ extension QueryRunner {
                     watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,
-            sinceLastTriggerMillis: lastTriggerMillis.map { entry.batchTimeMillis - $0 })
+            sinceLastTriggerMillis: lastTriggerMillis.map { entry.batchTimeMillis - $0 }, cost: timer.cost)
     }
 
     /// Offsets for a person: of a source with many partitions (a folder of files) only those the batch read.

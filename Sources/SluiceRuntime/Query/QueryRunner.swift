@@ -90,6 +90,11 @@ package final class QueryRunner {
     private var goal: [SourceOffsets]?
     private(set) var lastTriggerMillis: Int64?
     private var hasUnsyncedCommit = false
+    private let meter: ProcessorMeter
+    /// The meter's reading when the last batch was committed.
+    private var meteredNanos: UInt64 = 0
+    /// What the last batch took behind its output.
+    private var tailMicros: Int64 = 0
     /// nil without a join.
     private let merger: SegmentMerger?
     private let maintenance = BackgroundTask()
@@ -114,6 +119,9 @@ package final class QueryRunner {
     package init(
         _ query: RunnableQuery, environment: QueryEnvironment, runID: String, control: QueryControl
     ) throws {
+        meter = ProcessorMeter(environment.clock)
+        var environment = environment
+        environment.pool = environment.pool.metered(by: meter)
         self.environment = environment
         self.runID = runID
         self.control = control
@@ -168,6 +176,7 @@ package final class QueryRunner {
     private func runBatches() throws {
         environment.log.info(
             "Query started", [.query: .string(query.plan.query), .batch: .integer(rerun?.batch ?? nextBatch)])
+        meteredNanos = meter.totalNanos
         if schedule.trigger == .availableNow { goal = try latestOffsets() }
         if let batch = rerun {
             environment.log.info(
@@ -251,7 +260,7 @@ package final class QueryRunner {
         let ranges = query.sources.enumerated().map { index, source in
             source.planBatch(from: positions[index], to: latest[index], limit: limit)
         }
-        timer.end(\.latestOffset)
+        timer.end(\.planMicros)
         // An empty file says nothing.
         for (input, ranges) in ranges.enumerated() where ranges.contains(where: { $0.end > $0.start }) {
             let partitions = ranges.filter { $0.end > $0.start }.map(\.partition)
@@ -271,7 +280,7 @@ package final class QueryRunner {
             evictionWatermarkMillis: tracker.globalMillis, isNoData: !hasData, sources: sources)
         try checkpoint.logOffsets(entry)
         hasUnsyncedCommit = false
-        timer.end(\.walCommit)
+        timer.end(\.logMicros)
         try run(entry, latest: latest, &timer)
         return true
     }
@@ -303,18 +312,21 @@ package final class QueryRunner {
         for (source, batch) in zip(query.sources, entry.sources) {
             inputs.append(batch.ranges.isEmpty ? NoInputBytes() : try source.open(batch.ranges))
         }
-        timer.end(\.getBatch)
+        timer.end(\.openMicros)
         let result = try executor.run(
             inputs,
             watermarks: BatchWatermarks(
                 lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis))
+        timer.end(\.engineMicros)
         try makeDurable(entry, result)
-        timer.end(\.addBatch)
+        timer.end(\.durableMicros)
         for sink in query.sinks { try sink.commit(batch: entry.batch) }
+        timer.end(\.visibleMicros)
+        timer.cost = measured(timer.cost)
         commit(entry, result)
-        try checkpoint.writeCommit(commitEntry(entry, result))
+        try checkpoint.writeCommit(commitEntry(entry, result, timer.cost))
         hasUnsyncedCommit = true
-        timer.end(\.commitOffsets)
+        timer.end(\.commitMicros)
         let before = positions
         positions = entry.sources.map(\.next)
         nextBatch = entry.batch + 1
@@ -327,6 +339,19 @@ package final class QueryRunner {
         }
         environment.report(progress(entry, result, from: before, latest: latest, timer))
         try maintain()
+        tailMicros = timer.cost.commitMicros + timer.sinceLastMicros
+    }
+
+    /// The cost of a batch whose output is visible, with what the timer does not know.
+    private func measured(_ times: BatchCost) -> BatchCost {
+        var cost = times
+        cost.tailMicros = tailMicros
+        let nanos = meter.totalNanos
+        cost.processorMicros = Int64(nanos - min(nanos, meteredNanos)) / 1000
+        meteredNanos = nanos
+        cost.checkpointBytes = checkpoint.byteCountInHand
+        if case .interval(let micros) = schedule.trigger { cost.intervalMicros = micros }
+        return cost
     }
 
     /// State and output go to the disk side by side; neither is visible before both are there.
@@ -375,7 +400,7 @@ package final class QueryRunner {
         tracker.advance(nowMillis: entry.batchTimeMillis)
     }
 
-    private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult) -> CommitEntry {
+    private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult, _ cost: BatchCost) -> CommitEntry {
         var maxima = [Int64?](repeating: nil, count: query.plan.inputs.count)
         for side in tracker.sides { maxima[side.input] = side.watermarkMillis }
         var commit = CommitEntry(
@@ -384,7 +409,9 @@ package final class QueryRunner {
             counters: [
                 "inputRows": Int64(result.sources.reduce(0) { $0 + $1.inputRows }),
                 "outputRows": Int64(result.outputRowCount), "stateRows": Int64(result.stateRowsTotal),
+                "removedRows": Int64(result.stateRowsRemoved),
             ])
+        commit.cost = cost
         for side in tracker.sides {
             guard let partitions = side.partitions else { continue }
             commit.partitionMaximaMillis[side.input] = partitions.compactMapValues(\.watermarkMillis)
@@ -439,24 +466,23 @@ final class FirstFailure: @unchecked Sendable {
     var first: (any Error)? { monitor.withLock { error } }
 }
 
-/// Splits a trigger's time into Spark's phases.
+/// Splits a trigger's time into its parts.
 struct PhaseTimer {
     private let clock: any Clock
-    private let startNanos: UInt64
     private var lastNanos: UInt64
-    private(set) var durations = QueryProgress.Durations()
+    var cost = BatchCost()
 
     init(_ clock: any Clock) {
         self.clock = clock
-        startNanos = clock.monotonicNanos
-        lastNanos = startNanos
+        lastNanos = clock.monotonicNanos
     }
 
-    /// Gives the time since the last call to a phase.
-    mutating func end(_ phase: WritableKeyPath<QueryProgress.Durations, Int64>) {
+    var sinceLastMicros: Int64 { Int64((clock.monotonicNanos - lastNanos) / 1000) }
+
+    /// Gives the time since the last call to a part.
+    mutating func end(_ part: WritableKeyPath<BatchCost, Int64>) {
         let now = clock.monotonicNanos
-        durations[keyPath: phase] += Int64((now - lastNanos) / 1_000_000)
-        durations.triggerExecution = Int64((now - startNanos) / 1_000_000)
+        cost[keyPath: part] += Int64((now - lastNanos) / 1000)
         lastNanos = now
     }
 }

@@ -2,6 +2,7 @@
 // waits for a heavy one to get going; workers take one index at a time and turn to the next job after each, so jobs
 // share them evenly.
 
+internal import Glibc
 package import SluiceEngine
 internal import SluiceSystem
 
@@ -27,8 +28,11 @@ package final class WorkerPool: Sendable {
         var isClosed = false
     }
 
-    private let monitor = Monitor()
-    private let state = State()
+    private let monitor: Monitor
+    private let state: State
+    /// The pool that this one is a view of.
+    private let owner: WorkerPool?
+    private let meter: ProcessorMeter?
     /// How many threads may work on one query's batch: the workers and the query's own.
     package let width: Int
 
@@ -36,13 +40,24 @@ package final class WorkerPool: Sendable {
     ///   the disk can go on at once on any machine.
     package init(width: Int) {
         self.width = max(1, width)
-        let (monitor, state) = (monitor, state)
+        (owner, meter) = (nil, nil)
+        let (monitor, state) = (Monitor(), State())
+        (self.monitor, self.state) = (monitor, state)
         for number in 0..<max(1, width - 1) {
             SystemThread(name: "worker-\(number)") { Self.work(monitor, state) }?.detach()
         }
     }
 
+    private init(sharing owner: WorkerPool, meter: ProcessorMeter) {
+        (self.owner, self.meter) = (owner, meter)
+        (monitor, state, width) = (owner.monitor, owner.state, owner.width)
+    }
+
+    /// The same threads, for work whose processor time is to be added up.
+    func metered(by meter: ProcessorMeter) -> WorkerPool { WorkerPool(sharing: owner ?? self, meter: meter) }
+
     deinit {
+        if owner != nil { return }
         monitor.withLock {
             state.isClosed = true
             monitor.notifyAll()
@@ -55,6 +70,12 @@ package final class WorkerPool: Sendable {
             if count == 1 { body(0) }
             return
         }
+        guard let meter else { return share(count, body) }
+        let caller = pthread_self()
+        share(count) { index in meter.run(from: caller) { body(index) } }
+    }
+
+    private func share(_ count: Int, _ body: @Sendable (Int) -> Void) {
         withoutActuallyEscaping(body) { body in
             let job = Job(count: count, body: body)
             monitor.withLock {

@@ -3,6 +3,8 @@
 /// Why a text is no trigger.
 package struct TriggerProblem: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String
+
+    package init(_ description: String) { self.description = description }
 }
 
 extension TriggerSpec {
@@ -19,10 +21,10 @@ extension TriggerSpec {
         }
         switch parseDuration(text) {
         case .success(let micros) where micros >= 1000: self = .interval(micros: micros)
-        case .success: throw TriggerProblem(description: "a trigger interval is at least 1ms, not `\(text)`")
+        case .success: throw TriggerProblem("a trigger interval is at least 1ms, not `\(text)`")
         case .failure(let problem):
             let meant = nearest(to: text, in: TriggerSpec.words.map(\.key)).map { "did you mean `\($0)`?" }
-            throw TriggerProblem(description: "`\(text)` is not a trigger; \(meant ?? problem.fix(for: text))")
+            throw TriggerProblem("`\(text)` is not a trigger; \(meant ?? problem.fix(for: text))")
         }
     }
 

@@ -7,6 +7,7 @@ enum Command: Hashable {
     case run(RunOptions)
     case check(CheckOptions)
     case explain(ExplainOptions)
+    case tune(TuneOptions)
     case demo
     case control(ControlOptions)
 }
@@ -49,6 +50,25 @@ struct ExplainOptions: Hashable {
     }
 
     var spec: String
+    var format: Format = .text
+}
+
+struct TuneOptions: Hashable {
+    enum Format: String, CaseIterable {
+        case text
+        case json
+    }
+
+    var spec: String
+    /// The query to advise on.
+    var query: String
+    /// As a spec would write it.
+    var latency: String?
+    /// As spec durations, with commas between them.
+    var intervals: String?
+    /// The folder for every query's checkpoint folder.
+    var checkpoint: String?
+    var replays = false
     var format: Format = .text
 }
 

@@ -2,17 +2,21 @@
 
 import SluiceSystem
 
-/// An option that takes a value: `--name value` or `--name=value`.
+/// An option that takes a value (`--name value` or `--name=value`), or is a flag (`--name`).
 struct OptionDefinition: Sendable {
     /// Without its dashes.
     var name: String
-    /// What stands for the value in usage and help.
-    var valueName: String
+    /// What stands for the value in usage and help; nil for a flag.
+    var valueName: String?
     var help: String
     /// The values that are allowed; empty for any.
     var choices: [String] = []
     var isRepeatable = false
+    /// True for one that has to be given.
     var isRequired = false
+
+    /// As help and usage show it.
+    var usage: String { "--\(name)" + (valueName.map { " <\($0)>" } ?? "") }
 }
 
 /// What a command takes besides options.
@@ -54,7 +58,7 @@ private func choices<Choice: RawRepresentable<String> & CaseIterable>(_ type: Ch
 }
 
 extension CommandDefinition {
-    static let all = [run, check, explain, demo, status, pause, resume, trigger, reload]
+    static let all = [run, check, explain, tune, demo, status, pause, resume, trigger, reload]
 
     private static let specs = ArgumentDefinition(
         name: "spec", help: "Spec files, or folders whose *.yaml files are taken.", isRepeatable: true)
@@ -118,6 +122,37 @@ extension CommandDefinition {
         make: { parsed in
             .explain(
                 ExplainOptions(spec: parsed.arguments[0], format: parsed.choice("format", default: .text)))
+        })
+
+    private static let tune = CommandDefinition(
+        name: "tune", abstract: "Say what other trigger intervals would bring a query.",
+        arguments: [
+            ArgumentDefinition(name: "spec", help: "A spec file, or a folder whose *.yaml files are taken.")
+        ],
+        options: [
+            OptionDefinition(
+                name: "query", valueName: "name", help: "The query to advise on.", isRequired: true),
+            OptionDefinition(
+                name: "latency", valueName: "duration",
+                help: "Recommend the cheapest interval that brings 99 of 100 rows out within this time."),
+            OptionDefinition(
+                name: "intervals", valueName: "durations", help: "Look at these intervals too, as in 250ms,3s."),
+            OptionDefinition(
+                name: "replay",
+                help: "Measure: run what the last batches read again at each interval, beside the query."),
+            OptionDefinition(
+                name: "checkpoint", valueName: "folder",
+                help: "The query's checkpoint is below this folder, under the query's name."),
+            OptionDefinition(
+                name: "format", valueName: "format", help: "How the advice is written.",
+                choices: choices(TuneOptions.Format.self)),
+        ],
+        make: { parsed in
+            .tune(
+                TuneOptions(
+                    spec: parsed.arguments[0], query: parsed.last("query") ?? "", latency: parsed.last("latency"),
+                    intervals: parsed.last("intervals"), checkpoint: parsed.last("checkpoint"),
+                    replays: parsed.last("replay") != nil, format: parsed.choice("format", default: .text)))
         })
 
     private static let demo = CommandDefinition(

@@ -58,13 +58,16 @@ private func parse(_ arguments: ArraySlice<String>, _ definition: CommandDefinit
             return unknownOption(parts[0], definition)
         }
         let value: String
-        if parts.count > 1 {
+        if option.valueName == nil {
+            if parts.count > 1 { return wrongUsage("'--\(option.name)' takes no value.", definition) }
+            value = ""
+        } else if parts.count > 1 {
             value = parts[1]
         } else if let next = rest.first, !next.hasPrefix("-") || next == "-" {
             value = next
             rest.removeFirst()
         } else {
-            return wrongUsage("Missing value for '--\(option.name) <\(option.valueName)>'.", definition)
+            return wrongUsage("Missing value for '\(option.usage)'.", definition)
         }
         if !option.choices.isEmpty, !option.choices.contains(value) { return wrongChoice(value, option, definition) }
         parsed.values[option.name, default: []].append(value)
@@ -81,8 +84,8 @@ private func finish(_ parsed: ParsedArguments, _ definition: CommandDefinition) 
     if let missing = arguments.dropFirst(parsed.arguments.count).first, !missing.isOptional {
         return wrongUsage("Missing expected argument '\(usage(of: missing))'.", definition)
     }
-    if let missing = definition.options.first(where: { $0.isRequired && parsed.values[$0.name] == nil }) {
-        return wrongUsage("Missing expected option '--\(missing.name) <\(missing.valueName)>'.", definition)
+    if let option = definition.options.first(where: { $0.isRequired && parsed.values[$0.name] == nil }) {
+        return wrongUsage("Missing expected option '\(option.usage)'.", definition)
     }
     return .command(definition.make(parsed))
 }
@@ -106,7 +109,7 @@ private func wrongChoice(
     let choices = option.choices.map { "'\($0)'" }
     let list = choices.dropLast().joined(separator: ", ") + " or " + choices[choices.count - 1]
     return wrongUsage(
-        "The value '\(value)' is invalid for '--\(option.name) <\(option.valueName)>'. Please provide \(list).",
+        "The value '\(value)' is invalid for '\(option.usage)'. Please provide \(list).",
         definition)
 }
 

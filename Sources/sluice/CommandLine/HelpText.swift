@@ -25,7 +25,7 @@ func commandHelp(_ definition: CommandDefinition) -> String {
     for option in definition.options {
         var help = option.help
         if !option.choices.isEmpty { help += " (values: \(option.choices.joined(separator: ", ")))" }
-        lines.append(entry("--\(option.name) <\(option.valueName)>", help))
+        lines.append(entry(option.usage, help))
     }
     lines += [entry("--version", "Show the version."), entry("-h, --help", "Show help information.")]
     return lines.joined(separator: "\n")
@@ -36,8 +36,8 @@ func usageLine(_ definition: CommandDefinition) -> String {
     var parts = ["sluice \(definition.name)"]
     parts += definition.arguments.map(usage)
     for option in definition.options {
-        let text = "--\(option.name) <\(option.valueName)>"
-        parts.append((option.isRequired ? text : "[\(text)]") + (option.isRepeatable ? " ..." : ""))
+        let usage = option.isRequired ? option.usage : "[\(option.usage)]"
+        parts.append(usage + (option.isRepeatable ? " ..." : ""))
     }
     return parts.joined(separator: " ")
 }

@@ -1,7 +1,6 @@
 // `sluice demo`: plays the seed scenario through the real spec reader, planner, engine, checkpoint and files, in a
 // temporary folder, and shows what happens. It needs nothing and leaves nothing.
 
-internal import Glibc
 internal import SluiceEngine
 internal import SluiceRuntime
 internal import SluiceSystem
@@ -82,24 +81,8 @@ struct DemoCommand {
     private func write(_ name: String, _ bytes: [UInt8]) throws {
         try files.append("\(folder)/\(name)", bytes)
     }
-
-    private func removeAll(_ path: String) {
-        guard let info = try? files.info(path) else { return }
-        if info.kind == .folder {
-            for name in (try? files.list(path)) ?? [] { removeAll("\(path)/\(name)") }
-            rmdir(path)
-        } else {
-            try? files.remove(path)
-        }
-    }
 }
 
 struct DemoError: Error, CustomStringConvertible {
     var description: String
-}
-
-private func temporaryRoot() -> String {
-    guard let text = unsafe getenv("TMPDIR") else { return "/tmp" }
-    let path = unsafe String(cString: text)
-    return path.hasSuffix("/") ? String(path.dropLast()) : path
 }

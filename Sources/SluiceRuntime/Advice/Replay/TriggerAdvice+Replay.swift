@@ -1,0 +1,90 @@
+// Advice from a replay: the same table and the same choice, on figures that were measured.
+
+internal import SluicePlan
+internal import SluiceSpec
+internal import SluiceSystem
+
+extension TriggerAdvice {
+    /// A replay of one trigger ends after so many seconds, whatever of the past is left.
+    private static let budgetSeconds = 12.0
+    /// Without intervals that were asked for, so many are replayed at most.
+    private static let candidatesMax = 7
+
+    /// Runs the past again at each candidate. The query's checkpoint is only read, its sinks and groups are left alone.
+    package static func fromReplay(_ request: ReplayRequest, question: TriggerQuestion) throws -> TriggerAdvice {
+        let records = try Checkpoint.batchRecords(folder: request.folder, fileSystem: request.environment.fileSystem)
+        let advisor = TriggerAdvisor(
+            records, facts: QueryFacts(request.planned, request.spec, records), question: question)
+        var advice = advisor.advice()
+        if records.isEmpty { return advice }
+        let replay: TriggerReplay
+        do { replay = try TriggerReplay.prepare(request) } catch let problem as ReplayProblem {
+            advice.reasons.append("There is no replay: \(problem).")
+            return advice
+        }
+        defer { replay.remove() }
+        var runs: [ReplayRun] = []
+        let clock = SystemClock()
+        let began = clock.monotonicNanos
+        for trigger in triggers(advice, question, spanMicros: replay.spanMicros) where !request.shouldStop() {
+            runs.append(try replay.run(trigger, budgetSeconds: budgetSeconds))
+        }
+        let spentMicros = Double(clock.monotonicNanos - began) / 1000
+        return advisor.advice(runs, notes: notes(replay, runs, records, spentMicros: spentMicros)) ?? advice
+    }
+
+    /// Those that were asked for and today's; else from the longest that is not stable on, evenly, with the model's
+    /// choice. All have to fire a few times in the span.
+    private static func triggers(
+        _ advice: TriggerAdvice, _ question: TriggerQuestion, spanMicros: Double
+    ) -> [TriggerSpec] {
+        let asked = question.intervalsMicros.map { TriggerSpec.interval(micros: $0) }
+        func fits(_ trigger: TriggerSpec) -> Bool {
+            (trigger.intervalMicros ?? 0) * Double(CostModel.batchCountMin + 2) <= spanMicros
+        }
+        if !asked.isEmpty {
+            return Set(asked + [question.trigger]).filter(fits).sorted {
+                ($0.intervalMicros ?? 0) < ($1.intervalMicros ?? 0)
+            }
+        }
+        let usual = advice.candidates.isEmpty ? [] : advice.candidates
+        let first = usual.lastIndex { !$0.isStable && ($0.trigger.intervalMicros ?? 0) < spanMicros / 100 } ?? 0
+        let rest = usual.dropFirst(first).map(\.trigger).filter(fits)
+        guard rest.count > candidatesMax else { return rest }
+        return rest.enumerated().filter { index, trigger in
+            let step = (rest.count - 1) / (candidatesMax - 2)
+            return index.isMultiple(of: max(1, step)) || trigger == advice.recommended || trigger == question.trigger
+        }.map(\.element)
+    }
+
+    private static func notes(
+        _ replay: TriggerReplay, _ runs: [ReplayRun], _ records: [BatchRecord], spentMicros: Double
+    ) -> [String] {
+        let batches = "\(replay.startBatch + 1) to \(replay.endBatch)"
+        var notes = [
+            "What batches \(batches) read, \(roundedDuration(micros: replay.spanMicros)) of arrivals, ran again at "
+                + "each of these intervals, in \(roundedDuration(micros: spentMicros)): these are measured figures."
+        ]
+        let cut = runs.filter(\.isCut).map { run in
+            "\(roundedDuration(micros: run.simulatedMicros)) of it at \(run.trigger.text)"
+        }
+        if !cut.isEmpty { notes.append("There was time for \(cut.joined(separator: ", ")).") }
+        if let missing = replay.missing { notes.append("The replay cannot begin earlier: \(missing).") }
+        return notes
+    }
+}
+
+extension TriggerAdvisor {
+    /// Advice in which replays have measured what the model expects; nil when none has run enough batches.
+    func advice(_ runs: [ReplayRun], notes: [String]) -> TriggerAdvice? {
+        // Batches of many sizes: the model behind what was not measured is better for it.
+        let replayed = runs.flatMap { $0.records.dropFirst() }
+        guard let model = CostModel(replayed, stateShards: facts.stateShards), let past = forecaster else { return nil }
+        var forecaster = past
+        forecaster.model = model
+        let candidates = runs.compactMap { $0.forecast(forecaster) }
+        guard !candidates.isEmpty else { return nil }
+        let current = measured(forecaster) ?? candidates.first { $0.trigger == question.trigger }
+        return advice(forecaster, current: current, candidates: candidates, notes: notes)
+    }
+}
