@@ -40,6 +40,16 @@ extension QuerySet {
         return member.description
     }
 
+    /// What other trigger intervals would bring a query, from its checkpoint, which is only read.
+    /// Throws a `ControlError` for a name that no query has, else what keeps the checkpoint from being read.
+    package func advice(on name: String, latencyMicros: Int64?) throws -> TriggerAdvice {
+        let member = try member(name)
+        return try .fromCheckpoint(
+            member.planned, spec: member.spec, folder: options.checkpointFolder(member.planned.spec),
+            question: TriggerQuestion(trigger: member.description.trigger, latencyMicros: latencyMicros),
+            fileSystem: environment.fileSystem)
+    }
+
     private func setPaused(_ name: String, _ isPaused: Bool) throws(ControlError) -> QueryDescription {
         let member = try member(name)
         guard member.supervisor.control.setPaused(isPaused) else { throw ended(member) }

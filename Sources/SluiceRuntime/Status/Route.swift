@@ -9,6 +9,8 @@ enum Route: Hashable, Sendable {
     case queries
     case query(String)
     case progress(String, last: Int)
+    /// What other intervals would bring, perhaps for a wanted latency.
+    case advice(String, latencyMicros: Int64?)
     case events
     case pause(String)
     case resume(String)
@@ -19,7 +21,7 @@ enum Route: Hashable, Sendable {
     private var isPost: Bool {
         switch self {
         case .pause, .resume, .trigger, .reload: true
-        case .page, .health, .metrics, .queries, .query, .progress, .events: false
+        case .page, .health, .metrics, .queries, .query, .progress, .advice, .events: false
         }
     }
 
@@ -62,11 +64,20 @@ enum Route: Hashable, Sendable {
     private static func part(_ name: String, of query: String, _ request: HTTPRequest) throws(HTTPError) -> Route? {
         switch name {
         case "progress": return .progress(query, last: try last(request))
+        case "tune": return .advice(query, latencyMicros: try latency(request))
         case "pause": return .pause(query)
         case "resume": return .resume(query)
         case "trigger": return .trigger(query)
         default: return nil
         }
+    }
+
+    private static func latency(_ request: HTTPRequest) throws(HTTPError) -> Int64? {
+        guard let field = request.query.last(where: { $0.name == "latency" }) else { return nil }
+        do throws(TriggerProblem) {
+            if case .interval(let micros) = try TriggerSpec(text: field.value) { return micros }
+        } catch {}
+        throw HTTPError(400, "bad-latency", "`latency` is a duration such as 1s")
     }
 
     private static func last(_ request: HTTPRequest) throws(HTTPError) -> Int {

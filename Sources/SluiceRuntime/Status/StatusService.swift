@@ -42,8 +42,10 @@ package struct StatusService: Sendable {
         return response
     }
 
-    /// True when answering may wait for queries to finish their batches.
-    package func isSlow(_ request: HTTPRequest) -> Bool { request.path == "/api/reload" }
+    /// True when answering may wait for queries to finish their batches, or for a disk.
+    package func isSlow(_ request: HTTPRequest) -> Bool {
+        request.path == "/api/reload" || request.path.hasSuffix("/tune")
+    }
 
     private func answer(_ route: Route, _ request: HTTPRequest, nonce: String) throws(HTTPError) -> HTTPResponse {
         switch route {
@@ -56,6 +58,7 @@ package struct StatusService: Sendable {
         case .queries: return HTTPResponse(json: .object([JSONMember("queries", .array(allQueries))]))
         case .query(let name): return plan(of: try query(name))
         case .progress(let name, let last): return progress(try query(name), last: last)
+        case .advice(let name, let latencyMicros): return try advice(on: name, latencyMicros: latencyMicros)
         case .events: return .events
         case .pause(let name): return try changed { () throws(ControlError) in try queries.pause(name) }
         case .resume(let name): return try changed { () throws(ControlError) in try queries.resume(name) }
@@ -122,6 +125,17 @@ package struct StatusService: Sendable {
         let records = board.history(query.name, last: last)
         let body = Array(#"{"progress":["#.utf8) + records.joined(separator: [UInt8(ascii: ",")]) + Array("]}\n".utf8)
         return HTTPResponse(200, "application/json", body)
+    }
+
+    private func advice(on name: String, latencyMicros: Int64?) throws(HTTPError) -> HTTPResponse {
+        do {
+            let advice = try queries.advice(on: name, latencyMicros: latencyMicros)
+            return HTTPResponse(200, "application/json", Array(hide(advice.json).utf8))
+        } catch let error as ControlError {
+            throw error.httpError
+        } catch {
+            throw HTTPError(409, "no-advice", hide("the query's checkpoint cannot be read now: \(error)"))
+        }
     }
 
     private func trigger(in body: [UInt8]) throws(ControlError) -> TriggerSpec {

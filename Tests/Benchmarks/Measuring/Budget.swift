@@ -23,6 +23,7 @@ struct Budget: Sendable {
     static let restart = Budget("restart with 1 M live rows", .seconds, .atMost, must: 2, goal: 0.5)
     static let start = Budget("start to first batch", .millis, .atMost, must: 50, goal: 20)
     static let idleMemory = Budget("idle memory", .megabytes, .atMost, must: 50, goal: 25)
+    static let fairness = Budget("light batches beside a heavy query, p99", .times, .atMost, must: 2, goal: 1.2)
     static let kafkaRate = Budget("Kafka to Kafka, rate against forwarder", .times, .atLeast, must: 0.4, goal: 0.7)
     static let kafkaFixedCost = Budget("a Kafka batch with 1 row a side", .millis, .atMost, must: 25, goal: 10)
 

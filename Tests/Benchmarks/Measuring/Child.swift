@@ -85,6 +85,11 @@ extension Child {
         return seconds(of: clock)
     }
 
+    var threadCount: Int { number(after: "Threads:", in: "/proc/\(pid)/status") }
+
+    /// Open files, sockets and the like.
+    var descriptorCount: Int { list("/proc/\(pid)/fd").count }
+
     private func number(after name: String, in path: String) -> Int {
         let lines = decoded(readProc(path)).split(separator: "\n")
         guard let line = lines.first(where: { $0.hasPrefix(name) }) else { return 0 }

@@ -6,6 +6,8 @@ struct JoinSpec {
     var ads: String
     var sink: String
     var query = "visits_ads"
+    /// Before the names of sources and sink, which several specs of one process must not share.
+    var prefix = ""
     var type = JoinType.leftOuter
     var trigger = "as_fast_as_possible"
     var shards: Int?
@@ -17,49 +19,67 @@ struct JoinSpec {
             ads: "file: { path: \"\(folder)/ads\", max_files_per_trigger: 1 }", sink: "file: { path: out }")
     }
 
+    /// The same join as a query of another name, beside others in one process.
+    func named(_ name: String) -> JoinSpec {
+        var spec = self
+        (spec.query, spec.prefix) = (name, "\(name)_")
+        return spec
+    }
+
     func text(_ workload: Workload) -> String {
         """
         sluice: 1
         sources:
-          visits:
+          \(prefix)visits:
             \(visits)
             format: json
             columns: \(workload.columns("visit_id: string, event_time: timestamp, page: string"))
             watermark: { column: event_time, delay: \(workload.delayMillis)ms }
-          ads:
+          \(prefix)ads:
             \(ads)
             format: json
             columns: \(workload.columns("page: string, display_time: timestamp, campaign_name: string"))
             watermark: { column: display_time, delay: \(workload.delayMillis)ms }
         queries:
           \(query):
-            from: visits
+            from: \(prefix)visits
             join:
-              - with: ads
+              - with: \(prefix)ads
                 type: \(type.rawValue)
-                keys: { visits.page: ads.page }
-                within: ads.display_time between visits.event_time and visits.event_time + \(workload.boundMillis)ms
+                keys: { \(prefix)visits.page: \(prefix)ads.page }
+                within: \(within(workload))
             select:
         \(select(workload).map { "      \($0)\n" }.joined())\
             trigger: \(trigger)
         \(shards.map { "    state: { shards: \($0) }\n" } ?? "")\
-            to: enriched
+            to: \(prefix)enriched
         sinks:
-          enriched:
+          \(prefix)enriched:
             \(sink)
             format: json
 
         """
     }
 
+    private func within(_ workload: Workload) -> String {
+        let (visits, ads) = ("\(prefix)visits.event_time", "\(prefix)ads.display_time")
+        return "\(ads) between \(visits) and \(visits) + \(workload.boundMillis)ms"
+    }
+
     private func select(_ workload: Workload) -> [String] {
-        var columns = ["visit_id: visits.visit_id", "event_time: visits.event_time", "visit_page: visits.page"]
+        var columns = [
+            "visit_id: \(prefix)visits.visit_id", "event_time: \(prefix)visits.event_time",
+            "visit_page: \(prefix)visits.page",
+        ]
         if !type.hasVisitsOnly {
-            columns += ["page: ads.page", "display_time: ads.display_time", "campaign_name: ads.campaign_name"]
+            columns += [
+                "page: \(prefix)ads.page", "display_time: \(prefix)ads.display_time",
+                "campaign_name: \(prefix)ads.campaign_name",
+            ]
         }
         if workload.isWide {
-            columns += ["visit_c09: visits.c09", "visit_c21: visits.c21"]
-            if !type.hasVisitsOnly { columns += ["ad_c09: ads.c09", "ad_c21: ads.c21"] }
+            columns += ["visit_c09: \(prefix)visits.c09", "visit_c21: \(prefix)visits.c21"]
+            if !type.hasVisitsOnly { columns += ["ad_c09: \(prefix)ads.c09", "ad_c21: \(prefix)ads.c21"] }
         }
         return columns
     }

@@ -220,8 +220,11 @@ private final class SparkTopic {
                     values, to: name, partition: partition, transactionalID: id)
                 if end == "open" { open.append(transaction) } else { try transaction.abort() }
             }
-            // The marker at its end, sooner or later.
-            next[partition, default: 0] += end == "open" ? 0 : 1
+            if end == "open" { continue }
+            // A transaction is over before its marker is there, and what comes next must stand behind it.
+            let behind = next[partition, default: 0] + 1
+            next[partition] = behind
+            while try kafka.endOffsets(name)[partition] ?? 0 < behind {}
         }
     }
 

@@ -65,6 +65,7 @@ import Testing
             path = pick([
                 "/", "/api/queries", "/api/queries/a", "/api/queries/a/pause", "/api/queries/b/trigger",
                 "/api/queries/a/trigger", "/metrics", "/healthz", "/api/queries/a/progress", "/api/reload",
+                "/api/queries/a/tune",
             ])
         } else {
             for _ in 0..<Int.random(in: 0...6, using: &random) {
