@@ -36,6 +36,20 @@ private let kafkaJob = """
         #expect(spec.secretMask.hide("open \(secret): no such file") == "open •••: no such file")
     }
 
+    @Test(arguments: [
+        ("DB_PASSWORD", true), ("kafka_secret", true), ("TOKEN", true), ("API_TOKEN", true), ("BYPASS_HOST", false),
+        ("FOLDER", false), ("TOKENIZER", false),
+    ])
+    func `a variable whose name says that it is a secret is one`(name: String, isSecret: Bool) throws {
+        let job = typedJob(select: "s = '${env:\(name)}'")
+        let read = SpecReader.read(
+            files: [("job.yaml", Array(job.utf8))], environment: { $0 == name ? secret : nil },
+            readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) })
+        let spec = try #require(read.0)
+        #expect(spec.queries[0].select[0].expression.description == (isSecret ? "r.s = •••" : "r.s = '\(secret)'"))
+        #expect(spec.secretMask.hide("open \(secret)") == (isSecret ? "open •••" : "open \(secret)"))
+    }
+
     /// Every scalar of the job is replaced by the secret, one after the other, whole and as a part.
     @Test(arguments: [
         "${file:password}", "a${file:password}b", "r.${file:password}", "'${file:password}", "${file:password} + 5q",

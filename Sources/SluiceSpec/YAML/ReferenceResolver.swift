@@ -70,6 +70,11 @@ final class ReferenceResolver {
         return isValid ? .scalar(resolved) : .invalid
     }
 
+    /// A variable with one of these in its name holds what must not be shown.
+    private static let secretWords: Set<String> = [
+        "password", "passwd", "passphrase", "pass", "pwd", "secret", "secrets", "token", "credential", "credentials",
+    ]
+
     private func unclosed(_ source: SourceText, _ span: Range<Int>) -> (text: String, isSecret: Bool)? {
         diagnostics.error(
             .badReference, at: source.place(span), "a `${` without its `}`", fix: "write `$${` for the characters `${`")
@@ -79,7 +84,13 @@ final class ReferenceResolver {
     private func value(of body: String, in source: SourceText, span: Range<Int>) -> (text: String, isSecret: Bool)? {
         let place = source.place(span)
         if body.hasPrefix("env:") {
-            return variable(body.dropFirst(4), at: place).map { ($0, false) }
+            let name = body.dropFirst(4).prefix { $0 == "_" || $0.isLetter || $0.isNumber }
+            guard let text = variable(body.dropFirst(4), at: place) else { return nil }
+            // Most variables are hosts and folders, which an error has to name; those called so are not.
+            let words = name.lowercased().split(separator: "_").map(String.init)
+            let isSecret = !Self.secretWords.isDisjoint(with: words)
+            if isSecret, !text.isEmpty { secrets.insert(text) }
+            return (text, isSecret)
         }
         if body.hasPrefix("file:"), body.utf8.count > 5 {
             return secret(String(body.dropFirst(5)), in: source, at: place).map { ($0, true) }
