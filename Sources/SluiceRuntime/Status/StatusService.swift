@@ -2,6 +2,7 @@
 // the board. A request goes in, a response comes out; there are no sockets here.
 
 internal import SluiceConnectors
+internal import SluicePage
 internal import SluicePlan
 internal import SluiceSpec
 internal import SluiceSystem
