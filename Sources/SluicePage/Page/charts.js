@@ -10,20 +10,33 @@ const chartMargin = { left: 76, right: 14, top: 8, bottom: 6 }
  */
 function chartsOf(query, points) {
   const isJoin = points.some((point) => point.state)
-  return [ratesChart(), batchTimeChart(query), isJoin ? stateChart() : rowsChart(), watermarkChart(query, points),
+  return [ratesChart(points), batchTimeChart(query), isJoin ? stateChart() : rowsChart(), watermarkChart(query, points),
     backlogChart(query, points)].filter(Boolean)
 }
 
-function ratesChart() {
+function ratesChart(points) {
+  const arrivals = arrivalRates(points)
   return {
     title: "Rows a second",
     format: (value) => perSecond(value),
     tick: number,
     series: [
-      { name: "input", value: (point) => point.inputRate, breaks: true },
+      { name: "input", value: (point) => arrivals.get(point) ?? null, breaks: true },
       { name: "processed while busy", value: (point) => (point.rowsIn ? point.processedRate : null), breaks: true },
     ],
   }
+}
+
+/** Batches without data come between those with: a rate is over the time since the last batch that had rows. */
+function arrivalRates(points) {
+  const rates = new Map()
+  let before = null
+  for (const point of points) {
+    if (!point.rowsIn) continue
+    if (before) rates.set(point, (1000 * point.rowsIn) / Math.max(1, point.at - before.at))
+    before = point
+  }
+  return rates
 }
 
 function batchTimeChart(query) {
@@ -229,10 +242,10 @@ function linePath(view, series, y) {
   let before = null
   return places(view, series, y)
     .map((place) => {
-      const isJoined = place && before && place.at - before.at <= pauseMax
-      const text = place ? `${isJoined ? "L" : "M"}${fixed(place.x)} ${fixed(place.y)}` : ""
+      if (!place) return ""
+      const isJoined = before && place.at - before.at <= pauseMax
       before = place
-      return text
+      return `${isJoined ? "L" : "M"}${fixed(place.x)} ${fixed(place.y)}`
     })
     .join("")
 }

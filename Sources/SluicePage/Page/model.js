@@ -5,18 +5,28 @@
 const pointsOpen = 1000
 const pointsListed = 60
 
-/** Name to `{ name, status, error, trigger, specTrigger, batchId, points, sources, plan, id, runId }`. */
+/**
+ * Name to a query's object of the API without its progress, and
+ * - points: its last batches, digested
+ * - rowsAt: for each source when it last had rows, null when not since the page knows of it; outlives the points
+ * - knownSince: the first batch the page knows of
+ * - plan, sources: as `explain` has them, and the names in the order of the progress records
+ */
 const queries = new Map()
 
 /** Takes a query's object; the numbers of its batches are kept. */
 function takeQuery(object) {
-  const query = queries.get(object.name) ?? { name: object.name, points: [], sources: [], plan: null, id: null, runId: null }
+  const query = queries.get(object.name) ?? { name: object.name, sources: [], plan: null, id: null, runId: null, ...noBatches() }
   const { status, trigger, specTrigger, batchId } = object
   Object.assign(query, { status, trigger, specTrigger, batchId: batchId ?? null, error: object.error ?? null })
   queries.set(query.name, query)
   if (object.plan) takePlan(query, object.plan)
   if (object.lastProgress) takeProgress(object.lastProgress)
   return query
+}
+
+function noBatches() {
+  return { points: [], rowsAt: [], knownSince: null }
 }
 
 /** `explain` wraps its queries in a list. */
@@ -42,12 +52,13 @@ function takeProgress(record) {
   const query = queries.get(record.name)
   if (!query) return false
   // Another query of the same name: its batches are counted anew.
-  if (query.id !== record.id) Object.assign(query, { id: record.id, points: [] })
+  if (query.id !== record.id) Object.assign(query, { id: record.id, ...noBatches() })
   const point = digest(record)
   const last = query.points.at(-1)
   // A batch may come twice: in the list that was asked for and as an event, or once more after a crash.
   if (!last || point.id > last.id) query.points.push(point)
   else insert(query, point)
+  noteRows(query, point)
   trim(query)
   query.batchId = Math.max(query.batchId ?? 0, record.batchId)
   const isNew = query.runId !== null && query.runId !== record.runId
@@ -58,6 +69,14 @@ function takeProgress(record) {
 function insert(query, point) {
   const index = query.points.findIndex((other) => other.id >= point.id)
   query.points.splice(index, query.points[index].id === point.id ? 1 : 0, point)
+}
+
+function noteRows(query, point) {
+  query.knownSince = Math.min(query.knownSince ?? point.at, point.at)
+  query.rowsAt = point.sources.map(({ rows }, index) => {
+    const before = query.rowsAt[index] ?? null
+    return rows > 0 ? Math.max(before ?? 0, point.at) : before
+  })
 }
 
 function trim(query) {
@@ -74,7 +93,6 @@ function digest(record) {
     millis: record.batchDuration,
     rowsIn: record.numInputRows,
     rowsOut: record.sink?.numOutputRows ?? null,
-    inputRate: record.inputRowsPerSecond,
     processedRate: record.processedRowsPerSecond,
     phases: record.durationMs,
     watermark: watermarkMillis(record.eventTime?.watermark),

@@ -96,8 +96,13 @@ function lateCell(query, { late, bad, last }) {
 }
 
 function checkpointCell(query, { last }, now) {
-  if (!last?.state) return null
-  return { main: batchMillis(last.state.commitMillis), sub: ago(now - last.at) }
+  if (!last) return null
+  return { main: batchMillis(checkpointMillis(last)), sub: ago(now - last.at) }
+}
+
+/** Offsets logged, state written, batch committed. */
+function checkpointMillis({ phases, state }) {
+  return (phases.walCommit ?? 0) + (phases.commitOffsets ?? 0) + (state?.commitMillis ?? 0)
 }
 
 // MARK: The screen
