@@ -4,7 +4,7 @@ import PackageDescription
 // The modules carry the flow: a spec becomes a plan, sources feed the engine, the engine feeds sinks, and the
 // runtime drives one micro-batch after another. Imports only ever point to the left in this list:
 //     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceRuntime <- sluice
-// SluiceSystem (clock, files, log) stands aside; only connectors and runtime may use it.
+// SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and runtime may use them.
 
 /// Settings every Swift target shares.
 let strict: [SwiftSetting] = [
@@ -48,11 +48,13 @@ let package = Package(
             name: "SluiceConnectors",
             dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka"],
             swiftSettings: strictWithPointers),
+        // The status page: HTML, CSS and JavaScript that become constants of the binary.
+        .target(name: "SluicePage", resources: [.embedInCode("Page")], swiftSettings: strict),
         .target(
             name: "SluiceRuntime",
             dependencies: [
-                "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
-                "CMicroHTTPD",
+                "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem",
+                "CDeflate", "CMicroHTTPD",
             ],
             swiftSettings: strictWithPointers),
         .executableTarget(

@@ -14,11 +14,12 @@ import Testing
         "SluicePlan": ["SluiceSpec"],
         "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
         "SluiceSystem": ["CMemory", "Synchronization"],
+        "SluicePage": [],
         "SluiceConnectors": [
             "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "Synchronization",
         ],
         "SluiceRuntime": [
-            "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
+            "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
             "CMicroHTTPD", "Synchronization",
         ],
         "sluice": [

@@ -2,6 +2,7 @@
 // the board. A request goes in, a response comes out; there are no sockets here.
 
 internal import SluiceConnectors
+internal import SluicePage
 internal import SluicePlan
 internal import SluiceSpec
 internal import SluiceSystem
@@ -37,9 +38,27 @@ package struct StatusService: Sendable {
             response = try answer(try Route(request), request, nonce: nonce)
         } catch {
             response = error.response
+            if error.status == 401, isPage(request) { response = asksForToken(response, nonce: nonce) }
         }
         response.headers += securityHeaders(nonce: nonce)
         return response
+    }
+
+    private func isPage(_ request: HTTPRequest) -> Bool {
+        guard let route = try? Route(request) else { return false }
+        return route == .page
+    }
+
+    /// A browser that is led to the page has no token to send yet. It is refused as everybody else, with the page for a
+    /// message: there is nothing of the queries in it, and it asks for the token.
+    private func asksForToken(_ refusal: HTTPResponse, nonce: String) -> HTTPResponse {
+        var response = page(401, nonce: nonce)
+        response.headers += refusal.headers.filter { $0.name != "Content-Type" }
+        return response
+    }
+
+    private func page(_ status: Int, nonce: String) -> HTTPResponse {
+        HTTPResponse(status, "text/html; charset=utf-8", Array(StatusPage.html(nonce: nonce).utf8))
     }
 
     /// True when answering may wait for queries to finish their batches, or for a disk.
@@ -49,7 +68,7 @@ package struct StatusService: Sendable {
 
     private func answer(_ route: Route, _ request: HTTPRequest, nonce: String) throws(HTTPError) -> HTTPResponse {
         switch route {
-        case .page: return HTTPResponse(200, "text/html; charset=utf-8", Array(StatusPage.html(nonce: nonce).utf8))
+        case .page: return page(200, nonce: nonce)
         case .health: return health
         case .metrics:
             return HTTPResponse(

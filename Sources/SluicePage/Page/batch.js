@@ -1,0 +1,81 @@
+// One batch, in full: what it read, what it did, how long each part took.
+
+/** Spark's phases, in the order in which they happen. */
+const phaseWords = {
+  latestOffset: "ask for offsets",
+  queryPlanning: "plan",
+  walCommit: "log offsets",
+  getBatch: "open input",
+  addBatch: "read, join, write",
+  commitOffsets: "commit",
+}
+
+/** Partitions or files of one source that are listed; more are counted. */
+const partitionsShown = 12
+
+function batchDetails(query, point) {
+  return [
+    element("dl", { class: "facts" },
+      ...fact("Started", `${time(point.at)} UTC`),
+      ...fact("Took", `${batchMillis(point.millis)}${phasesText(point)}`),
+      ...fact("Rows in", number(point.rowsIn)),
+      ...(point.rowsOut === null ? [] : fact("Rows out", number(point.rowsOut))),
+      ...watermarkFacts(point),
+      ...stateFacts(point.state)),
+    ...point.sources.map((source, index) => sourceDetails(query.sources[index], source)),
+  ]
+}
+
+function fact(name, text) {
+  return [element("dt", { text: name }), element("dd", { text })]
+}
+
+function phasesText(point) {
+  const known = Object.entries(phaseWords).filter(([name]) => point.phases?.[name] > 0)
+  return known.length ? `: ${known.map(([name, words]) => `${words} ${duration(point.phases[name])}`).join(", ")}` : ""
+}
+
+function watermarkFacts(point) {
+  if (!point.eventTime) return []
+  const { min, max } = point.eventTime
+  const span = min ? fact("Event times", `${time(Date.parse(min))} to ${time(Date.parse(max))} UTC`) : []
+  const mark = point.watermark
+  const text = mark === null ? "none yet" : `${time(mark)} UTC, ${duration(Math.abs(point.at - mark))} ` +
+    `${mark > point.at ? "ahead of" : "behind"} the clock`
+  return [...fact("Watermark", text), ...span]
+}
+
+function stateFacts(state) {
+  if (!state) return []
+  return fact("State", `${counted(state.rows, "row")}, ${bytes(state.bytes)}; ${number(state.updated)} came, ` +
+    `${number(state.removed)} left; written in ${batchMillis(state.commitMillis)}`)
+}
+
+function sourceDetails(name, source) {
+  const ranges = offsetRanges(source)
+  const shown = ranges.slice(0, partitionsShown)
+  const counts = `${counted(source.rows, "row")}, ${number(source.late)} late, ${number(source.bad)} bad` +
+    (source.watermark === null ? "" : `; watermark ${time(source.watermark)} UTC`)
+  const rows = shown.map(({ name, start, end }) =>
+    element("tr", {}, element("td", { text: name }), element("td", { class: "number", text: start ?? "none" }),
+      element("td", { class: "number", text: end }),
+      element("td", { class: "number", text: end === start ? "–" : grouped.format(end - (start ?? 0)) })))
+  const unit = source.isKafka ? "records" : "bytes"
+  const head = [source.isKafka ? "partition" : "file", "from", "up to", unit]
+  return element("section", { class: "source" },
+    element("h4", { text: name ?? shortDescription(source.description) }),
+    element("p", { text: counts }),
+    element("table", { class: "offsets" },
+      element("caption", { text: source.description }),
+      element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col", text })))),
+      element("tbody", {}, ...rows)),
+    ranges.length > shown.length ? element("p", { text: `and ${number(ranges.length - shown.length)} more` }) : null)
+}
+
+/** Those that moved first. */
+function offsetRanges(source) {
+  const starts = new Map(flatOffsets(source.start))
+  return flatOffsets(source.end)
+    .map(([name, end]) => ({ name: name.split("/").pop(), start: starts.get(name) ?? null, end }))
+    .sort((a, b) => Number(a.end === a.start) - Number(b.end === b.start))
+}

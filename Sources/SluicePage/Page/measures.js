@@ -1,0 +1,179 @@
+// From batches to the numbers and sentences of the first screen.
+
+/** How far back "now" reaches: a minute, or five triggers where that is more. */
+function windowMillis(query) {
+  return Math.max(60_000, 5 * (intervalMillis(query.trigger) ?? 0))
+}
+
+/** The numbers of a query at `now`; null what does not exist. */
+function measure(query, now) {
+  const points = query.points
+  const last = points.at(-1) ?? null
+  const span = windowMillis(query)
+  const recent = points.filter((point) => point.at > now - span)
+  // Without a batch for a while, the last ones still tell how long a batch takes.
+  const timed = recent.length >= 5 ? recent : points.slice(-20)
+  const withRows = timed.filter((point) => point.rowsIn > 0)
+  const busy = sum(withRows.map((point) => point.millis))
+  const interval = intervalMillis(query.trigger)
+  const batchMedian = quantile(timed.map((point) => point.millis), 0.5)
+  return {
+    last,
+    recent,
+    interval,
+    inputRate: last ? rate(query, recent, now, span, (point) => point.rowsIn) : null,
+    outputRate: last && last.rowsOut !== null ? rate(query, recent, now, span, (point) => point.rowsOut) : null,
+    processedRate: withRows.length ? (1000 * sum(withRows.map((point) => point.rowsIn))) / Math.max(1, busy) : null,
+    batchMedian,
+    batchHigh: quantile(timed.map((point) => point.millis), 0.95),
+    share: interval && batchMedian !== null ? batchMedian / interval : null,
+    growthPerHour: growth(points),
+    holder: holder(query, last),
+    sources: last ? last.sources.map((source, index) => measureSource(query, index, now)) : [],
+    late: lastSum(recent, (source) => source.late),
+    bad: lastSum(recent, (source) => source.bad),
+  }
+}
+
+/** A second over the window, or over what is known of it. */
+function rate(query, recent, now, span, value) {
+  const first = query.points[0].at
+  const known = Math.min(span, Math.max(1000, now - first))
+  return (1000 * sum(recent.map(value))) / known
+}
+
+function lastSum(points, value) {
+  return sum(points.flatMap((point) => point.sources.map(value)))
+}
+
+/** Rows of state an hour, by the first and last of the batches; null below a minute of them. */
+function growth(points) {
+  const [first, last] = [points[0], points.at(-1)]
+  if (!last?.state || !first.state || last.at - first.at < 60_000) return null
+  return ((last.state.rows - first.state.rows) * 3_600_000) / (last.at - first.at)
+}
+
+/** The index of the source whose watermark is behind all others', which then is the query's; null without one. */
+function holder(query, last) {
+  const marks = last?.sources.map((source) => source.watermark) ?? []
+  const known = marks.filter((mark) => mark !== null)
+  if (known.length < 2 || Math.min(...known) === Math.max(...known)) return null
+  const index = marks.indexOf(Math.min(...known))
+  // Under the policy `max` the query's watermark is ahead of the slowest source.
+  return last.watermark !== null && last.watermark > marks[index] ? null : index
+}
+
+function measureSource(query, index, now) {
+  const source = query.points.at(-1).sources[index]
+  const rowsAt = query.rowsAt[index] ?? null
+  return {
+    name: query.sources[index] ?? shortDescription(source.description),
+    isSilentSince: rowsAt ?? query.knownSince,
+    hasSpoken: rowsAt !== null,
+    silentMillis: now - (rowsAt ?? query.knownSince),
+    behind: source.behind,
+    behindSeconds: source.behindSeconds,
+    isKafka: source.isKafka,
+    watermark: source.watermark,
+  }
+}
+
+/** `FileSource[/a/b/visits.jsonl]` without the folders. */
+function shortDescription(description) {
+  const inner = /\[(.*?)\]*$/.exec(description)?.[1] ?? description
+  return inner.split("/").pop() || description
+}
+
+function behindText(source) {
+  if (source.behind === null) return null
+  return source.isKafka ? counted(source.behind, "row") : bytes(source.behind)
+}
+
+// MARK: Problems
+
+/** Sentences about what needs a person, the gravest first: `{ level, text }` with level 3 (broken) to 0 (to know). */
+function problems(query, measures, now) {
+  const found = [
+    brokenProblem(query),
+    ...slowProblems(query, measures),
+    ...behindProblems(query, measures),
+    silentProblem(query, measures),
+    ...rowProblems(query, measures),
+    pausedProblem(query),
+    triggerProblem(query),
+  ]
+  return found.filter(Boolean).sort((a, b) => b.level - a.level)
+}
+
+function brokenProblem(query) {
+  if (query.status === "failed") return { level: 3, text: `failed: ${query.error ?? "no reason was given"}` }
+  if (query.status === "restarting") return { level: 3, text: `waits to try again: ${query.error ?? "after an error"}` }
+  return null
+}
+
+function slowProblems(query, { share, interval, batchMedian, recent }) {
+  if (share === null || recent.length < 3 || isOver(query)) return []
+  const took = `half of its batches take ${duration(batchMedian)} or more`
+  if (share > 1) return [{ level: 2, text: `falls behind its trigger: ${took}, and one is due every ${duration(interval)}` }]
+  if (share > 0.7) return [{ level: 1, text: `little room: ${took}, ${percent(share)} of its interval` }]
+  return []
+}
+
+function behindProblems(query, { sources, interval }) {
+  if (isOver(query)) return []
+  const limit = Math.max(60, (5 * (interval ?? 0)) / 1000)
+  return sources
+    .filter((source) => source.behindSeconds > limit && source.behind > 0)
+    .map((source) => ({
+      level: 2,
+      text: `${duration(source.behindSeconds * 1000)} behind ${source.name}, ${behindText(source)} of it are not read yet`,
+    }))
+}
+
+/** One source is silent while others are not, and rows wait for its watermark. */
+function silentProblem(query, measures) {
+  const { holder, sources, last, interval } = measures
+  if (holder === null || !last.state?.rows || isOver(query) || query.status === "paused") return null
+  const silent = sources[holder]
+  const limit = Math.max(60_000, 5 * (interval ?? 0))
+  const others = sources.filter((source, index) => index !== holder && source.hasSpoken)
+  if (silent.silentMillis < limit || !others.some((other) => other.isSilentSince > silent.isSilentSince)) return null
+  const ahead = Math.max(...others.map((other) => other.watermark)) - silent.watermark
+  return {
+    level: 2,
+    text:
+      `${counted(last.state.rows, "row")} in state wait for ${silent.name}: ${silent.name} has been silent for ` +
+      `${silent.hasSpoken ? "" : "at least "}${duration(silent.silentMillis)}, and its watermark is ` +
+      `${duration(ahead)} behind ${others.map((other) => other.name).join(" and ")}`,
+  }
+}
+
+const lateShareMax = 0.01
+
+function rowProblems(query, { recent, sources }) {
+  const list = []
+  sources.forEach((source, index) => {
+    const total = (value) => sum(recent.map((point) => value(point.sources[index])))
+    const rows = total((each) => each.rows)
+    const late = total((each) => each.late)
+    const bad = total((each) => each.bad)
+    const some = (count) => `${counted(count, "row")} of ${source.name}${rows ? ` (${percent(count / rows)})` : ""}`
+    // One row in a hundred late is what a delay is chosen for; the column has their number.
+    if (late) list.push({ level: late > lateShareMax * rows ? 1 : 0, text: `${some(late)} came late and were dropped` })
+    if (bad) list.push({ level: 1, text: `${some(bad)} could not be read` })
+  })
+  return list
+}
+
+function pausedProblem(query) {
+  return query.status === "paused" ? { level: 1, text: "paused" } : null
+}
+
+function triggerProblem(query) {
+  if (query.trigger === query.specTrigger || isOver(query)) return null
+  return { level: 0, text: `trigger ${query.trigger}, set by hand; the spec says ${query.specTrigger}` }
+}
+
+function isOver(query) {
+  return query.status === "failed" || query.status === "finished"
+}

@@ -1,0 +1,153 @@
+// What the page knows: queries and their last batches. Bounded: a page that is left open for a day holds no more than
+// one that was just opened.
+
+/** Batches kept of the query that is open, and of every other one. */
+const pointsOpen = 1000
+const pointsListed = 60
+
+/**
+ * Name to a query's object of the API without its progress, and
+ * - points: its last batches, digested
+ * - rowsAt: for each source when it last had rows, null when not since the page knows of it; outlives the points
+ * - knownSince: the first batch the page knows of
+ * - plan, sources: as `explain` has them, and the names in the order of the progress records
+ */
+const queries = new Map()
+
+/** Takes a query's object; the numbers of its batches are kept. */
+function takeQuery(object) {
+  const query = queries.get(object.name) ?? { name: object.name, sources: [], plan: null, id: null, runId: null, ...noBatches() }
+  const { status, trigger, specTrigger, batchId } = object
+  Object.assign(query, { status, trigger, specTrigger, batchId: batchId ?? null, error: object.error ?? null })
+  queries.set(query.name, query)
+  if (object.plan) takePlan(query, object.plan)
+  if (object.lastProgress) takeProgress(object.lastProgress)
+  return query
+}
+
+function noBatches() {
+  return { points: [], rowsAt: [], knownSince: null }
+}
+
+/** `explain` wraps its queries in a list. */
+function takePlan(query, plan) {
+  query.plan = plan.queries ? plan.queries[0] : plan
+  query.sources = sourceNames(query.plan)
+}
+
+/** In the order of the progress records' sources: left, then right. */
+function sourceNames(plan) {
+  if (plan.join) return [plan.join.left.source, plan.join.right.source]
+  const names = []
+  const visit = (node) => {
+    if (node.operator === "Source") names.push(node.summary.split(" ")[0])
+    for (const child of node.children ?? []) visit(child)
+  }
+  if (plan.physical) visit(plan.physical)
+  return names
+}
+
+/** Takes one progress record. True when the query was started anew since the record before. */
+function takeProgress(record) {
+  const query = queries.get(record.name)
+  if (!query) return false
+  // Another query of the same name: its batches are counted anew.
+  if (query.id !== record.id) Object.assign(query, { id: record.id, ...noBatches() })
+  const point = digest(record)
+  const last = query.points.at(-1)
+  // A batch may come twice: in the list that was asked for and as an event, or once more after a crash.
+  if (!last || point.id > last.id) query.points.push(point)
+  else insert(query, point)
+  noteRows(query, point)
+  trim(query)
+  query.batchId = Math.max(query.batchId ?? 0, record.batchId)
+  const isNew = query.runId !== null && query.runId !== record.runId
+  query.runId = record.runId
+  return isNew
+}
+
+function insert(query, point) {
+  const index = query.points.findIndex((other) => other.id >= point.id)
+  query.points.splice(index, query.points[index].id === point.id ? 1 : 0, point)
+}
+
+function noteRows(query, point) {
+  query.knownSince = Math.min(query.knownSince ?? point.at, point.at)
+  query.rowsAt = point.sources.map(({ rows }, index) => {
+    const before = query.rowsAt[index] ?? null
+    return rows > 0 ? Math.max(before ?? 0, point.at) : before
+  })
+}
+
+function trim(query) {
+  const limit = query.isOpen ? pointsOpen : pointsListed
+  if (query.points.length > limit) query.points.splice(0, query.points.length - limit)
+}
+
+/** The part of a record that the page shows. A number that does not exist is null. */
+function digest(record) {
+  const state = record.stateOperators[0]
+  return {
+    id: record.batchId,
+    at: Date.parse(record.timestamp),
+    millis: record.batchDuration,
+    rowsIn: record.numInputRows,
+    rowsOut: record.sink?.numOutputRows ?? null,
+    processedRate: record.processedRowsPerSecond,
+    phases: record.durationMs,
+    watermark: watermarkMillis(record.eventTime?.watermark),
+    eventTime: record.eventTime ?? null,
+    state: state ? stateDigest(state) : null,
+    sources: record.sources.map(sourceDigest),
+  }
+}
+
+function stateDigest(state) {
+  return {
+    rows: state.numRowsTotal,
+    updated: state.numRowsUpdated,
+    removed: state.numRowsRemoved,
+    bytes: state.memoryUsedBytes,
+    commitMillis: state.commitTimeMs,
+  }
+}
+
+function sourceDigest(source) {
+  const lag = source.lag ? Object.values(source.lag) : null
+  const seconds = lag?.map((part) => part.seconds).filter((value) => value !== null)
+  return {
+    description: source.description,
+    rows: source.numInputRows,
+    late: source.numRowsDroppedByWatermark,
+    bad: source.numBadRows,
+    watermark: watermarkMillis(source.watermark),
+    start: source.startOffset,
+    end: source.endOffset,
+    isKafka: source.description.startsWith("Kafka"),
+    behind: lag ? sum(lag.map((part) => part.rows)) : offsetsBehind(source),
+    behindSeconds: seconds?.length ? Math.max(...seconds) : null,
+  }
+}
+
+/** Spark's watermark before there is one is the start of 1970. */
+function watermarkMillis(text) {
+  const millis = text ? Date.parse(text) : 0
+  return millis > 0 ? millis : null
+}
+
+/** Bytes of files, records of Kafka; null where a source does not say. */
+function offsetsBehind(source) {
+  const latest = flatOffsets(source.latestOffset)
+  const end = new Map(flatOffsets(source.endOffset))
+  if (!latest.length) return null
+  return sum(latest.map(([name, offset]) => Math.max(0, offset - (end.get(name) ?? 0))))
+}
+
+/** `[[name, offset]]`, of Kafka's `{topic: {partition: offset}}` too. */
+function flatOffsets(offsets) {
+  return Object.entries(offsets ?? {}).flatMap(([name, value]) =>
+    value !== null && typeof value === "object"
+      ? Object.entries(value).map(([partition, offset]) => [`${name} ${partition}`, offset])
+      : [[name, value]],
+  )
+}
