@@ -29,25 +29,31 @@ let package = Package(
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
-        // One instruction: the processor's prefetch.
-        .target(name: "CPrefetch"),
+        // The processor's prefetch, and one setting of the C library's allocator.
+        .target(name: "CMemory"),
 
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
 
+        // libmicrohttpd: a small HTTP/1.1 server in one thread of its own, with limits on everything a client can send.
+        .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+
         .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
         .target(
-            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CPrefetch"],
+            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
             swiftSettings: strictWithPointers),
-        .target(name: "SluiceSystem", swiftSettings: strictWithPointers),
+        .target(name: "SluiceSystem", dependencies: ["CMemory"], swiftSettings: strictWithPointers),
         .target(
             name: "SluiceConnectors",
             dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka"],
             swiftSettings: strictWithPointers),
         .target(
             name: "SluiceRuntime",
-            dependencies: ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate"],
+            dependencies: [
+                "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
+                "CMicroHTTPD",
+            ],
             swiftSettings: strictWithPointers),
         .executableTarget(
             name: "sluice",
@@ -92,8 +98,13 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting"], exclude: ["Spark"], swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
+        // What the benchmarks measure against: simdjson and nothing else.
+        .target(
+            name: "CParseLimit", path: "Tests/ParseLimit",
+            linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["sluice", "CRdKafka"], path: "Tests/Benchmarks",
+            name: "Benchmarks", dependencies: ["sluice", "CParseLimit", "CRdKafka"], path: "Tests/Benchmarks",
+            exclude: ["README.md", "Thresholds/6.3.json", "spark_join.py"],
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
     ]
 )

@@ -11,6 +11,9 @@ package struct SecretMask: Hashable, Sendable {
             .sorted { ($1.utf8.count, $0) < ($0.utf8.count, $1) }
     }
 
+    /// Hides what either of the two hides.
+    package func union(_ other: SecretMask) -> SecretMask { SecretMask(secrets: secrets + other.secrets) }
+
     /// `text` with every secret replaced by `•••`.
     package func hide(_ text: String) -> String {
         secrets.reduce(text) { $0.replacing($1, with: "•••") }

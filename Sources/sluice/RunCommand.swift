@@ -22,6 +22,7 @@ struct RunCommand {
     func run() throws -> Int32 {
         var setOptions = QuerySetOptions()
         setOptions.checkpointRoot = options.checkpoint
+        setOptions.queries = options.queries
         if let text = options.trigger {
             do throws(TriggerProblem) {
                 setOptions.trigger = try TriggerSpec(text: text)
@@ -29,8 +30,15 @@ struct RunCommand {
                 return wrongUsage("--trigger: \(error)")
             }
         }
-        if options.listen != nil { return wrongUsage("--listen is not supported yet") }
-        let loaded = try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs)
+        var address: SocketAddress?
+        if let text = options.listen {
+            do throws(AddressProblem) { address = try SocketAddress(text) } catch {
+                return wrongUsage("--listen: \(error)")
+            }
+        } else if options.tokenFile != nil {
+            return wrongUsage("--token-file is for --listen")
+        }
+        let loaded = try loadSpecs()
         for diagnostic in loaded.diagnostics { printError(diagnostic.rendered(lines: loaded.lines)) }
         guard let spec = loaded.spec, !loaded.hasErrors else { return 1 }
         let names = loaded.plans.map(\.spec.name.value)
@@ -38,10 +46,44 @@ struct RunCommand {
             let meant = nearest(to: name, in: names).map { ", did you mean `\($0)`?" } ?? ""
             return wrongUsage("--query: there is no query `\(name)`\(meant)")
         }
-        let chosen = loaded.plans.filter { options.queries.isEmpty || options.queries.contains($0.spec.name.value) }
-        let set = QuerySet(chosen, spec: spec, options: setOptions, environment: environment(spec.secretMask))
-        stopOnSignals(set)
-        return set.run() ? 0 : 1
+        let socket = try address.map { try ListeningSocket($0) }
+        if let socket, !socket.address.isLocal, options.tokenFile == nil {
+            return wrongUsage("--listen: an address that other machines can reach needs --token-file")
+        }
+        let token = try options.tokenFile.map { try readToken($0, files) }
+        return run(setOptions.chosen(loaded.plans), spec, setOptions, socket, token)
+    }
+
+    private func run(
+        _ plans: [PlannedQuery], _ spec: Spec, _ setOptions: QuerySetOptions, _ socket: ListeningSocket?,
+        _ token: String?
+    ) -> Int32 {
+        let mask = SharedMask(spec.secretMask)
+        let board = socket.map { _ in StatusBoard() }
+        let environment = environment(mask, board)
+        let set = QuerySet(
+            plans, spec: spec, options: setOptions, environment: environment,
+            didChange: { [board] query in board?.didChange(query) })
+        let reload: @Sendable () throws(ReloadError) -> ReloadReport = { [self] () throws(ReloadError) in
+            try self.reload(set, mask, environment.log)
+        }
+        handleSignals(set, reload)
+        var server: StatusServer?
+        if let socket, let board {
+            let service = StatusService(
+                queries: set, board: board,
+                policy: AccessPolicy(address: socket.address, token: token.map { Array($0.utf8) }),
+                hide: { mask.hide($0) }, reload: reload)
+            server = StatusServer(service, on: socket, clock: clock)
+            if server == nil {
+                printError("error: the system has no thread or no descriptor for the status server")
+                return 1
+            }
+            printError("listening on \(socket.address.text)")
+        }
+        let isWell = set.run()
+        server?.stop()
+        return isWell ? 0 : 1
     }
 
     private func wrongUsage(_ message: String) -> Int32 {
@@ -49,24 +91,82 @@ struct RunCommand {
         return 2
     }
 
-    private func environment(_ mask: SecretMask) -> QueryEnvironment {
+    private func loadSpecs() throws(FileError) -> LoadedSpec {
+        try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs)
+    }
+
+    /// Reads the specs again and brings the queries to them; says in the log what came of it.
+    private func reload(_ set: QuerySet, _ mask: SharedMask, _ log: Log) throws(ReloadError) -> ReloadReport {
+        do throws(ReloadError) {
+            let report = try set.reload(
+                load: { () throws(FileError) in try loadSpecs() }, willApply: { mask.add($0.secretMask) })
+            log.info(
+                "Specs were read again",
+                [
+                    .started: .integer(Int64(report.started.count)), .stopped: .integer(Int64(report.stopped.count)),
+                    .changed: .integer(Int64(report.changed.count)),
+                ])
+            return report
+        } catch {
+            switch error {
+            case .refused(let diagnostics, let lines):
+                for diagnostic in diagnostics { printError(mask.hide(diagnostic.rendered(lines: lines))) }
+                log.warning("Specs were read again and refused, nothing has changed")
+            case .unreadable(let problem):
+                log.warning("Specs cannot be read, nothing has changed", [.error: .string("\(problem)")])
+            case .stopping: break
+            }
+            throw error
+        }
+    }
+
+    private func environment(_ mask: SharedMask, _ board: StatusBoard?) -> QueryEnvironment {
         let log = Log(
             level: options.logLevel, format: options.logFormat, clock: clock, hide: { mask.hide($0) })
         let progress = options.progress.map { ProgressFile(path: $0, files: files, log: log) }
         return QueryEnvironment(
             fileSystem: files, clock: clock, pool: WorkerPool(width: ProcessFacts.processorCount),
-            zones: systemTimeZones(files), log: log, report: { progress?.append($0.hidingSecrets(mask)) })
+            zones: systemTimeZones(files), log: log,
+            report: { record in
+                let shown = record.hidingSecrets(mask)
+                progress?.append(shown)
+                board?.add(shown)
+            })
     }
 
-    /// The first signal lets the batch in hand finish; the second ends the process as it is, which loses nothing.
-    private func stopOnSignals(_ set: QuerySet) {
+    /// The first signal to stop lets the batch in hand finish; the second ends the process as it is, which loses
+    /// nothing. A hang-up reads the specs again.
+    private func handleSignals(
+        _ set: QuerySet, _ reload: @escaping @Sendable () throws(ReloadError) -> ReloadReport
+    ) {
         let flag = StopFlag()
-        _ = handleSignals { signal in
-            if signal == .hangUp { return }
+        _ = SluiceSystem::handleSignals { signal in
+            if signal == .hangUp {
+                // On a thread of its own: a reload waits for batches, and a signal to stop must not wait for that.
+                SystemThread(name: "reload") { _ = try? reload() }?.detach()
+                return
+            }
             if flag.raise() { _exit(130) }
             set.stop()
         }
     }
+}
+
+extension LogKey {
+    static let started = LogKey("sluice.started")
+    static let stopped = LogKey("sluice.stopped")
+    static let changed = LogKey("sluice.changed")
+}
+
+/// Hides the secrets of every spec that was read since the start: what was one stays one.
+private final class SharedMask: Sendable {
+    private let mask: Mutex<SecretMask>
+
+    init(_ mask: SecretMask) { self.mask = Mutex(mask) }
+
+    func add(_ other: SecretMask) { mask.withLock { $0 = $0.union(other) } }
+
+    func hide(_ text: String) -> String { mask.withLock { $0 }.hide(text) }
 }
 
 /// True from the second time on that it is raised.
@@ -78,7 +178,7 @@ private final class StopFlag: Sendable {
 
 extension QueryProgress {
     /// Paths are all that a record quotes of a spec.
-    fileprivate func hidingSecrets(_ mask: SecretMask) -> QueryProgress {
+    fileprivate func hidingSecrets(_ mask: SharedMask) -> QueryProgress {
         func hide(_ offsets: [String: Int64]) -> [String: Int64] {
             Dictionary(offsets.map { (mask.hide($0.key), $0.value) }) { first, _ in first }
         }

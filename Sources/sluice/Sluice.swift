@@ -8,6 +8,7 @@ internal import SluiceSystem
 struct Sluice {
     static func main() {
         ignoreBrokenPipes()
+        giveBackLargeBlocks()
         switch parseCommandLine(Array(CommandLine.arguments.dropFirst())) {
         case .command(let command): exit(run(command))
         case .information(let text): printLine(text)
@@ -25,6 +26,7 @@ struct Sluice {
             case .run(let options): return try RunCommand(options, files: files, clock: clock).run()
             case .check(let options): return try CheckCommand(options, files: files).run()
             case .explain(let options): return try ExplainCommand(options, files: files).run()
+            case .control(let options): return try ControlCommand(options, files: files).run()
             case .tune(let options): return try TuneCommand(options, files: files, clock: clock).run()
             case .demo: return try DemoCommand(files: files, clock: clock, print: printLine).run() ? 0 : 1
             }

@@ -12,14 +12,14 @@ import Testing
     static let allowedImports: [String: Set<String>] = [
         "SluiceSpec": ["CYAML"],
         "SluicePlan": ["SluiceSpec"],
-        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CPrefetch"],
-        "SluiceSystem": ["Synchronization"],
+        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
+        "SluiceSystem": ["CMemory", "Synchronization"],
         "SluiceConnectors": [
             "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "Synchronization",
         ],
         "SluiceRuntime": [
             "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
-            "Synchronization",
+            "CMicroHTTPD", "Synchronization",
         ],
         "sluice": [
             "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",

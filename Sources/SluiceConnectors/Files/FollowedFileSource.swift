@@ -34,7 +34,7 @@ package final class FollowedFileSource: Source {
     private var hasWaited = false
 
     /// `chunkByteCount` is the nominal size of the chunks of a batch.
-    package init(_ spec: FileSourceSpec, fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 20) {
+    package init(_ spec: FileSourceSpec, fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 19) {
         pattern = FilePattern(spec.path.value)
         maxBytesPerTrigger = spec.maxBytesPerTrigger
         self.fileSystem = fileSystem

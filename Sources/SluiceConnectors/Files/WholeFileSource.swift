@@ -17,7 +17,7 @@ package final class WholeFileSource: Source {
     private var hasWaited = false
 
     /// `chunkByteCount` is the nominal size of the chunks of a batch.
-    package init(_ spec: FileSourceSpec, fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 20) {
+    package init(_ spec: FileSourceSpec, fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 19) {
         pattern = FilePattern(spec.path.value)
         maxFilesPerTrigger = spec.maxFilesPerTrigger
         maxBytesPerTrigger = spec.maxBytesPerTrigger

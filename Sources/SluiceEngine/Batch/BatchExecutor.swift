@@ -131,50 +131,63 @@ package final class BatchExecutor {
     /// After an error the state is no longer that of any batch: make a new executor from the checkpoint.
     package func run(_ inputs: [any InputBytes], watermarks: BatchWatermarks) throws(BatchError) -> BatchResult {
         precondition(inputs.count == plan.inputs.count)
-        var chunks: [[DecodedChunk]] = []
+        if plan.join == nil { return try runWithoutJoin(inputs[0], lateMillis: watermarks.lateMillis) }
+        for shard in shards { shard.begin() }
+        // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
         var counters: [SourceCounters] = []
-        for (number, input) in inputs.enumerated() {
-            let decoded = try decode(input, number, lateMillis: watermarks.lateMillis)
-            chunks.append(decoded.chunks)
-            counters.append(decoded.counters)
-        }
-        defer {
-            for side in chunks { chunkPool.append(contentsOf: side) }
-            // What this batch used is kept for the next; what an earlier, larger one used is given back.
-            let used = chunks.reduce(0) { $0 + $1.count }
-            chunkPool.removeLast(max(0, chunkPool.count - max(used, lanes.count)))
+        var rowCount = 0
+        let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
+        for (side, input) in inputs.enumerated() {
+            let (chunks, sideCounters) = try decode(input, side, lateMillis: watermarks.lateMillis)
+            counters.append(sideCounters)
+            rowCount += chunks.reduce(0) { $0 + $1.content.rowCount }
+            let isLast = side == inputs.count - 1
+            let shards = self.shards
+            nonisolated(unsafe) let work: (Int) -> Void = { number in
+                let shard = shards[number]
+                shard.drive(side: side, chunks, evictionWatermarkMillis: watermarks.evictionMillis)
+                guard isLast else { return }
+                shard.evict(watermarkMillis: watermarks.evictionMillis)
+                newest[number] = shard.writeDelta()
+            }
+            forEachShard(of: chunks, isSmall: rowCount < 256) { unsafe work($0) }
+            recycle(chunks)
         }
         var result = BatchResult(outputs: [], sources: counters)
-        if plan.join == nil {
-            collectOutputs(
-                chunks[0].map { $0.takeOutputs() }, rowCount: chunks[0].reduce(0) { $0 + $1.emitted }, &result)
-            return result
-        }
-        let (left, right) = (chunks[0], chunks[1])
-        let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
-        let shards = self.shards
-        nonisolated(unsafe) let work: (Int) -> Void = { number in
-            let shard = shards[number]
-            shard.run(left: left, right: right, evictionWatermarkMillis: watermarks.evictionMillis)
-            newest[number] = shard.writeDelta()
-        }
-        let rowCount = (left + right).reduce(0) { $0 + $1.content.rows.count }
-        forEachShard(rowCount: rowCount) {
-            unsafe work($0)
-        }
         collectState(newest.values, &result)
         collectOutputs(
             shards.map(\.outputs), rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
         return result
     }
 
-    /// Small batches stay on the query's thread: waking workers costs more than the work.
-    private func forEachShard(rowCount: Int, _ body: @escaping @Sendable (Int) -> Void) {
-        if rowCount < 256 {
+    private func runWithoutJoin(_ input: any InputBytes, lateMillis: Int64) throws(BatchError) -> BatchResult {
+        let (chunks, counters) = try decode(input, 0, lateMillis: lateMillis)
+        var result = BatchResult(outputs: [], sources: [counters])
+        collectOutputs(chunks.map { $0.takeOutputs() }, rowCount: chunks.reduce(0) { $0 + $1.emitted }, &result)
+        recycle(chunks)
+        return result
+    }
+
+    /// What this input used is kept for the next; what an earlier, larger one used is given back.
+    private func recycle(_ chunks: [DecodedChunk]) {
+        chunkPool.append(contentsOf: chunks)
+        chunkPool.removeLast(max(0, chunkPool.count - max(chunks.count, lanes.count)))
+    }
+
+    /// Small batches stay on the query's thread: waking workers costs more than the work. Of others the largest shard
+    /// goes first, or with a hot key the workers would wait for the one who began with it last.
+    private func forEachShard(
+        of chunks: [DecodedChunk], isSmall: Bool, _ body: @escaping @Sendable (Int) -> Void
+    ) {
+        if isSmall {
             for shard in shards.indices { body(shard) }
-        } else {
-            parallel(shards.count, body)
+            return
         }
+        let byteCounts = shards.indices.map { shard in
+            chunks.reduce(0) { unsafe $0 + $1.content.bytes(shard: shard).count }
+        }
+        let order = shards.indices.sorted { (byteCounts[$0], $1) > (byteCounts[$1], $0) }
+        parallel(shards.count) { body(order[$0]) }
     }
 
     private func collectState(_ newest: [[Int64?]], _ result: inout BatchResult) {

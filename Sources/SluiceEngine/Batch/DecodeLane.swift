@@ -36,7 +36,7 @@ final class DecodeLane: @unchecked Sendable {
     /// Reads and decodes one chunk. False after a failure, which is kept in `failure`.
     func decode(_ bytes: any InputBytes, chunk number: Int, into chunk: DecodedChunk) -> Bool {
         let box = inputs[current]
-        chunk.removeAll()
+        chunk.begin(shardCount: inputs[current].input.facts.shardCount)
         chunk.order = bytes.order(of: number)
         input.removeAll()
         do {
@@ -59,7 +59,7 @@ final class DecodeLane: @unchecked Sendable {
             failure = (chunk.order, badRow(box, bytes, number))
             return false
         }
-        chunk.finish(shards: box.input.facts.shardCount, emitter: &box.input.emitter)
+        chunk.finish(emitter: &box.input.emitter)
         return true
     }
 
@@ -146,7 +146,8 @@ private struct LaneInput: ~Copyable {
     var emitter: RowEmitter?
     private var stateRow: RowBuilder
     private var scratch = EvaluationScratch()
-    private var rowScratch = ByteBuffer()
+    /// The row in hand.
+    private var row = ByteBuffer()
     private var lateMicros = Int64.min
 
     init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
@@ -171,13 +172,8 @@ private struct LaneInput: ~Copyable {
     /// Decodes all records of the chunk. False at a bad one that must not be.
     mutating func decodeRecords(into output: inout DecodedRows) -> Bool {
         while true {
-            let outcome: RecordOutcome
-            if facts.needsProjection {
-                rowScratch.removeAll()
-                outcome = decoder.next(into: &rowScratch)
-            } else {
-                outcome = decoder.next(into: &output.arena)
-            }
+            row.removeAll()
+            let outcome = decoder.next(into: &row)
             switch outcome {
             case .end: return true
             case .row(let byteCount):
@@ -188,28 +184,19 @@ private struct LaneInput: ~Copyable {
                 counters.badRows &+= 1
                 switch facts.badRows {
                 case .null: take(byteCount, &output)
-                case .drop, .sink: drop(byteCount, &output)
+                case .drop, .sink: break
                 case .fail: return false
                 }
             }
         }
     }
 
-    /// Forgets the row that was decoded last.
-    private func drop(_ byteCount: Int, _ output: inout DecodedRows) {
-        if !facts.needsProjection { output.arena.truncate(to: output.arena.count &- byteCount) }
-    }
-
     /// Filters, counts and stores the row that was decoded last.
     @inline(__always)
     private mutating func take(_ byteCount: Int, _ output: inout DecodedRows) {
-        let start = facts.needsProjection ? 0 : output.arena.count &- byteCount
-        let base = unsafe UnsafeRawPointer(facts.needsProjection ? rowScratch.base : output.arena.base + start)
-        let row = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
-        guard unsafe isKept(row, base) else {
-            drop(byteCount, &output)
-            return
-        }
+        let base = unsafe UnsafeRawPointer(row.base)
+        let packed = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
+        guard unsafe isKept(packed, base) else { return }
         guard facts.hasJoin else {
             unsafe emitter?.emit(left: base, right: nil)
             return
@@ -218,20 +205,18 @@ private struct LaneInput: ~Copyable {
         if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
             flags.insert(.isRejected)
         }
-        let time = facts.joinTime.of(row)
+        let time = facts.joinTime.of(packed)
         if time == nil { flags.insert(.isRejected) }
-        let (hash, neverMatches) = facts.keys.hash(row)
+        let (hash, neverMatches) = facts.keys.hash(packed)
         if neverMatches { flags.insert(.neverMatches) }
-        var position = start
-        var storedByteCount = byteCount
         if facts.needsProjection {
-            position = output.arena.count
-            storedByteCount = project(row, into: &output.arena)
+            output.append(hash: hash, time: time ?? 0, flags: flags) { arena in project(packed, into: &arena) }
+        } else {
+            output.append(hash: hash, time: time ?? 0, flags: flags) { arena in
+                unsafe arena.append(UnsafeRawBufferPointer(start: base, count: byteCount))
+                return byteCount
+            }
         }
-        output.rows.append(
-            JoinRow(
-                hash: hash, time: time ?? 0, position: UInt32(position), byteCount: UInt32(storedByteCount),
-                flags: flags))
     }
 
     /// Everything before the join that may drop a row; moves the watermark statistics on the way.

@@ -1,13 +1,18 @@
-// The rows of one input chunk after decoding, filtering and hashing, grouped by shard: what the join reads.
+// The rows of one input chunk after decoding, filtering and hashing, cut by shard: what the join reads. A shard's rows
+// stand one after another, each behind what the join has to know of it, so that a shard reads its part of every chunk
+// front to back and touches no line of another's:
+//
+//     shard 0   | JoinRow | packed row | JoinRow | packed row | …
+//     shard 1   | JoinRow | packed row | …
 
-/// One row that goes into the join.
+/// One row that goes into the join; its packed row stands behind it.
 struct JoinRow {
+    static let byteCount = 24
     /// Key hash; its low bits pick the shard.
     var hash: UInt64
     /// In microseconds; 0 for every row when the join has no time condition.
     var time: Int64
-    /// Position of the packed row in the chunk's arena.
-    var position: UInt32
+    /// Of the packed row.
     var byteCount: UInt32
     var flags: JoinRowFlags
 }
@@ -21,10 +26,55 @@ struct JoinRowFlags: OptionSet {
     static let isRejected = JoinRowFlags(rawValue: 2)
 }
 
-/// Rows and the arena they stand in.
-struct DecodedRows: ~Copyable {
-    var arena = ByteBuffer()
-    var rows: [JoinRow] = []
+/// Rows by shard.
+@safe struct DecodedRows: ~Copyable {
+    private var shards: UnsafeMutablePointer<ByteBuffer>
+    private var shardCount = 0
+    private(set) var rowCount = 0
+
+    init() { unsafe shards = unsafe UnsafeMutablePointer(bitPattern: 16)! }
+
+    deinit { free() }
+
+    private func free() {
+        guard shardCount > 0 else { return }
+        unsafe shards.deinitialize(count: shardCount)
+        unsafe shards.deallocate()
+    }
+
+    /// Forgets all rows and keeps their memory.
+    mutating func begin(shardCount wanted: Int) {
+        rowCount = 0
+        if shardCount != wanted {
+            free()
+            shardCount = wanted
+            unsafe shards = .allocate(capacity: wanted)
+            for shard in 0..<wanted { unsafe (shards + shard).initialize(to: ByteBuffer()) }
+        }
+        for shard in 0..<shardCount { unsafe shards[shard].removeAll() }
+    }
+
+    /// Adds a row whose bytes `write` appends to the buffer it is given, and counts.
+    @inline(__always)
+    mutating func append(
+        hash: UInt64, time: Int64, flags: JoinRowFlags, _ write: (inout ByteBuffer) -> Int
+    ) {
+        let shard = unsafe shards + Int(truncatingIfNeeded: hash & UInt64(shardCount &- 1))
+        let start = unsafe shard.pointee.count
+        unsafe shard.pointee.reserve(JoinRow.byteCount)
+        unsafe shard.pointee.advance(by: JoinRow.byteCount)
+        let byteCount = unsafe write(&shard.pointee)
+        let row = JoinRow(hash: hash, time: time, byteCount: UInt32(byteCount), flags: flags)
+        unsafe shard.pointee.base.storeBytes(of: row, toByteOffset: start, as: JoinRow.self)
+        rowCount &+= 1
+    }
+
+    /// All rows of one shard, valid until the next change.
+    @inline(__always)
+    func bytes(shard: Int) -> UnsafeRawBufferPointer {
+        precondition(shard >= 0 && shard < shardCount)
+        return unsafe shards[shard].bytes
+    }
 }
 
 /// Owned by one worker while it decodes, then read by all.
@@ -33,22 +83,15 @@ final class DecodedChunk: @unchecked Sendable {
     var content = DecodedRows()
     /// Where its rows stand among those of all chunks of its input.
     var order = 0
-    /// Row indices grouped by shard, in input order within each.
-    private var shardOrder: [UInt32] = []
-    private var starts: [Int] = []
-
     /// Without a join: the encoded rows instead of `rows`.
     private var outputs: [OutputBytes] = []
     private(set) var emitted = 0
 
-    func removeAll() {
-        content.arena.removeAll()
-        content.rows.removeAll(keepingCapacity: true)
-    }
+    /// Empties it for a chunk of another input.
+    func begin(shardCount: Int) { content.begin(shardCount: shardCount) }
 
     /// All records of the chunk are in.
-    func finish(shards: Int, emitter: inout RowEmitter?) {
-        groupByShard(shards)
+    func finish(emitter: inout RowEmitter?) {
         emitter?.finish()
         emitted = emitter?.rowCount ?? 0
         outputs = emitter?.takeOutputs() ?? []
@@ -58,25 +101,4 @@ final class DecodedChunk: @unchecked Sendable {
         defer { outputs = [] }
         return outputs
     }
-
-    /// Groups the rows by shard; counting sort, O(rows + shards).
-    private func groupByShard(_ shardCount: Int) {
-        let mask = UInt64(shardCount - 1)
-        let rows = content.rows
-        starts = [Int](repeating: 0, count: shardCount + 1)
-        for row in rows { starts[Int(truncatingIfNeeded: row.hash & mask) &+ 1] &+= 1 }
-        for shard in 0..<shardCount { starts[shard + 1] += starts[shard] }
-        var next = starts
-        // A local array: appending through the property would check for exclusive access every time.
-        var order = [UInt32](repeating: 0, count: rows.count)
-        for index in rows.indices {
-            let shard = Int(truncatingIfNeeded: rows[index].hash & mask)
-            order[next[shard]] = UInt32(truncatingIfNeeded: index)
-            next[shard] &+= 1
-        }
-        self.shardOrder = order
-    }
-
-    /// The indices into `rows` of one shard's rows.
-    func indices(shard: Int) -> ArraySlice<UInt32> { shardOrder[starts[shard]..<starts[shard + 1]] }
 }

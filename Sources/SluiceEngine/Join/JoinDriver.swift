@@ -35,42 +35,37 @@ struct JoinDriver: ~Copyable {
         _ chunk: DecodedChunk, shard: Int, own: inout JoinSide, other: inout JoinSide,
         skipStoringThrough threshold: Int64?
     ) {
-        let base = unsafe UnsafeRawPointer(chunk.content.arena.base)
-        let indices = chunk.indices(shard: shard)
-        unsafe chunk.content.rows.withUnsafeBufferPointer { rows in
-            unsafe indices.withUnsafeBufferPointer { indices in
-                var start = 0
-                while start < indices.count {
-                    let end = min(start &+ ProbeBlock.rowCountMax, indices.count)
-                    unsafe drive(
-                        rows, base, indices, start..<end, own: &own, other: &other, skipStoringThrough: threshold)
-                    start = end
-                }
-            }
+        let rows = unsafe chunk.content.bytes(shard: shard)
+        guard var next = rows.baseAddress else { return }
+        let end = unsafe next + rows.count
+        while unsafe next < end {
+            unsafe next = unsafe driveBlock(
+                from: next, to: end, own: &own, other: &other, skipStoringThrough: threshold)
         }
     }
 
-    /// Takes one block of rows through the join, see `ProbeBlock`.
+    /// Takes one block of rows through the join, see `ProbeBlock`. Returns where the next one begins.
     @inline(__always)
-    private mutating func drive(
-        _ rows: UnsafeBufferPointer<JoinRow>, _ base: UnsafeRawPointer, _ indices: UnsafeBufferPointer<UInt32>,
-        _ range: Range<Int>, own: inout JoinSide, other: inout JoinSide, skipStoringThrough threshold: Int64?
-    ) {
+    private mutating func driveBlock(
+        from start: UnsafeRawPointer, to end: UnsafeRawPointer, own: inout JoinSide, other: inout JoinSide,
+        skipStoringThrough threshold: Int64?
+    ) -> UnsafeRawPointer {
         block.begin()
-        for position in range {
-            let later = min(position &+ ProbeBlock.rowCountMax, indices.count &- 1)
-            unsafe prefetchBytes(rows.baseAddress! + Int(indices[later]), 1)
-            let row = unsafe rows[Int(indices[position])]
-            unsafe prefetchBytes(base + Int(row.position), Int(row.byteCount))
+        var place = unsafe start
+        while block.rowCount < ProbeBlock.rowCountMax, unsafe place < end {
+            let row = unsafe place.load(as: JoinRow.self)
             block.plan(row, own: own, other: other)
+            unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
         }
         block.readEntries()
-        for position in range {
-            let row = unsafe rows[Int(indices[position])]
+        unsafe place = unsafe start
+        for number in 0..<block.rowCount {
+            let row = unsafe place.load(as: JoinRow.self)
             unsafe drive(
-                row, position &- range.lowerBound, base + Int(row.position), own: &own, other: &other,
-                skipStoringThrough: threshold)
+                row, number, place + JoinRow.byteCount, own: &own, other: &other, skipStoringThrough: threshold)
+            unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
         }
+        return unsafe place
     }
 
     @inline(__always)
@@ -110,6 +105,9 @@ struct JoinDriver: ~Copyable {
             let entry = target.entry
             var link = ChainNode(row: entry.row, time: entry.time, next: entry.next)
             while true {
+                // Read before the row in hand is worked on, so that the row it names can come meanwhile.
+                let older = unsafe link.next == 0 ? link : bucket.pointee.node(link.next)
+                if link.next != 0 { unsafe bucket.pointee.prefetchRow(older.row) }
                 if link.time >= coarseLow && link.time <= coarseHigh,
                     unsafe meet(ownRow, bytes, times, Int(link.row &- 1) &<< 3, bucket, own: own, other: &other)
                 {
@@ -120,7 +118,7 @@ struct JoinDriver: ~Copyable {
                     }
                 }
                 if link.next == 0 { break }
-                link = unsafe bucket.pointee.node(link.next)
+                link = older
             }
         }
         return isHit

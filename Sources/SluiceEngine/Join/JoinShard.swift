@@ -31,29 +31,41 @@ final class JoinShard {
     private var left: JoinSide
     private var right: JoinSide
     private var driver: JoinDriver
+    private var leftDelta: DeltaWriter
+    private var rightDelta: DeltaWriter
 
     init(_ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones) {
         self.number = number
         left = JoinSide(0, of: join, inputs: plan.inputs)
         right = JoinSide(1, of: join, inputs: plan.inputs)
+        leftDelta = DeltaWriter(layout: left.layout)
+        rightDelta = DeltaWriter(layout: right.layout)
         driver = JoinDriver(plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones)
     }
 
-    /// Runs the shard's part of a batch. Its output is in `outputs` afterwards; its change of state is for
-    /// `writeDelta`.
-    func run(left leftChunks: [DecodedChunk], right rightChunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
-        driver.begin()
-        let leftThreshold = left.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
-        let rightThreshold = right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
-        for chunk in leftChunks {
+    /// Starts a batch: then `drive` left, `drive` right, `evict`. The output is in `outputs` afterwards; the change of
+    /// state is for `writeDelta`.
+    func begin() { driver.begin() }
+
+    /// Takes one side's rows of the batch through the join: 0 left, then 1 right.
+    func drive(side: Int, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
+        if side == 0 {
             // Left rows are stored even if evictable: this batch's right rows have not been seen.
-            driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
+            for chunk in chunks {
+                driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
+            }
+        } else {
+            let threshold = right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
+            for chunk in chunks {
+                driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: threshold)
+            }
         }
-        for chunk in rightChunks {
-            driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: rightThreshold)
-        }
-        driver.evict(&left, through: leftThreshold)
-        driver.evict(&right, through: rightThreshold)
+    }
+
+    /// Ends a batch: what the watermark has passed leaves.
+    func evict(watermarkMillis: Int64) {
+        driver.evict(&left, through: left.threshold(evictionWatermarkMillis: watermarkMillis))
+        driver.evict(&right, through: right.threshold(evictionWatermarkMillis: watermarkMillis))
         driver.emitter.finish()
     }
 
@@ -79,13 +91,12 @@ final class JoinShard {
     /// Writes what the batch changed to `delta` and starts the next one. Returns the newest join time per side in it,
     /// nil where nothing of that side is in it.
     func writeDelta() -> [Int64?] {
-        let writer = DeltaWriter()
         delta.recycle()
         delta.buffer.append(segmentMagic)
         delta.buffer.append(segmentVersion)
         let newest = [
-            writer.write(&left.store, layout: left.layout, into: &delta.buffer),
-            writer.write(&right.store, layout: right.layout, into: &delta.buffer),
+            leftDelta.write(&left.store, into: &delta.buffer),
+            rightDelta.write(&right.store, into: &delta.buffer),
         ]
         if newest.allSatisfy({ $0 == nil }) { delta.buffer.removeAll() }
         return newest

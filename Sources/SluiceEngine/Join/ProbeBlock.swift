@@ -2,15 +2,14 @@
 // larger than any cache: the index entry, the stored row's head, the row. One row after another they add up; for a
 // block at once they overlap, because the processor waits for many lines at a time:
 //
-//     new rows      ask for the bytes of block n+1
-//     targets       per row, bucket and cell of block n: tag, ask for its index entry
+//     targets       per row, bucket and cell: the tag, ask for its index entry
 //     entries       read the entries (here by now), drop those that hold nothing, ask for the rows they name
 //     rows          probe and store, row by row in input order, as if there were no block
 //
 // Invariant: between `plan` and the last probe of the block nothing is stored on the side that is probed, so an entry
 // that was read stays true. What a row of the block stores goes to its own side.
 
-internal import CPrefetch
+internal import CMemory
 internal import Glibc
 
 /// A place in the other side's state where a row may find partners.
@@ -29,7 +28,7 @@ internal import Glibc
     private var count = 0
     /// Behind the last target of each row of the block.
     private let ends: UnsafeMutablePointer<Int>
-    private var rowCount = 0
+    private(set) var rowCount = 0
 
     init() {
         unsafe targets = unsafe UnsafeMutablePointer(bitPattern: 16)!
@@ -91,6 +90,7 @@ internal import Glibc
                 next &+= 1
                 guard let entry = unsafe target.bucket.pointee.entry(for: target.entry.tag) else { continue }
                 unsafe target.bucket.pointee.prefetchRow(entry.row)
+                if entry.next != 0 { unsafe target.bucket.pointee.prefetchNode(entry.next) }
                 unsafe targets[kept] = unsafe ProbeTarget(bucket: target.bucket, entry: entry)
                 kept &+= 1
             }
@@ -129,6 +129,10 @@ extension TimeBucket {
         if let place = unsafe entryPlace(for: tag) { unsafe sluice_prefetch(place) }
     }
 
+    /// Asks for an older row's node.
+    @inline(__always)
+    func prefetchNode(_ next: UInt32) { unsafe sluice_prefetch(nodePlace(next)) }
+
     /// Asks for the head of a stored row and what fits behind it.
     @inline(__always)
     func prefetchRow(_ row: UInt32) {
@@ -146,15 +150,5 @@ extension StateStore {
         guard positions.lowerBound < positions.upperBound else { return }
         let bucket = unsafe bucket(positions.lowerBound)
         unsafe bucket.pointee.prefetchEntry(for: tag(hash: row.hash, cell: cell(of: row.time, in: bucket)))
-    }
-}
-
-/// Asks for the bytes of a row: up to four cache lines from its first on.
-@inline(__always)
-func prefetchBytes(_ start: UnsafeRawPointer, _ byteCount: Int) {
-    var offset = 0
-    while offset < min(byteCount, 256) {
-        unsafe sluice_prefetch(start + offset)
-        offset &+= 64
     }
 }

@@ -2,32 +2,39 @@
 
 internal import SluiceSpec
 
-struct DeltaWriter {
-    /// Appends one side to a payload and begins the next delta. Returns the newest join time in it, nil when there is
+/// One per side of a shard: scratch memory is kept between batches.
+struct DeltaWriter: ~Copyable {
+    private var writer: SegmentWriter
+    private var sections = ByteBuffer()
+    private var ordinals: [UInt32] = []
+
+    init(layout: RowLayout) { writer = SegmentWriter(layout: layout) }
+
+    /// Appends the side to a payload and begins the next delta. Returns the newest join time in it, nil when there is
     /// nothing. O(rows and marks of the batch).
-    func write(_ store: inout StateStore, layout: RowLayout, into output: inout ByteBuffer) -> Int64? {
+    mutating func write(_ store: inout StateStore, into output: inout ByteBuffer) -> Int64? {
         let threshold = store.evictedThrough
-        var marks = store.marks.filter { $0.time > threshold }
-        marks.sort { ($0.bucketIndex, $0.ordinal) < ($1.bucketIndex, $1.ordinal) }
-        var newest = marks.map(\.time).max()
-        var writer = SegmentWriter(layout: layout)
-        var sections = ByteBuffer()
+        store.sortMarks(above: threshold)
+        var newest = store.marks.map(\.time).max()
+        sections.recycle()
         var sectionCount = 0
         var nextMark = 0
         for position in 0..<store.bucketCount {
             let bucket = unsafe store.bucket(position)
             let index = unsafe bucket.pointee.index
-            let firstMark = nextMark
-            while nextMark < marks.count, marks[nextMark].bucketIndex == index { nextMark += 1 }
+            ordinals.removeAll(keepingCapacity: true)
+            while nextMark < store.marks.count, store.marks[nextMark].bucketIndex == index {
+                ordinals.append(store.marks[nextMark].ordinal)
+                nextMark += 1
+            }
             unsafe bucket.pointee.collectRows(
                 from: bucket.pointee.deltaStart, above: threshold, into: &writer.positions, newest: &newest)
-            guard nextMark > firstMark || !writer.positions.isEmpty else { continue }
-            unsafe writer.write(
-                bucket: bucket.pointee, marks: marks[firstMark..<nextMark].map(\.ordinal), into: &sections)
+            guard !ordinals.isEmpty || !writer.positions.isEmpty else { continue }
+            unsafe writer.write(bucket: bucket.pointee, marks: ordinals, into: &sections)
             sectionCount += 1
         }
         // A live row's bucket is never dropped, and every mark left names a live row.
-        precondition(nextMark == marks.count, "a mark without its bucket")
+        precondition(nextMark == store.marks.count, "a mark without its bucket")
         output.appendVarint(UInt64(sectionCount))
         unsafe output.append(sections.bytes)
         store.beginDelta()

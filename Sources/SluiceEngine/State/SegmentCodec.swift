@@ -109,6 +109,7 @@ struct SegmentWriter: ~Copyable {
     var positions: [Int] = []
     private var block = ByteBuffer()
     private var strings = StringColumnWriter()
+    private var runs: [(first: UInt32, count: UInt32)] = []
 
     init(layout: RowLayout) { self.layout = layout }
 
@@ -139,8 +140,8 @@ struct SegmentWriter: ~Copyable {
         unsafe PackedRow(base: bucket.arena.base + position + StateRowHeader.byteCount, layout: layout)
     }
 
-    private func writeRuns(_ bucket: borrowing TimeBucket, into output: inout ByteBuffer) {
-        var runs: [(first: UInt32, count: UInt32)] = []
+    private mutating func writeRuns(_ bucket: borrowing TimeBucket, into output: inout ByteBuffer) {
+        runs.removeAll(keepingCapacity: true)
         for position in positions {
             let ordinal = bucket.header(at: position).ordinal
             if let last = runs.last, last.first &+ last.count == ordinal {

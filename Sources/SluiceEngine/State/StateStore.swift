@@ -42,7 +42,7 @@ struct MatchMark {
     private(set) var evictedThrough = Int64.min
     /// Rows above `evictedThrough`.
     private(set) var liveCount = 0
-    var marks: [MatchMark] = []
+    private(set) var marks: [MatchMark] = []
 
     private var buckets: UnsafeMutablePointer<BucketPointer>
     private(set) var bucketCount = 0
@@ -242,6 +242,12 @@ struct MatchMark {
                 unsafe MatchMark(bucketIndex: bucket.pointee.index, ordinal: header.ordinal, time: header.time))
         }
         return true
+    }
+
+    /// Drops the marks of rows at or below `threshold` and puts the others in order of bucket and ordinal.
+    mutating func sortMarks(above threshold: Int64) {
+        marks.removeAll { $0.time <= threshold }
+        marks.sort { a, b in a.bucketIndex != b.bucketIndex ? a.bucketIndex < b.bucketIndex : a.ordinal < b.ordinal }
     }
 
     // MARK: Evicting

@@ -244,6 +244,9 @@ struct StateRowHeader {
     @inline(__always)
     func node(_ next: UInt32) -> ChainNode { unsafe nodes[Int(next &- 1)] }
 
+    @inline(__always)
+    func nodePlace(_ next: UInt32) -> UnsafeRawPointer { unsafe UnsafeRawPointer(nodes + Int(next &- 1)) }
+
     /// Makes room for about `count` keys, so that the index does not grow step by step.
     mutating func reserveIndex(_ count: Int) {
         guard entryBits < 0, count > 0 else { return }

@@ -208,16 +208,6 @@ extension TriggerSpec {
     var intervalMicros: Double? {
         if case .interval(let micros) = self { Double(micros) } else { nil }
     }
-
-    /// As a spec writes it.
-    package var text: String {
-        switch self {
-        case .interval(let micros): durationText(micros: micros)
-        case .asFastAsPossible: "as_fast_as_possible"
-        case .once: "once"
-        case .availableNow: "available_now"
-        }
-    }
 }
 
 extension TriggerSchedule {

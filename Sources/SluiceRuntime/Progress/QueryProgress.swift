@@ -37,6 +37,8 @@ package struct QueryProgress: Hashable, Sendable {
     }
 
     package struct Source: Hashable, Sendable {
+        /// In the spec; not part of the record's text.
+        package var name: String
         package var description: String
         /// Of a Kafka source: offsets stand under it, as Spark writes them.
         package var topic: String?
@@ -90,7 +92,7 @@ extension QueryProgress {
     /// One JSON object, no line break.
     package var json: String { String(decoding: jsonValue.text(), as: UTF8.self) }
 
-    private var jsonValue: JSONValue {
+    var jsonValue: JSONValue {
         var members = [
             JSONMember("id", .string(id)), JSONMember("runId", .string(runID)), JSONMember("name", .string(name)),
             JSONMember("timestamp", .string(utcText(millis: timestampMillis))),

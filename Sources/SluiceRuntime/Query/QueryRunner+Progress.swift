@@ -18,7 +18,8 @@ extension QueryRunner {
             sources: query.sources.indices.map { index in
                 let counters = result.sources[index]
                 return QueryProgress.Source(
-                    description: query.sources[index].description, topic: query.plan.inputs[index].topic,
+                    name: query.plan.inputs[index].source, description: query.sources[index].description,
+                    topic: query.plan.inputs[index].topic,
                     lag: query.sources[index].lag(at: entry.sources[index].next, latest: latest[index]),
                     startOffset: entry.batch == 0 ? nil : shown(before[index], entry.sources[index].ranges),
                     endOffset: shown(entry.sources[index].next, entry.sources[index].ranges),

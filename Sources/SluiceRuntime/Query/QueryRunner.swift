@@ -70,14 +70,12 @@ package struct RunnableQuery {
     }
 }
 
-/// Runs one query. Used by one thread, but for `stop`.
+/// Runs one query. Used by one thread; others speak to its `QueryControl`.
 package final class QueryRunner {
     let query: RunnableQuery
     private let environment: QueryEnvironment
-    private let schedule: TriggerSchedule
+    private let control: QueryControl
     let runID: String
-    private let wakeup: Wakeup
-    private let shouldStop: @Sendable () -> Bool
 
     let checkpoint: Checkpoint
     private let executor: BatchExecutor
@@ -105,21 +103,28 @@ package final class QueryRunner {
     /// So many batches may run beside one round; then they wait for it, so that files stay bounded on any machine.
     private static let batchesBesideMaintenanceMax: Int64 = 32
 
-    /// Opens the checkpoint and brings state, sinks and positions to where it says.
+    /// As the other one, for a query that nobody controls.
     /// - Parameters:
     ///   - wakeup: signalled when `shouldStop` may have changed.
-    package init(
+    package convenience init(
         _ query: RunnableQuery, environment: QueryEnvironment, runID: String, wakeup: Wakeup,
         shouldStop: @escaping @Sendable () -> Bool
+    ) throws {
+        try self.init(
+            query, environment: environment, runID: runID,
+            control: QueryControl(wakeup: wakeup, alsoStops: shouldStop))
+    }
+
+    /// Opens the checkpoint and brings state, sinks and positions to where it says.
+    package init(
+        _ query: RunnableQuery, environment: QueryEnvironment, runID: String, control: QueryControl
     ) throws {
         meter = ProcessorMeter(environment.clock)
         var environment = environment
         environment.pool = environment.pool.metered(by: meter)
         self.environment = environment
         self.runID = runID
-        self.wakeup = wakeup
-        self.shouldStop = shouldStop
-        schedule = TriggerSchedule(query.trigger)
+        self.control = control
         let opened = try OpenedCheckpoint(query, environment: environment)
         var query = query
         query.plan = opened.plan
@@ -156,6 +161,7 @@ package final class QueryRunner {
             try sink.recover(
                 queryID: checkpoint.metadata.queryID, lastCommitted: committed?.commit.batch, inHand: inHand)
         }
+        control.didCommit(committed?.commit.batch)
     }
 
     /// After an error too, nothing of this runner works on the checkpoint any more: the next one takes it over.
@@ -177,20 +183,49 @@ package final class QueryRunner {
                 "A batch that was interrupted runs again",
                 [.query: .string(query.plan.query), .batch: .integer(batch.batch)])
         }
-        while !shouldStop() {
+        control.enter(.waiting)
+        while try mayGoOn() {
             let start = environment.clock.wallMillis
             let didRun = try fire(triggerMillis: start)
+            control.enter(.waiting)
             lastTriggerMillis = start
             if isDone(didRun: didRun) { break }
             if !didRun { try syncCommit() }
             // Nothing more will come: a no-data batch that is due, and then the end, need no trigger.
             if didRun, query.sources.allSatisfy({ $0.isFinished }) { continue }
-            let now = environment.clock.wallMillis
-            if let next = schedule.nextMillis(startMillis: start, didRunBatch: didRun, nowMillis: now) {
-                environment.clock.wait(untilWallMillis: next, wakeup: wakeup)
-            }
+            try waitForTrigger(startMillis: start, didRunBatch: didRun)
         }
         try syncCommit()
+    }
+
+    /// The trigger in force.
+    private var schedule: TriggerSchedule { TriggerSchedule(control.trigger ?? query.trigger) }
+
+    /// Waits while the query is paused. False when it is to stop.
+    private func mayGoOn() throws -> Bool {
+        if control.isPauseAsked {
+            try syncCommit()
+            control.waitWhilePaused(environment.clock)
+        }
+        return !control.isStopping
+    }
+
+    /// Returns when the next trigger fires, or when the query is to stop. Whatever else is asked meanwhile (a pause,
+    /// its end, another trigger) only moves the time, which always counts from the start of the last batch.
+    private func waitForTrigger(startMillis: Int64, didRunBatch: Bool) throws {
+        var trigger: TriggerSpec?
+        var deadline: Int64?
+        repeat {
+            let schedule = self.schedule
+            if schedule.trigger != trigger {
+                trigger = schedule.trigger
+                deadline = schedule.nextMillis(
+                    startMillis: startMillis, didRunBatch: didRunBatch, nowMillis: environment.clock.wallMillis)
+            }
+            guard let deadline else { return }
+            control.wait(untilWallMillis: deadline, environment.clock)
+            if environment.clock.wallMillis >= deadline, schedule == self.schedule, !control.isPauseAsked { return }
+        } while try mayGoOn()
     }
 
     /// Runs batches until none is due, whatever the trigger says. For step-by-step use: the demo and tests.
@@ -213,6 +248,7 @@ package final class QueryRunner {
     private func fire(triggerMillis: Int64) throws -> Bool {
         var timer = PhaseTimer(environment.clock)
         if let entry = rerun {
+            control.enter(.busy)
             rerun = nil
             try run(entry, latest: positions, &timer)
             return true
@@ -233,6 +269,7 @@ package final class QueryRunner {
         tracker.advance(nowMillis: triggerMillis)
         let hasData = ranges.contains { !$0.isEmpty }
         guard hasData || isNoDataBatchDue else { return false }
+        control.enter(.busy)
         let sources = query.plan.inputs.enumerated().map { index, input in
             var next = positions[index]
             next.advance(by: ranges[index])
@@ -262,9 +299,9 @@ package final class QueryRunner {
             for (source, position) in zip(query.sources, positions) {
                 latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
             }
-            guard query.sources.contains(where: { $0.isAwaitingEnd }), !shouldStop() else { return latest }
+            guard query.sources.contains(where: { $0.isAwaitingEnd }), try mayGoOn() else { return latest }
             let next = environment.clock.wallMillis + TriggerSchedule.pollingDelayMillis
-            environment.clock.wait(untilWallMillis: next, wakeup: wakeup)
+            control.wait(untilWallMillis: next, environment.clock)
         }
     }
 
@@ -293,6 +330,7 @@ package final class QueryRunner {
         let before = positions
         positions = entry.sources.map(\.next)
         nextBatch = entry.batch + 1
+        control.didCommit(entry.batch)
         lastEvictionMillis = entry.evictionWatermarkMillis
         for (source, position) in zip(query.sources, positions) {
             let consumed = try source.consumed(at: position)

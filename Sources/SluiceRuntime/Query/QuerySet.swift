@@ -5,7 +5,6 @@ internal import SluiceEngine
 internal import SluicePlan
 package import SluiceSpec
 internal import SluiceSystem
-internal import Synchronization
 
 /// What `run` may change about the queries of a spec.
 package struct QuerySetOptions: Sendable {
@@ -13,29 +12,58 @@ package struct QuerySetOptions: Sendable {
     package var trigger: TriggerSpec?
     /// Root of all checkpoints: `<root>/<query>`.
     package var checkpointRoot: String?
+    /// The queries to run; empty for all.
+    package var queries: [String] = []
 
     package init() {}
+
+    func checkpointFolder(_ query: QuerySpec) -> String {
+        checkpointRoot.map { "\($0)/\(query.name.value)" } ?? query.checkpoint
+    }
+
+    /// The queries of a spec that are to run.
+    package func chosen(_ plans: [PlannedQuery]) -> [PlannedQuery] {
+        plans.filter { queries.isEmpty || queries.contains($0.spec.name.value) }
+    }
 }
 
+/// All queries of one process. From any thread.
 package final class QuerySet: Sendable {
-    private let supervisors: [QuerySupervisor]
+    let options: QuerySetOptions
+    let environment: QueryEnvironment
+    let members: QueryMembers
+    private let didChange: @Sendable (_ query: String) -> Void
 
-    /// - Parameter plans: checked, without errors.
-    package init(_ plans: [PlannedQuery], spec: Spec, options: QuerySetOptions, environment: QueryEnvironment) {
-        supervisors = plans.map { planned in
-            let query = planned.spec
-            let isFinite = TriggerSchedule(options.trigger ?? query.trigger.value).isFinite
-            // What was read from a pipe and not committed cannot be read again: starting anew would skip it.
-            let readsPipe = spec.sources.contains { source in
-                guard case .standardInput = source.connector else { return false }
-                return planned.result.physical?.inputs.contains { $0.source == source.name.value } ?? false
-            }
-            let policy = RestartPolicy(onFailure: readsPipe ? .stop : query.onFailure, isFinite: isFinite)
-            return QuerySupervisor(name: query.name.value, policy: policy, environment: environment) { shouldStop in
-                try Self.makeQuery(
-                    planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
-            }
+    /// - Parameters:
+    ///   - plans: checked, without errors.
+    ///   - didChange: called with a query's name when its status may have changed; must be quick.
+    package init(
+        _ plans: [PlannedQuery], spec: Spec, options: QuerySetOptions, environment: QueryEnvironment,
+        didChange: @escaping @Sendable (_ query: String) -> Void = { _ in }
+    ) {
+        self.options = options
+        self.environment = environment
+        self.didChange = didChange
+        members = QueryMembers()
+        members.replace(removing: [], adding: plans.map { makeMember($0, spec: spec) })
+    }
+
+    /// A query with its supervisor, not started.
+    func makeMember(_ planned: PlannedQuery, spec: Spec) -> QueryMember {
+        let query = planned.spec
+        let trigger = options.trigger ?? query.trigger.value
+        // What was read from a pipe and not committed cannot be read again: starting anew would skip it.
+        let onFailure = planned.readsStandardInput(spec) ? .stop : query.onFailure
+        let (options, environment, didChange) = (options, environment, didChange)
+        let name = query.name.value
+        let supervisor = QuerySupervisor(
+            name: name, policy: RestartPolicy(onFailure: onFailure, isFinite: TriggerSchedule(trigger).isFinite),
+            environment: environment, control: QueryControl(didChange: { didChange(name) })
+        ) { shouldStop in
+            try Self.makeQuery(planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
         }
+        return QueryMember(
+            planned: planned, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor)
     }
 
     /// A query with a fresh set of connectors, which wait for brokers until `shouldStop` is true.
@@ -73,33 +101,50 @@ package final class QuerySet: Sendable {
                     sourceTopics: isReporting ? plan.inputs.compactMap(\.topic) : nil, in: connectors))
             hasReportingSink = hasReportingSink || isReporting
         }
-        let name = query.name.value
         return RunnableQuery(
             plan: plan, trigger: trigger,
-            checkpointFolder: options.checkpointRoot.map { "\($0)/\(name)" } ?? query.checkpoint,
+            checkpointFolder: options.checkpointFolder(query),
             retainBatches: query.state.retainBatches,
             sources: sources, positionsAreHistory: positionsAreHistory, sinks: sinks)
     }
 
     /// Runs all queries until each has finished or failed. Blocks. True when none has failed.
     package func run() -> Bool {
-        var threads: [SystemThread] = []
-        for supervisor in supervisors.dropFirst() {
-            if let thread = SystemThread(name: supervisor.name, body: { supervisor.run() }) {
-                threads.append(thread)
-            } else {
-                supervisor.failToStart()
-            }
+        for member in members.all { start(member) }
+        members.waitForAll()
+        return members.all.allSatisfy { $0.supervisor.status == .finished }
+    }
+
+    /// Gives a query its thread.
+    func start(_ member: QueryMember) {
+        let (supervisor, members) = (member.supervisor, members)
+        let thread = SystemThread(name: supervisor.name) {
+            supervisor.run()
+            members.didEnd(supervisor)
         }
-        supervisors.first?.run()
-        for thread in threads { thread.join() }
-        return supervisors.allSatisfy { $0.status == .finished }
+        if let thread {
+            thread.detach()
+        } else {
+            supervisor.failToStart()
+            members.didEnd(supervisor)
+        }
     }
 
     /// Ends every query after the batch in hand.
-    package func stop() { for supervisor in supervisors { supervisor.stop() } }
+    package func stop() { for member in members.stopAll() { member.supervisor.stop() } }
 
-    package var statuses: [(name: String, status: QueryStatus)] { supervisors.map { ($0.name, $0.status) } }
+    package var statuses: [(name: String, status: QueryStatus)] {
+        members.all.map { ($0.supervisor.name, $0.supervisor.status) }
+    }
+}
+
+extension PlannedQuery {
+    func readsStandardInput(_ spec: Spec) -> Bool {
+        spec.sources.contains { source in
+            guard case .standardInput = source.connector else { return false }
+            return result.physical?.inputs.contains { $0.source == source.name.value } ?? false
+        }
+    }
 }
 
 /// Somebody waits for the end of a query that ends by itself, so it does not wait for brokers for ever.
@@ -113,7 +158,7 @@ extension SinkConnectorSpec {
 
 extension SourceConnectorSpec {
     /// True where the offsets name every file that was ever taken.
-    fileprivate var positionsAreHistory: Bool {
+    var positionsAreHistory: Bool {
         if case .file(let file) = self { !file.isFollowed } else { false }
     }
 }

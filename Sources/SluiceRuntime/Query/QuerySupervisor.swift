@@ -12,14 +12,6 @@ package import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 
-/// Where a query is in its life.
-package enum QueryStatus: Hashable, Sendable {
-    case running
-    case restarting(error: String)
-    case failed(error: String)
-    case finished
-}
-
 /// How often and how long after a failure a query is started again. Pure.
 package struct RestartPolicy: Hashable, Sendable {
     package var onFailure: QuerySpec.FailurePolicy
@@ -46,40 +38,37 @@ package final class QuerySupervisor: Sendable {
     private let policy: RestartPolicy
     private let environment: QueryEnvironment
     private let makeQuery: @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
-    private let wakeup = Wakeup()
-    private let isStopping = Atomic<Bool>(false)
-    private let statusBox = Mutex(QueryStatus.running)
+    /// What others may ask of the query, and see of it.
+    package let control: QueryControl
     private let batchesDone = Atomic<Int>(0)
 
     /// - Parameter makeQuery: a fresh set of connectors for each start, which stop waiting when `shouldStop` says so.
     package init(
-        name: String, policy: RestartPolicy, environment: QueryEnvironment,
+        name: String, policy: RestartPolicy, environment: QueryEnvironment, control: QueryControl = QueryControl(),
         makeQuery: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     ) {
         self.name = name
         self.policy = policy
         self.environment = environment
+        self.control = control
         self.makeQuery = makeQuery
     }
 
-    package var status: QueryStatus { statusBox.withLock { $0 } }
+    package var status: QueryStatus { control.status }
 
     /// Ends the query after the batch in hand. From any thread, any number of times.
-    package func stop() {
-        isStopping.store(true, ordering: .sequentiallyConsistent)
-        wakeup.signal()
-    }
+    package func stop() { control.stop() }
 
     /// Runs until the query has finished or failed. Blocks.
     package func run() {
         var failureCount = 0
-        while !isStopping.load(ordering: .sequentiallyConsistent) {
+        while mayStart() {
             let doneBefore = batchesDone.load(ordering: .relaxed)
-            set(.running)
+            control.enter(.busy)
             do {
                 try runOnce()
                 break
-            } catch  where isStopping.load(ordering: .sequentiallyConsistent) && isStopped(error) {
+            } catch  where control.isStopping && isStopped(error) {
                 // The batch in hand waited for what may never come; the next start runs it again.
                 break
             } catch {
@@ -93,13 +82,22 @@ package final class QuerySupervisor: Sendable {
                 waitToRestart(after: delay, error)
             }
         }
-        set(.finished)
+        control.enter(.finished)
         environment.log.info("Query ended", [.query: .string(name)])
+    }
+
+    /// Waits while the query is paused. False when it is to stop.
+    private func mayStart() -> Bool {
+        if control.isPauseAsked {
+            control.enter(.waiting)
+            control.waitWhilePaused(environment.clock)
+        }
+        return !control.isStopping
     }
 
     /// The system has no thread for this query.
     package func failToStart() {
-        set(.failed(error: "the system has no more threads"))
+        control.enter(.failed(error: "the system has no more threads"))
         environment.log.error("Query has no thread to run on", [.query: .string(name)])
     }
 
@@ -110,30 +108,27 @@ package final class QuerySupervisor: Sendable {
             batchesDone.add(1, ordering: .relaxed)
             report(progress)
         }
-        let shouldStop: @Sendable () -> Bool = { [self] in isStopping.load(ordering: .sequentiallyConsistent) }
         let runner = try QueryRunner(
-            try makeQuery(shouldStop), environment: environment, runID: randomUUID(), wakeup: wakeup,
-            shouldStop: shouldStop)
+            try makeQuery { [control] in control.isStopping }, environment: environment, runID: randomUUID(),
+            control: control)
         try runner.run()
     }
 
     private func fail(_ error: any Error) {
-        set(.failed(error: "\(error)"))
+        control.enter(.failed(error: "\(error)"))
         environment.log.error("Query failed", [.query: .string(name), .error: .string("\(error)")])
     }
 
     private func waitToRestart(after delay: Int64, _ error: any Error) {
-        set(.restarting(error: "\(error)"))
+        control.enter(.restarting(error: "\(error)"))
         environment.log.warning(
             "Query stopped by an error, starts again",
             [.query: .string(name), .error: .string("\(error)"), .delayMillis: .integer(delay)])
         let end = environment.clock.wallMillis + delay
-        while !isStopping.load(ordering: .sequentiallyConsistent), environment.clock.wallMillis < end {
-            environment.clock.wait(untilWallMillis: end, wakeup: wakeup)
+        while !control.isStopping, environment.clock.wallMillis < end {
+            control.wait(untilWallMillis: end, environment.clock)
         }
     }
-
-    private func set(_ status: QueryStatus) { statusBox.withLock { $0 = status } }
 }
 
 extension LogKey {

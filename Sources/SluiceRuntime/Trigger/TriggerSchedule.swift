@@ -38,3 +38,14 @@ package struct TriggerSchedule: Hashable, Sendable {
         }
     }
 }
+
+extension TriggerSpec {
+    /// 0 for as fast as possible; nil for a trigger that ends by itself.
+    var intervalSeconds: Double? {
+        switch self {
+        case .interval(let micros): Double(micros) / 1_000_000
+        case .asFastAsPossible: 0
+        case .once, .availableNow: nil
+        }
+    }
+}

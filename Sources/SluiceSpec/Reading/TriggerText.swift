@@ -27,4 +27,10 @@ extension TriggerSpec {
             throw TriggerProblem("`\(text)` is not a trigger; \(meant ?? problem.fix(for: text))")
         }
     }
+
+    /// As a spec would write it.
+    package var text: String {
+        if case .interval(let micros) = self { return durationText(micros: micros) }
+        return TriggerSpec.words.first { $0.value == self }?.key ?? ""
+    }
 }

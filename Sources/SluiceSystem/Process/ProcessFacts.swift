@@ -17,6 +17,20 @@ package enum ProcessFacts {
     /// The most memory the process ever had in use, in bytes.
     package static var peakResidentBytes: Int64 { Int64(usage.ru_maxrss) * 1024 }
 
+    /// How many threads the process has; nil where /proc is not there.
+    package static var threadCount: Int? {
+        guard let bytes = try? RealFileSystem().readAll("/proc/self/status") else { return nil }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let line = lines.first { $0.hasPrefix("Threads:") }
+        return line.flatMap { Int($0.dropFirst(8).drop { $0.isWhitespace }) }
+    }
+
+    /// How many files, sockets and the like are open; nil where /proc is not there.
+    package static var openDescriptorCount: Int? {
+        // Looking takes one itself.
+        (try? RealFileSystem().list("/proc/self/fd")).map { $0.count - 1 }
+    }
+
     /// Processor time the process has used, user and system, in microseconds.
     package static var processorMicros: Int64 {
         let usage = usage

@@ -9,6 +9,7 @@ enum Command: Hashable {
     case explain(ExplainOptions)
     case tune(TuneOptions)
     case demo
+    case control(ControlOptions)
 }
 
 struct RunOptions: Hashable {
@@ -24,6 +25,8 @@ struct RunOptions: Hashable {
     var progress: String?
     /// `HOST:PORT` or `unix:PATH`.
     var listen: String?
+    /// The file with what requests must carry.
+    var tokenFile: String?
     var logLevel: LogLevel = .info
     var logFormat: LogFormat = .logfmt
 }
@@ -66,5 +69,28 @@ struct TuneOptions: Hashable {
     /// The folder for every query's checkpoint folder.
     var checkpoint: String?
     var replays = false
+    var format: Format = .text
+}
+
+/// What is asked of a running process.
+enum ControlAction: Hashable {
+    /// Of one query, or of all.
+    case status(String?)
+    case pause(String)
+    case resume(String)
+    case trigger(String, String)
+    case reload
+}
+
+struct ControlOptions: Hashable {
+    enum Format: String, CaseIterable {
+        case text
+        case json
+    }
+
+    var action: ControlAction
+    /// `HOST:PORT` or `unix:PATH`.
+    var address: String
+    var tokenFile: String?
     var format: Format = .text
 }

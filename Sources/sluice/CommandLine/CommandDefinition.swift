@@ -24,13 +24,15 @@ struct ArgumentDefinition: Sendable {
     var name: String
     var help: String
     /// True for one or more, false for exactly one.
-    var isRepeatable: Bool
+    var isRepeatable = false
+    var isOptional = false
 }
 
 struct CommandDefinition: Sendable {
     var name: String
     var abstract: String
-    var argument: ArgumentDefinition?
+    /// In order; only the last may be optional or repeatable.
+    var arguments: [ArgumentDefinition] = []
     var options: [OptionDefinition] = []
     /// Puts the command together; everything required is there and every choice is one of the allowed ones.
     var make: @Sendable (ParsedArguments) -> Command
@@ -56,13 +58,13 @@ private func choices<Choice: RawRepresentable<String> & CaseIterable>(_ type: Ch
 }
 
 extension CommandDefinition {
-    static let all = [run, check, explain, tune, demo]
+    static let all = [run, check, explain, tune, demo, status, pause, resume, trigger, reload]
 
     private static let specs = ArgumentDefinition(
         name: "spec", help: "Spec files, or folders whose *.yaml files are taken.", isRepeatable: true)
 
     private static let run = CommandDefinition(
-        name: "run", abstract: "Run the queries of one or more specs.", argument: specs,
+        name: "run", abstract: "Run the queries of one or more specs.", arguments: [specs],
         options: [
             OptionDefinition(
                 name: "query", valueName: "name", help: "Run this query only; may be given several times.",
@@ -78,6 +80,7 @@ extension CommandDefinition {
             OptionDefinition(
                 name: "listen", valueName: "address",
                 help: "Serve status and control at HOST:PORT or unix:PATH; port 0 picks a free one."),
+            tokenFile(help: "Answer only requests that carry the token in this file."),
             OptionDefinition(
                 name: "log-level", valueName: "level", help: "Log events from this level on.",
                 choices: choices(LogLevel.self)),
@@ -90,12 +93,13 @@ extension CommandDefinition {
                 RunOptions(
                     specs: parsed.arguments, queries: parsed.values["query"] ?? [], trigger: parsed.last("trigger"),
                     checkpoint: parsed.last("checkpoint"), progress: parsed.last("progress"),
-                    listen: parsed.last("listen"), logLevel: parsed.choice("log-level", default: .info),
+                    listen: parsed.last("listen"), tokenFile: parsed.last("token-file"),
+                    logLevel: parsed.choice("log-level", default: .info),
                     logFormat: parsed.choice("log-format", default: .logfmt)))
         })
 
     private static let check = CommandDefinition(
-        name: "check", abstract: "Report every mistake of one or more specs.", argument: specs,
+        name: "check", abstract: "Report every mistake of one or more specs.", arguments: [specs],
         options: [
             OptionDefinition(
                 name: "format", valueName: "format", help: "How the report is written.",
@@ -107,8 +111,9 @@ extension CommandDefinition {
 
     private static let explain = CommandDefinition(
         name: "explain", abstract: "Show how the queries of a spec will run and what their state holds.",
-        argument: ArgumentDefinition(
-            name: "spec", help: "A spec file, or a folder whose *.yaml files are taken.", isRepeatable: false),
+        arguments: [
+            ArgumentDefinition(name: "spec", help: "A spec file, or a folder whose *.yaml files are taken.")
+        ],
         options: [
             OptionDefinition(
                 name: "format", valueName: "format", help: "How the plans are written.",
@@ -121,8 +126,9 @@ extension CommandDefinition {
 
     private static let tune = CommandDefinition(
         name: "tune", abstract: "Say what other trigger intervals would bring a query.",
-        argument: ArgumentDefinition(
-            name: "spec", help: "A spec file, or a folder whose *.yaml files are taken.", isRepeatable: false),
+        arguments: [
+            ArgumentDefinition(name: "spec", help: "A spec file, or a folder whose *.yaml files are taken.")
+        ],
         options: [
             OptionDefinition(
                 name: "query", valueName: "name", help: "The query to advise on.", isRequired: true),
@@ -151,4 +157,52 @@ extension CommandDefinition {
 
     private static let demo = CommandDefinition(
         name: "demo", abstract: "Play a join of visits and ads step by step; needs nothing.", make: { _ in .demo })
+
+    // MARK: Commands that speak to a running process
+
+    private static let query = ArgumentDefinition(name: "query", help: "The query's name.")
+
+    private static func tokenFile(help: String) -> OptionDefinition {
+        OptionDefinition(name: "token-file", valueName: "file", help: help)
+    }
+
+    private static let controlOptions = [
+        OptionDefinition(
+            name: "to", valueName: "address", help: "Where the process listens: HOST:PORT or unix:PATH.",
+            isRequired: true),
+        tokenFile(help: "The file with the token that the process asks for."),
+        OptionDefinition(
+            name: "format", valueName: "format", help: "How the answer is written.",
+            choices: choices(ControlOptions.Format.self)),
+    ]
+
+    private static func control(
+        _ name: String, _ abstract: String, _ arguments: [ArgumentDefinition],
+        _ action: @escaping @Sendable ([String]) -> ControlAction
+    ) -> CommandDefinition {
+        CommandDefinition(name: name, abstract: abstract, arguments: arguments, options: controlOptions) { parsed in
+            .control(
+                ControlOptions(
+                    action: action(parsed.arguments), address: parsed.last("to") ?? "",
+                    tokenFile: parsed.last("token-file"), format: parsed.choice("format", default: .text)))
+        }
+    }
+
+    private static let status = control(
+        "status", "Show what the queries of a running process do.",
+        [ArgumentDefinition(name: "query", help: "Only this query.", isOptional: true)]
+    ) { .status($0.first) }
+
+    private static let pause = control("pause", "Pause a query after the batch in hand.", [query]) { .pause($0[0]) }
+
+    private static let resume = control("resume", "Let a paused query go on.", [query]) { .resume($0[0]) }
+
+    private static let trigger = control(
+        "trigger", "Change a query's trigger until the next reload or start.",
+        [query, ArgumentDefinition(name: "trigger", help: "A duration such as 2s, or as_fast_as_possible.")]
+    ) { .trigger($0[0], $0[1]) }
+
+    private static let reload = control(
+        "reload", "Read the specs again: start, stop and change queries, all or nothing.", []
+    ) { _ in .reload }
 }

@@ -76,12 +76,13 @@ private func parse(_ arguments: ArraySlice<String>, _ definition: CommandDefinit
 }
 
 private func finish(_ parsed: ParsedArguments, _ definition: CommandDefinition) -> CommandLineOutcome {
-    let allowed = definition.argument.map { $0.isRepeatable ? Int.max : 1 } ?? 0
+    let arguments = definition.arguments
+    let allowed = arguments.last?.isRepeatable == true ? Int.max : arguments.count
     if parsed.arguments.count > allowed {
         return wrongUsage("Unexpected argument '\(parsed.arguments[allowed])'.", definition)
     }
-    if let argument = definition.argument, parsed.arguments.isEmpty {
-        return wrongUsage("Missing expected argument '\(usage(of: argument))'.", definition)
+    if let missing = arguments.dropFirst(parsed.arguments.count).first, !missing.isOptional {
+        return wrongUsage("Missing expected argument '\(usage(of: missing))'.", definition)
     }
     if let option = definition.options.first(where: { $0.isRequired && parsed.values[$0.name] == nil }) {
         return wrongUsage("Missing expected option '\(option.usage)'.", definition)

@@ -18,8 +18,8 @@ func overviewHelp() -> String {
 func commandHelp(_ definition: CommandDefinition) -> String {
     var lines = ["OVERVIEW: \(definition.abstract)", ""]
     lines += wrapped("USAGE: " + usageLine(definition), indent: 7)
-    if let argument = definition.argument {
-        lines += ["", "ARGUMENTS:", entry("<\(argument.name)>", argument.help)]
+    if !definition.arguments.isEmpty {
+        lines += ["", "ARGUMENTS:"] + definition.arguments.map { entry("<\($0.name)>", $0.help) }
     }
     lines += ["", "OPTIONS:"]
     for option in definition.options {
@@ -34,7 +34,7 @@ func commandHelp(_ definition: CommandDefinition) -> String {
 /// One line that shows everything a command takes.
 func usageLine(_ definition: CommandDefinition) -> String {
     var parts = ["sluice \(definition.name)"]
-    if let argument = definition.argument { parts.append(usage(of: argument)) }
+    parts += definition.arguments.map(usage)
     for option in definition.options {
         let usage = option.isRequired ? option.usage : "[\(option.usage)]"
         parts.append(usage + (option.isRepeatable ? " ..." : ""))
@@ -43,7 +43,8 @@ func usageLine(_ definition: CommandDefinition) -> String {
 }
 
 func usage(of argument: ArgumentDefinition) -> String {
-    "<\(argument.name)>" + (argument.isRepeatable ? " ..." : "")
+    let text = "<\(argument.name)>" + (argument.isRepeatable ? " ..." : "")
+    return argument.isOptional ? "[\(text)]" : text
 }
 
 private func entry(_ label: String, _ description: String) -> String {

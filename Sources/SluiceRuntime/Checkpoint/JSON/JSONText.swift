@@ -2,6 +2,8 @@
 
 /// Deeper nesting than this is refused; the checkpoint's own files need five levels.
 private let maxDepth = 16
+/// Of a report, which may hold a plan.
+private let reportDepthMax = 256
 
 extension JSONValue {
     /// The compact text on one line: control characters are escaped, so it holds no newline.
@@ -58,7 +60,13 @@ extension JSONValue {
     /// Reads exactly one value that fills `text`. O(bytes), but for objects, whose names are compared pairwise up to
     /// 16 members and by set beyond.
     init(text: ArraySlice<UInt8>) throws(JSONError) {
-        var reader = JSONReader(text: text)
+        var reader = JSONReader(text: text, takesFractions: false)
+        self = try reader.document()
+    }
+
+    /// As above, for a report, whose numbers may have fractions.
+    init(report text: ArraySlice<UInt8>) throws(JSONError) {
+        var reader = JSONReader(text: text, takesFractions: true)
         self = try reader.document()
     }
 }
@@ -66,9 +74,11 @@ extension JSONValue {
 private struct JSONReader {
     let text: ArraySlice<UInt8>
     var position: Int
+    private let takesFractions: Bool
 
-    init(text: ArraySlice<UInt8>) {
+    init(text: ArraySlice<UInt8>, takesFractions: Bool) {
         self.text = text
+        self.takesFractions = takesFractions
         position = text.startIndex
     }
 
@@ -88,7 +98,7 @@ private struct JSONReader {
     }
 
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
-        if depth > maxDepth { throw error("nested too deeply") }
+        if depth > (takesFractions ? reportDepthMax : maxDepth) { throw error("nested too deeply") }
         skipSpace()
         switch peek() {
         case UInt8(ascii: "{"): return try object(depth: depth)
@@ -98,7 +108,9 @@ private struct JSONReader {
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
         case nil: throw error("the text ends too early")
-        default: return .integer(try integer())
+        default:
+            if let fraction = fraction() { return fraction }
+            return .integer(try integer())
         }
     }
 
@@ -106,6 +118,16 @@ private struct JSONReader {
         guard text[position...].starts(with: word.utf8) else { throw error("unknown word") }
         position += word.utf8.count
         return value
+    }
+
+    /// nil, and nothing read, for a whole number and for what is no number.
+    private mutating func fraction() -> JSONValue? {
+        guard takesFractions else { return nil }
+        let rest = text[position...].prefix { byte in "0123456789+-.eE".utf8.contains(byte) }
+        let isWhole = !rest.contains { ".eE".utf8.contains($0) }
+        guard !isWhole, let value = Double(String(decoding: rest, as: UTF8.self)) else { return nil }
+        position = rest.endIndex
+        return .double(value)
     }
 
     private mutating func integer() throws(JSONError) -> Int64 {

@@ -22,7 +22,7 @@ struct KafkaBenchmark {
 
     private struct Run {
         var cost: ProcessCost
-        var batchMillis: [Int]
+        var batches: [ProgressRecord]
     }
 
     private let cluster: KafkaCluster
@@ -36,24 +36,27 @@ struct KafkaBenchmark {
     private var group: String { "sluice-\(query)" }
     private var forwarderID: String { "sluice-forwarder-\(suffix)" }
 
-    static func measure(_ options: Benchmarks.Options, brokers: String, binary: String) {
+    static func measure(_ bench: Bench) -> [Figure] {
+        guard let brokers = bench.kafkaBrokers else { fail("the scenario kafka needs --kafka BROKERS") }
         var benchmark = KafkaBenchmark(
-            cluster: KafkaCluster(brokers: brokers), folder: options.folder, binary: binary)
-        var small = Workload()
-        small.rows = 200
+            cluster: KafkaCluster(brokers: brokers), folder: bench.folder, binary: bench.binary)
+        var small = bench.workload
+        small.rows = bench.size(200, quick: 30)
+        var workload = bench.workload
+        (workload.rows, workload.batches) = (bench.kafkaRows, bench.kafkaBatches)
         let oneByOne = benchmark.fill("small", small, partitions: 1)
-        let large = benchmark.fill("large", options.workload, partitions: 2)
+        let large = benchmark.fill("large", workload, partitions: 2)
         // A broker's first transaction and first group are slow.
         _ = benchmark.runProduct(oneByOne, "warm", offsetsPerTrigger: small.rows)
         _ = benchmark.runForwarder(oneByOne, "warm")
-        let product = benchmark.throughput(large, rounds: options.rounds)
-        benchmark.backlog(large, product)
-        benchmark.fixedCost(oneByOne)
-        if !options.keeps {
+        let (first, throughput) = benchmark.throughput(large, rounds: bench.rounds)
+        let figures = throughput + [benchmark.backlog(large, first), benchmark.fixedCost(oneByOne)]
+        if !bench.keeps {
             benchmark.cluster.delete(benchmark.topics)
             benchmark.cluster.deleteGroup(benchmark.group)
             benchmark.cluster.deleteGroup(benchmark.forwarderID)
         }
+        return figures
     }
 
     private init(cluster: KafkaCluster, folder: String, binary: String) {
@@ -70,17 +73,17 @@ struct KafkaBenchmark {
     }
 
     private mutating func fill(_ name: String, _ workload: Workload, partitions: Int) -> Input {
-        let (visits, ads) = (workload.side(0), workload.side(1))
+        let forms = workload.forms
         let topics = create(["\(name)-visits", "\(name)-ads"], partitions: partitions)
         let visitBytes = cluster.fill(topics[0], partitions: partitions, count: workload.rows) { index, text in
-            workload.appendVisit(index, visits[index], to: &text)
+            workload.appendVisit(index, forms.visit, to: &text)
         }
         let adBytes = cluster.fill(topics[1], partitions: partitions, count: workload.rows) { index, text in
-            workload.appendAd(index, ads[index], to: &text)
+            workload.appendAd(index, forms.ad, to: &text)
         }
         return Input(
             workload: workload, topics: topics, partitions: partitions, byteCount: visitBytes + adBytes,
-            truth: workload.truth(visits: visits, ads: ads))
+            truth: Truth(workload).answer(.leftOuter))
     }
 }
 
@@ -90,26 +93,26 @@ extension KafkaBenchmark {
     /// One run of the product into a fresh topic with a fresh checkpoint, whose answer is right.
     private mutating func runProduct(_ input: Input, _ name: String, offsetsPerTrigger: Int) -> Run {
         let output = create(["\(name)-out"], partitions: input.partitions)[0]
-        let place = "\(folder)/\(name)"
-        makeFolder(place)
         let sources = input.topics.map { topic in
             "kafka: { brokers: \"\(cluster.brokers)\", topic: \(topic), start: earliest,"
                 + " max_offsets_per_trigger: \(offsetsPerTrigger) }"
         }
-        let text = Benchmarks.spec(
-            visits: sources[0], ads: sources[1], query: query,
-            sink: "kafka: { brokers: \"\(cluster.brokers)\", topic: \(output) }")
-        writeFile("\(place)/spec.yaml", Array(text.utf8))
-        let cost = run(Benchmarks.command(binary, place))
-        guard cost.exitCode == 0 else { fail("sluice ended with \(cost.exitCode)") }
+        let spec = JoinSpec(
+            visits: sources[0], ads: sources[1],
+            sink: "kafka: { brokers: \"\(cluster.brokers)\", topic: \(output) }", query: query)
+        let place = RunFolder("\(folder)/kafka", spec, input.workload)
+        let cost = run(place.command(binary), output: place.log)
+        let forms = input.workload.forms
         var answer = Answer()
         cluster.readCommitted(output, partitions: input.partitions) { value in
-            input.workload.add(Array(value)[...], to: &answer)
+            answer.add(value, forms)
         }
         guard answer == input.truth else {
             fail("the answer in \(output) is wrong: \(answer), the truth is \(input.truth)")
         }
-        return Run(cost: cost, batchMillis: Benchmarks.batchMillis("\(place)/progress.jsonl"))
+        let batches = ProgressRecord.all(in: place.progress)
+        removeFolder(place.path)
+        return Run(cost: cost, batches: batches)
     }
 
     private mutating func runForwarder(_ input: Input, _ name: String) -> ProcessCost {
@@ -118,7 +121,6 @@ extension KafkaBenchmark {
             Forwarder.arguments(
                 brokers: cluster.brokers, inputs: input.topics, partitions: input.partitions, output: output,
                 id: forwarderID))
-        guard cost.exitCode == 0 else { fail("the forwarder ended with \(cost.exitCode)") }
         var (count, byteCount) = (0, 0)
         cluster.readCommitted(output, partitions: input.partitions) { value in
             count += 1
@@ -134,7 +136,7 @@ extension KafkaBenchmark {
 // MARK: Measurements
 
 extension KafkaBenchmark {
-    private mutating func throughput(_ input: Input, rounds: Int) -> Run {
+    private mutating func throughput(_ input: Input, rounds: Int) -> (first: Run, figures: [Figure]) {
         let offsets = (input.workload.rows + input.workload.batches - 1) / input.workload.batches
         var product: [Run] = []
         var forwarder: [ProcessCost] = []
@@ -142,55 +144,40 @@ extension KafkaBenchmark {
             product.append(runProduct(input, "round-\(round)", offsetsPerTrigger: offsets))
             forwarder.append(runForwarder(input, "round-\(round)"))
         }
-        let written = median(product.map { Double($0.cost.writtenBytes) })
-        print(
-            "visits-ads from Kafka to Kafka, exactly once: \(input.workload.rows) rows a side in \(input.partitions)"
-                + " partitions, \(input.byteCount / 1_000_000) MB,\n\(offsets) rows a side and batch,"
-                + " medians of \(rounds) rounds")
-        print(
-            "  answer         right each time: \(input.truth.matched) pairs, \(input.truth.unmatched) visits without"
-                + " an ad")
-        let rate = printCosts(product.map(\.cost), rowCount: input.rowCount)
-        print(
-            "  bytes written  \(Int(written)) checkpoint and progress"
-                + " (\(Benchmarks.rounded(written / input.rowCount)) a row)")
-        let times = product.flatMap(\.batchMillis).sorted()
-        print("  batch time     \(Benchmarks.batchTimes(times)), \(product[0].batchMillis.count) batches")
-        print("bare forwarder on the same topics, a transaction per \(Forwarder.messagesPerTransaction) messages")
-        let bareRate = printCosts(forwarder, rowCount: input.rowCount)
-        print("  ratio          \(Benchmarks.rounded(rate / bareRate)) product : forwarder (budget: at least 0.4)")
-        return product[0]
-    }
-
-    /// Prints the medians and returns that of the rows per second.
-    private func printCosts(_ costs: [ProcessCost], rowCount: Double) -> Double {
-        let rates = costs.map { rowCount / $0.seconds }
-        let cpu = median(costs.map(\.cpuSeconds))
-        let each = rates.map { String(Int($0)) }.joined(separator: " ")
-        print("  rows/s         \(Int(median(rates))) (\(each))")
-        print(
-            "  CPU            \(Benchmarks.rounded(cpu)) s, \(Benchmarks.rounded(cpu / rowCount * 1e6)) µs a row")
-        print("  peak memory    \(Int(median(costs.map { Double($0.peakBytes) })) / 1_000_000) MB")
-        return median(rates)
+        let rows = input.rowCount
+        let batches = product.flatMap(\.batches.withInput)
+        let figures = [
+            Figure(
+                "rows/s, Kafka to Kafka, exactly once", .number, product.map { rows / $0.cost.seconds },
+                note: "\(grouped(input.workload.rows)) rows a side in \(input.partitions) partitions, right each time"),
+            Figure("CPU per row, Kafka to Kafka", .micros, product.map { $0.cost.cpuSeconds * 1e6 / rows }),
+            Figure("peak memory, Kafka to Kafka", .megabytes, product.map { Double($0.cost.peakBytes) / 1e6 }),
+            Figure(
+                "bytes written per row, Kafka to Kafka", .bytes, product.map { Double($0.cost.writtenBytes) / rows },
+                note: "checkpoint and progress"),
+            Figure("batch time, Kafka to Kafka", .millis, batches.millis, note: batches.timesText),
+            Figure(
+                "rows/s, forwarder", .number, forwarder.map { rows / $0.seconds },
+                note: "a transaction per \(grouped(Forwarder.messagesPerTransaction)) messages"),
+            Figure("CPU per row, forwarder", .micros, forwarder.map { $0.cpuSeconds * 1e6 / rows }),
+            Figure(.kafkaRate, zip(product, forwarder).map { $1.seconds / $0.cost.seconds }),
+        ]
+        return (product[0], figures)
     }
 
     /// The same backlog in small batches: memory follows the batch.
-    private mutating func backlog(_ input: Input, _ first: Run) {
+    private mutating func backlog(_ input: Input, _ first: Run) -> Figure {
         let offsets = 10_000
         let run = runProduct(input, "backlog", offsetsPerTrigger: offsets)
-        print("the same backlog, \(offsets) rows a side and batch")
-        print(
-            "  peak memory    \(run.cost.peakBytes / 1_000_000) MB with \(run.batchMillis.count) batches,"
-                + " \(first.cost.peakBytes / 1_000_000) MB with \(first.batchMillis.count)")
+        return Figure(
+            "peak memory, \(grouped(offsets)) rows a side and batch", .megabytes, Double(run.cost.peakBytes) / 1e6,
+            note: "\(run.batches.count) batches, above \(first.batches.count)")
     }
 
-    private mutating func fixedCost(_ input: Input) {
+    private mutating func fixedCost(_ input: Input) -> Figure {
         let run = runProduct(input, "fixed", offsetsPerTrigger: 1)
-        let batches = run.batchMillis.count
-        print("a batch with 1 row a side, from Kafka to Kafka, exactly once, \(batches) times")
-        print("  whole process  \(Benchmarks.rounded(run.cost.seconds / Double(batches) * 1000)) ms a batch")
-        print("  batch time     \(Benchmarks.batchTimes(run.batchMillis)) (budget: 25 ms)")
+        return Figure(
+            .kafkaFixedCost, [run.cost.seconds * 1000 / Double(run.batches.count)],
+            note: "whole process, exactly once; by its own account \(run.batches.timesText)")
     }
-
-    private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 }

@@ -1,0 +1,66 @@
+// What a person can see of the queries of a running process, and change.
+
+package import SluiceSpec
+
+/// A query as it is now.
+package struct QueryDescription: Sendable {
+    package var name: String
+    package var status: QueryStatus
+    /// In force.
+    package var trigger: TriggerSpec
+    /// What the spec says, and what comes back at the next reload or start.
+    package var specTrigger: TriggerSpec
+    /// The last one that is committed; nil before the first.
+    package var lastBatch: Int64?
+    /// How often it was started again after an error.
+    package var restartCount: Int
+    package var planned: PlannedQuery
+}
+
+extension QuerySet {
+    /// All queries, sorted by name.
+    package var descriptions: [QueryDescription] { members.all.map(\.description) }
+
+    package func description(of name: String) throws(ControlError) -> QueryDescription { try member(name).description }
+
+    /// Pauses a query after the batch in hand. Doing it twice is no error.
+    package func pause(_ name: String) throws(ControlError) -> QueryDescription { try setPaused(name, true) }
+
+    /// Lets a paused query go on: at once, if a trigger has gone by. Doing it twice is no error.
+    package func resume(_ name: String) throws(ControlError) -> QueryDescription { try setPaused(name, false) }
+
+    /// Puts another interval in force, until the next reload or start.
+    package func setTrigger(_ name: String, _ trigger: TriggerSpec) throws(ControlError) -> QueryDescription {
+        let member = try member(name)
+        guard !TriggerSchedule(trigger).isFinite else {
+            throw .badTrigger("a running query takes a duration such as `2s`, or `as_fast_as_possible`")
+        }
+        guard !TriggerSchedule(member.trigger).isFinite else { throw .endsByItself(query: name) }
+        guard member.supervisor.control.setTrigger(trigger) else { throw ended(member) }
+        return member.description
+    }
+
+    private func setPaused(_ name: String, _ isPaused: Bool) throws(ControlError) -> QueryDescription {
+        let member = try member(name)
+        guard member.supervisor.control.setPaused(isPaused) else { throw ended(member) }
+        return member.description
+    }
+
+    private func member(_ name: String) throws(ControlError) -> QueryMember {
+        if let member = members[name] { return member }
+        throw .unknownQuery(name, meant: nearest(to: name, in: members.all.map(\.name)))
+    }
+
+    private func ended(_ member: QueryMember) -> ControlError {
+        .ended(query: member.name, status: member.supervisor.status.word)
+    }
+}
+
+extension QueryMember {
+    var description: QueryDescription {
+        let life = supervisor.control.snapshot
+        return QueryDescription(
+            name: name, status: life.status, trigger: life.trigger ?? trigger, specTrigger: specTrigger,
+            lastBatch: life.lastBatch, restartCount: life.restartCount, planned: planned)
+    }
+}

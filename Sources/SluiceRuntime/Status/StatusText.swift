@@ -1,0 +1,77 @@
+// The server's answers for a person at a terminal.
+
+package enum StatusText {
+    /// A table of queries, out of `/api/queries` or of one query's object. nil when it is neither.
+    package static func queries(_ json: [UInt8]) -> String? {
+        guard let value = try? JSONValue(report: json[...]) else { return nil }
+        let queries: [JSONValue]
+        if let list = try? value.array("queries") { queries = list } else { queries = [value] }
+        var rows = [["QUERY", "STATUS", "TRIGGER", "BATCH", "ROWS IN", "ROWS OUT", "STATE", "MS", "WATERMARK"]]
+        var errors: [String] = []
+        for query in queries {
+            guard let row = row(query) else { return nil }
+            rows.append(row)
+            if let error = text(query["error"]) { errors.append("\(row[0]): \(error)") }
+        }
+        return (table(rows) + errors).joined(separator: "\n")
+    }
+
+    /// What a reload has done.
+    package static func reload(_ json: [UInt8]) -> String? {
+        guard let value = try? JSONValue(report: json[...]) else { return nil }
+        var lines: [String] = []
+        for part in ["started", "stopped", "changed", "unchanged"] {
+            guard let names = try? value.array(part) else { return nil }
+            if !names.isEmpty { lines.append("\(part): \(names.compactMap(text).joined(separator: ", "))") }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Why a request was refused, with what a reload found wrong.
+    package static func error(_ json: [UInt8]) -> String? {
+        guard let value = try? JSONValue(report: json[...]), let message = text(value["error"]?["message"]) else {
+            return nil
+        }
+        guard let diagnostics = try? value.array("diagnostics") else { return "error: \(message)" }
+        return (diagnostics.map(diagnostic) + ["error: \(message)"]).joined(separator: "\n")
+    }
+
+    private static func diagnostic(_ value: JSONValue) -> String {
+        func part(_ name: String) -> String { text(value[name]) ?? "" }
+        let fix = text(value["fix"]).map { "\n    \($0)" } ?? ""
+        return "\(part("file")):\(part("line")):\(part("column")): \(part("severity"))[\(part("code"))]: "
+            + part("message") + fix
+    }
+
+    private static func row(_ query: JSONValue) -> [String]? {
+        guard let name = text(query["name"]), let status = text(query["status"]), let trigger = text(query["trigger"])
+        else { return nil }
+        let spec = text(query["specTrigger"]) ?? trigger
+        let progress = query["lastProgress"]
+        var state: String?
+        if case .array(let operators)? = progress?["stateOperators"] { state = text(operators.first?["numRowsTotal"]) }
+        return [
+            name, status, trigger == spec ? trigger : "\(trigger) (spec: \(spec))", text(query["batchId"]) ?? "-",
+            text(progress?["numInputRows"]) ?? "-", text(progress?["sink"]?["numOutputRows"]) ?? "-", state ?? "-",
+            text(progress?["batchDuration"]) ?? "-", text(progress?["eventTime"]?["watermark"]) ?? "-",
+        ]
+    }
+
+    private static func text(_ value: JSONValue?) -> String? {
+        switch value {
+        case .string(let text): text
+        case .integer(let number): "\(number)"
+        case .double(let number): "\(number)"
+        default: nil
+        }
+    }
+
+    private static func table(_ rows: [[String]]) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            let line = cells.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// The workload's rows as text: what goes in, and what must come out.
+
+extension Workload {
+    /// The forms of rows, made once for a workload.
+    struct Forms {
+        let visit: RowTemplate
+        let ad: RowTemplate
+        let pair: RowTemplate
+        let visitAlone: RowTemplate
+        let adAlone: RowTemplate
+    }
+
+    /// The columns besides a row's own three. The join takes two of them, `c09` and `c21`.
+    private static let fillerCount = 27
+
+    var forms: Forms {
+        let visit = [
+            "\"visit_id\":\"visit-<visit>\"", "\"event_time\":\"<eventTime>\"",
+            "\"page\":\"/shop/page-<visitPage>.html\"",
+        ]
+        let ad = [
+            "\"page\":\"/shop/page-<adPage>.html\"", "\"display_time\":\"<displayTime>\"",
+            "\"campaign_name\":\"campaign-<campaign>\"",
+        ]
+        let visitOut = [visit[0], visit[1], "\"visit_page\":\"/shop/page-<visitPage>.html\""]
+        let visitMore = isWide ? ["\"visit_c09\":\"v-<visitC09>\"", "\"visit_c21\":\"v-<visitC21>\""] : []
+        let adMore = isWide ? ["\"ad_c09\":\"a-<adC09>\"", "\"ad_c21\":\"a-<adC21>\""] : []
+        func form(_ members: [String]) -> RowTemplate { RowTemplate("{\(members.joined(separator: ","))}") }
+        return Forms(
+            visit: form(isWide ? widened(visit, c09: "v-<visitC09>", c21: "v-<visitC21>") : visit),
+            ad: form(isWide ? widened(ad, c09: "a-<adC09>", c21: "a-<adC21>") : ad),
+            pair: form(visitOut + ad + visitMore + adMore),
+            visitAlone: form(visitOut + visitMore), adAlone: form(ad + adMore))
+    }
+
+    /// Nine more columns before each of a row's own.
+    private func widened(_ members: [String], c09: String, c21: String) -> [String] {
+        (0..<Self.fillerCount).flatMap { number -> [String] in
+            let text =
+                switch number {
+                case 9: "\"\(c09)\""
+                case 21: "\"\(c21)\""
+                case _ where number % 3 == 0: "\(number * 7919)"
+                case _ where number % 3 == 1: "\(number).25"
+                default: "\"text of column \(number)\""
+                }
+            let filler = "\"c\(padded(number, 2))\":\(text)"
+            return number % 9 == 8 ? [filler, members[number / 9]] : [filler]
+        }
+    }
+
+    /// A source's columns as a spec names them.
+    func columns(_ own: String) -> String {
+        guard isWide else { return "{ \(own) }" }
+        let fillers = (0..<Self.fillerCount).map { number in
+            let type = number == 9 || number == 21 ? "string" : ["long", "double", "string"][number % 3]
+            return "c\(padded(number, 2)): \(type)"
+        }
+        return "{ \((fillers + [own]).joined(separator: ", ")) }"
+    }
+
+    func setVisit(_ index: Int, _ visit: Visit, in values: inout RowValues) {
+        values[.visit] = index
+        values[.eventTime] = visit.timeMillis
+        values[.visitPage] = visit.page
+        guard isWide else { return }
+        values[.visitC09] = index % 1_000_000
+        values[.visitC21] = index / 10 % 1_000_000
+    }
+
+    func setAd(campaign: Int, _ ad: Visit, in values: inout RowValues) {
+        values[.adPage] = ad.page
+        values[.displayTime] = ad.timeMillis
+        values[.campaign] = campaign
+        guard isWide else { return }
+        values[.adC09] = campaign
+        values[.adC21] = campaign * 3
+    }
+
+    static func campaign(ofAd index: Int) -> Int { index % 1000 }
+
+    func appendVisit(_ index: Int, _ form: RowTemplate, to text: inout [UInt8]) {
+        var values = RowValues()
+        setVisit(index, visit(index), in: &values)
+        form.append(values, to: &text)
+    }
+
+    func appendAd(_ index: Int, _ form: RowTemplate, to text: inout [UInt8]) {
+        var values = RowValues()
+        setAd(campaign: Self.campaign(ofAd: index), ad(index), in: &values)
+        form.append(values, to: &text)
+    }
+}
+
+func padded(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}
