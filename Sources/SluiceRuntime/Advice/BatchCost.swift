@@ -47,6 +47,14 @@ extension BatchCost {
         ]
     }
 
+    /// The parts of a batch's time.
+    static var times: [WritableKeyPath<BatchCost, Int64>] {
+        [
+            \.planMicros, \.logMicros, \.openMicros, \.engineMicros, \.durableMicros, \.visibleMicros,
+            \.commitMicros, \.tailMicros,
+        ]
+    }
+
     var json: JSONValue {
         .object(Self.members.map { JSONMember($0.name, .integer(self[keyPath: $0.path])) })
     }

@@ -2,6 +2,7 @@
 
 import SluiceConnectors
 import SluiceSimulation
+import SluiceSpec
 import SluiceSystem
 import Testing
 
@@ -68,6 +69,35 @@ import Testing
         wakeup.signal()
         clock.wait(untilWallMillis: 36_000_000_000, wakeup: wakeup)
         #expect(clock.wallMillis < 4_000_000)
+    }
+}
+
+@Suite struct ReplayCalibrationTests {
+    private static func forecast(batchMicros: Double, cpuShare: Double) -> TriggerForecast {
+        TriggerForecast(
+            trigger: .interval(micros: 1_000_000), batchMicros: batchMicros, utilisation: nil,
+            latency: TriggerForecast.Latency(p50Micros: 0, p99Micros: 0), cpuShare: cpuShare,
+            checkpointBytesPerHour: 0, batchesPerHour: 0, catchUpSeconds: nil, isStable: true)
+    }
+
+    @Test(
+        arguments: [
+            // recorded, replayed, factor
+            (3000, 2000, 1.5), (2000, 3000, 1), (90_000, 1000, 4), (3000, 0, 1),
+        ] as [(Double, Double, Double)])
+    func `Batches that took longer in life than in the replay are believed to everywhere`(
+        recorded: Double, replayed: Double, factor: Double
+    ) {
+        let calibration = ReplayCalibration(
+            recorded: Self.forecast(batchMicros: recorded, cpuShare: 0.02),
+            replayed: Self.forecast(batchMicros: replayed, cpuShare: 0.01))
+        var cost = BatchCost()
+        (cost.engineMicros, cost.logMicros, cost.tailMicros, cost.processorMicros) = (100, 20, 10, 50)
+        (cost.checkpointBytes, cost.intervalMicros) = (7, 9)
+        let scaled = calibration.applied(to: cost)
+        #expect(scaled.engineMicros == Int64(100 * factor) && scaled.logMicros == Int64(20 * factor))
+        #expect(scaled.tailMicros == Int64(10 * factor) && scaled.processorMicros == 100)
+        #expect(scaled.checkpointBytes == 7 && scaled.intervalMicros == 9)
     }
 }
 

@@ -77,14 +77,34 @@ extension TriggerAdvice {
 extension TriggerAdvisor {
     /// Advice in which replays have measured what the model expects; nil when none has run enough batches.
     func advice(_ runs: [ReplayRun], notes: [String]) -> TriggerAdvice? {
-        // Batches of many sizes: the model behind what was not measured is better for it.
-        let replayed = runs.flatMap { $0.records.dropFirst() }
-        guard let model = CostModel(replayed, stateShards: facts.stateShards), let past = forecaster else { return nil }
-        var forecaster = past
-        forecaster.model = model
+        guard let past = forecaster, let measured = forecaster(runs, past) else { return nil }
+        let recorded = self.measured(past)
+        var calibration = ReplayCalibration()
+        if let recorded, let same = runs.first(where: { $0.trigger == question.trigger })?.forecast(measured) {
+            calibration = ReplayCalibration(recorded: recorded, replayed: same)
+        }
+        let runs = runs.map { $0.calibrated(calibration) }
+        guard let forecaster = forecaster(runs, past) else { return nil }
         let candidates = runs.compactMap { $0.forecast(forecaster) }
         guard !candidates.isEmpty else { return nil }
-        let current = measured(forecaster) ?? candidates.first { $0.trigger == question.trigger }
-        return advice(forecaster, current: current, candidates: candidates, notes: notes)
+        var notes = notes
+        if calibration.time > 1.1 {
+            notes.append(
+                "When the query ran at \(question.trigger.text), its batches took \(roundedNumber(calibration.time)) "
+                    + "times as long as in the replay, which does not wait in between: all times are scaled by that."
+            )
+        }
+        return advice(
+            forecaster, current: recorded ?? candidates.first { $0.trigger == question.trigger },
+            candidates: candidates, notes: notes)
+    }
+
+    /// Batches of many sizes: the model behind what was not measured is better for it.
+    private func forecaster(_ runs: [ReplayRun], _ past: Forecaster) -> Forecaster? {
+        let replayed = runs.flatMap { $0.records.dropFirst() }
+        guard let model = CostModel(replayed, stateShards: facts.stateShards) else { return nil }
+        var forecaster = past
+        forecaster.model = model
+        return forecaster
     }
 }

@@ -222,6 +222,8 @@ struct ReplayRun {
     let trigger: TriggerSpec
     private(set) var records: [BatchRecord] = []
     private(set) var latencies = WeightedQuantiles()
+    /// What is to be added to latencies.
+    private var shiftMicros = 0.0
     var simulatedMicros = 0.0
     /// True when there was no time for all of it.
     var isCut = false
@@ -240,6 +242,15 @@ struct ReplayRun {
         }
     }
 
+    /// The same batches as the query would have run them.
+    func calibrated(_ calibration: ReplayCalibration) -> ReplayRun {
+        var run = self
+        let before = median(records.compactMap { $0.cost.map { Double($0.resultMicros) } })
+        for index in records.indices { run.records[index].cost = records[index].cost.map(calibration.applied) }
+        run.shiftMicros = before * (calibration.time - 1)
+        return run
+    }
+
     /// As measured; what is to be is the forecaster's. nil when there were too few batches.
     func forecast(_ forecaster: Forecaster) -> TriggerForecast? {
         let costs = records.dropFirst().compactMap(\.cost)
@@ -248,7 +259,8 @@ struct ReplayRun {
         let hours = simulatedMicros / 3.6e9
         return TriggerForecast(
             trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
-            latency: TriggerForecast.Latency(p50Micros: latency[0], p99Micros: latency[1]),
+            latency: TriggerForecast.Latency(
+                p50Micros: latency[0] + shiftMicros, p99Micros: latency[1] + shiftMicros),
             cpuShare: costs.reduce(0) { $0 + Double($1.processorMicros) } / simulatedMicros,
             checkpointBytesPerHour: costs.reduce(0) { $0 + Double($1.checkpointBytes) } / hours
                 + forecaster.mergedBytesPerHour(batchesPerHour: Double(costs.count) / hours),
