@@ -1,5 +1,5 @@
-// The status page in a real browser, served by the real binary over real batches. Goal: what a person does with it works
-// by mouse and by keyboard, and nothing that stands in a spec or in data is ever more than text.
+// The status page in a real browser, served by the real binary over real batches. Goal: what a person does with it
+// works by mouse and by keyboard, and nothing that stands in a spec or in data is ever more than text.
 
 import Foundation
 import Testing
@@ -62,7 +62,8 @@ struct StatusPageTests {
     /// Sets a variable of the page wherever it is more than text.
     private static let hostile = "<script>window.harm = 1</script><img src=x onerror=window.harm=1>"
 
-    /// A join with markup in its plan, a copy, a query that fails with markup in its error, and one that ends by itself.
+    /// A join with markup in its plan, a copy, a query that fails with markup in its error, and one that ends by
+    /// itself.
     private static let spec = """
         sluice: 1
         sources:
