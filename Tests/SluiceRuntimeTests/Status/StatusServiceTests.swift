@@ -128,12 +128,15 @@ import Testing
     @Test func `Advice has the trigger in force, and says what is missing after one batch`() throws {
         let live = try started()
         _ = try live.set.setTrigger("a", .interval(micros: 500_000))
-        let answer = live.send("GET", "/api/queries/a/tune?latency=1s")
+        func advice(latency: String) -> (status: Int, json: [String: Any], text: String, headers: [String: String]) {
+            live.send("GET", "/api/queries/a/tune", query: [HTTPRequest.Field("latency", latency)])
+        }
+        let answer = advice(latency: "1s")
         #expect(answer.status == 200 && answer.json["query"] as? String == "a")
         #expect((answer.json["current"] as? [String: Any])?["trigger"] as? String == "500ms")
         #expect((answer.json["reasons"] as? [String])?.isEmpty == false)
         #expect(Set(answer.json.keys) == ["query", "current", "candidates", "recommended", "reasons"])
-        #expect(code(live.send("GET", "/api/queries/a/tune?latency=soon")) == "bad-latency")
+        #expect(code(advice(latency: "soon")) == "bad-latency")
         #expect(code(live.send("GET", "/api/queries/c/tune")) == "unknown-query")
         #expect(live.send("POST", "/api/queries/a/tune").status == 405)
         try live.stop()
