@@ -1,6 +1,6 @@
 // The status page: one document with its style and its script inside, carried by the binary. The parts are ordinary
-// files in Page/, which the package manager turns into constants; a module of their own, so that they are compiled again
-// only when one of them has changed.
+// files in Page/, which the package manager turns into constants; a module of their own, so that they are compiled
+// again only when one of them has changed.
 
 package enum StatusPage {
     /// The document.
