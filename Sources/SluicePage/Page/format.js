@@ -53,7 +53,10 @@ function duration(millis) {
   const seconds = millis / 1000
   if (seconds < 60) return `${significant(seconds < 10 ? Math.floor(seconds * 10) / 10 : Math.floor(seconds))}${gap}s`
   const days = seconds / 86400
-  if (days >= 730) return `${significant(Math.round(days / 36.525) / 10)}${gap}years`
+  if (days >= 365) {
+    const years = significant(Math.round(days / 36.525) / 10)
+    return `${years}${gap}${years === "1" ? "year" : "years"}`
+  }
   if (days >= 1) return pair(Math.floor(days), "d", Math.floor((seconds % 86400) / 3600), "h")
   if (seconds >= 3600) return pair(Math.floor(seconds / 3600), "h", Math.floor((seconds % 3600) / 60), "min")
   const minutes = Math.floor(seconds / 60)

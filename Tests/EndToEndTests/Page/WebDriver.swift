@@ -76,10 +76,10 @@ final class WebDriver {
         try command("execute/sync", ["script": script, "args": [Any]()])
     }
 
-    /// The text of the first element; nil without one.
+    /// The text of the first element, one space for all that separates; nil without one.
     func text(_ selector: String) throws -> String? {
         let text = try run("return document.querySelector(\(quoted(selector)))?.innerText ?? null") as? String
-        return text?.replacing("\u{A0}", with: " ")
+        return text?.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 
     func count(_ selector: String) throws -> Int {
@@ -124,8 +124,8 @@ final class WebDriver {
         return entries.compactMap { $0["message"] as? String }
     }
 
-    func waitUntil(_ what: String, _ condition: () throws -> Bool) throws {
-        try KafkaTesting.waitUntil(what, condition)
+    func waitUntil(_ what: String, secondsMax: Double = 30, _ condition: () throws -> Bool) throws {
+        try KafkaTesting.waitUntil(what, secondsMax: secondsMax, condition)
     }
 
     /// Puts what the page looks like now into the folder that `SLUICE_SCREENSHOTS` names, for a person to look at.
@@ -159,11 +159,29 @@ final class WebDriver {
             "Content-Type: application/json", "Content-Length: \(data.count)",
         ]
         connection.send(head.joined(separator: "\r\n") + "\r\n\r\n" + String(decoding: data, as: UTF8.self))
-        guard let answer = ServedProcess.parse(connection.readAll()), let json = jsonObject(answer.body) else {
+        guard let answer = ServedProcess.parse(Self.readAnswer(connection)), let json = jsonObject(answer.body) else {
             throw WebDriverError(description: "chromedriver does not answer \(path)")
         }
         if answer.status == 200 { return json["value"] is NSNull ? nil : json["value"] }
         throw WebDriverError(description: "\(path): \(json["value"] ?? answer.body)")
+    }
+
+    /// As many bytes as the answer says that it has: the driver keeps a connection open whatever it is asked for.
+    private static func readAnswer(_ connection: RawConnection) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var wanted: Int?
+        while wanted.map({ bytes.count < $0 }) ?? true {
+            let part = connection.read()
+            if part.isEmpty { break }
+            bytes += part
+            if wanted == nil, let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
+                let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).lowercased()
+                let line = head.split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+                let length = line.flatMap { Int($0.split(separator: ":")[1].filter(\.isNumber)) }
+                wanted = length.map { end.upperBound + $0 }
+            }
+        }
+        return bytes
     }
 }
 
