@@ -56,9 +56,9 @@ function drawAdvice(view) {
 }
 
 function recommendation(answer, query) {
-  if (!answer.recommended) return "None of the intervals can be recommended."
-  if (answer.recommended === query.trigger) return `${answer.recommended}, as it is.`
-  return `${answer.recommended} would be better than ${query.trigger}.`
+  if (!answer.recommended) return `No interval can be recommended; ${query.trigger} is in force.`
+  if (answer.recommended === query.trigger) return `${answer.recommended} is recommended, and in force.`
+  return `${answer.recommended} is recommended; ${query.trigger} is in force.`
 }
 
 /** Without an interval a batch follows the other: its time stands for it. */

@@ -322,7 +322,7 @@ function hold(view, point) {
   view.isHeld = !isSame
   if (isSame) follow(view)
   else select(view, point)
-  requestRender()
+  render()
 }
 
 function moveByKey(view, event) {
@@ -339,7 +339,7 @@ function moveByKey(view, event) {
     select(view, view.points[next])
   }
   event.preventDefault()
-  requestRender()
+  render()
 }
 
 function selectedPoint(view) {

@@ -111,7 +111,7 @@ function checkpointMillis({ phases, state }) {
 const problemsShown = 12
 
 function makeOverview() {
-  const filter = element("input", { type: "search", id: "filter", on: { input: requestRender } })
+  const filter = element("input", { type: "search", id: "filter", on: { input: () => render() } })
   const view = {
     root: element("div", { class: "overview" }),
     heading: element("h1", { tabindex: -1, text: "Queries" }),

@@ -5,9 +5,9 @@ const overview = makeOverview()
 let shownQuery = null
 let wasShown = false
 
-// MARK: Drawing, at most twice a second, and not at all while nobody looks
+// MARK: Drawing: once a second for what comes in, at once for what a person does, never while nobody looks
 
-const renderPauseMillis = 500
+const renderPauseMillis = 1000
 let isRenderAsked = false
 let renderedAt = 0
 

@@ -42,7 +42,7 @@ function section(id, title, ...children) {
 function rangeChoice(view) {
   const change = (event) => {
     view.charts.range = Number(event.target.value)
-    requestRender()
+    render()
   }
   return element("p", { class: "range" }, element("label", { for: "range", text: "Show" }),
     element("select", { id: "range", on: { change } },

@@ -79,7 +79,7 @@ async function run(view, button, work) {
     setText(view.message, error.message)
   } finally {
     button.removeAttribute("aria-busy")
-    requestRender()
+    render()
   }
 }
 

@@ -178,6 +178,11 @@ struct StatusPageTests {
         #expect(try visit.browser.count(".plan [data-operator=Source]") == 2)
         try visit.expect(".plan [data-operator=SymmetricHashJoin]", contains: "rows in state")
         try visit.expect(".keeps", contains: "visits are kept 12 min: bound 2 min + delay 10 min")
+
+        try visit.browser.click(".advice button[type=submit]")
+        try visit.expect(".advice .recommended", contains: "200ms is ")
+        try visit.expect(".advice .reasons", contains: "batches")
+        #expect(try visit.browser.count(".advice svg line.today") == 1)
         try visit.browser.takeScreenshot("query")
         try visit.expectNoComplaints()
     }
