@@ -42,7 +42,9 @@ struct TuneCommand {
     }
 
     private func advice(_ planned: PlannedQuery, _ spec: Spec, _ question: TriggerQuestion) throws -> TriggerAdvice {
-        let folder = options.checkpoint.map { "\($0)/\(options.query)" } ?? planned.spec.checkpoint
+        var places = QuerySetOptions()
+        places.checkpointRoot = options.checkpoint
+        let folder = places.checkpointFolder(planned.spec)
         guard options.replays else {
             return try .fromCheckpoint(planned, spec: spec, folder: folder, question: question, fileSystem: files)
         }

@@ -153,13 +153,7 @@ private struct Feed {
     private(set) var all = ["left": "", "right": ""]
 
     mutating func write(rows: Int) throws {
-        var texts = ["left": "", "right": ""]
-        for _ in 0..<rows {
-            let (left, right) = workload.next()
-            texts["left"]? += left
-            texts["right"]? += right
-        }
-        for (side, text) in texts {
+        for (side, text) in workload.next(rows) {
             all[side]? += text
             try folder.append("\(side).jsonl", text)
         }

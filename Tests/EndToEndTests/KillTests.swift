@@ -40,6 +40,17 @@ struct JoinWorkload {
         return (line("l"), line("r"))
     }
 
+    /// The next rows, as lines by side.
+    mutating func next(_ rows: Int) -> [String: String] {
+        var texts = ["left": "", "right": ""]
+        for _ in 0..<rows {
+            let (left, right) = next()
+            texts["left"]? += left
+            texts["right"]? += right
+        }
+        return texts
+    }
+
     private mutating func line(_ side: String) -> String {
         let second = 1_700_000_000 + count * 2 - Int.random(in: 0...Self.disorderSeconds, using: &random)
         // One key in thirteen is null: a row of its own kind in an outer join.
@@ -103,13 +114,7 @@ private struct Writer {
 
     /// Writes some rows of each side: whole files, or bytes that may end in the middle of a line.
     mutating func write(rows: Int, _ random: inout SeededRandom) throws {
-        var texts = ["left": "", "right": ""]
-        for _ in 0..<rows {
-            let (left, right) = workload.next()
-            texts["left"]? += left
-            texts["right"]? += right
-        }
-        for (side, text) in texts {
+        for (side, text) in workload.next(rows) {
             all[side]? += text
             if follow {
                 let whole = (unfinished[side] ?? "") + text

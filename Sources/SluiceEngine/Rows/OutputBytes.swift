@@ -3,13 +3,6 @@ struct OutputBuffers: ~Copyable {
     var text = ByteBuffer()
     var records = ByteBuffer()
     var keys = ByteBuffer()
-
-    /// Makes them empty, to be filled again with about as much.
-    mutating func recycle() {
-        text.recycle()
-        records.recycle()
-        keys.recycle()
-    }
 }
 
 /// Encoded rows of one shard for one encoding: whole lines, each ended by `\n`. Written by one worker, then only read.

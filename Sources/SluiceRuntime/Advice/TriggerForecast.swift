@@ -203,13 +203,6 @@ private struct ForecastRun {
     }
 }
 
-extension TriggerSpec {
-    /// nil for a trigger without an interval.
-    var intervalMicros: Double? {
-        if case .interval(let micros) = self { Double(micros) } else { nil }
-    }
-}
-
 extension TriggerSchedule {
     /// As `nextMillis`, in microseconds: when the next trigger fires, `nowMicros` when it does at once. Waits end at
     /// whole milliseconds, as the runner's do.

@@ -17,7 +17,8 @@ package struct QuerySetOptions: Sendable {
 
     package init() {}
 
-    func checkpointFolder(_ query: QuerySpec) -> String {
+    /// Where a query's checkpoint is.
+    package func checkpointFolder(_ query: QuerySpec) -> String {
         checkpointRoot.map { "\($0)/\(query.name.value)" } ?? query.checkpoint
     }
 

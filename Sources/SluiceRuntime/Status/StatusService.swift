@@ -241,12 +241,10 @@ extension ReloadError {
 extension Diagnostic {
     /// As `check --format json` writes it.
     fileprivate func jsonValue(_ hide: (String) -> String) -> JSONValue {
-        .object([
-            JSONMember("severity", .string(severity.rawValue)), JSONMember("code", .string(code)),
-            JSONMember("file", .string(position.file)), JSONMember("line", .integer(Int64(position.line))),
-            JSONMember("column", .integer(Int64(position.column))), JSONMember("length", .integer(Int64(length))),
-            JSONMember("message", .string(hide(message))), JSONMember("fix", fix.map { .string(hide($0)) } ?? .null),
-        ])
+        var shown = self
+        shown.message = hide(message)
+        shown.fix = fix.map(hide)
+        return (try? JSONValue(text: Array(shown.json.utf8)[...])) ?? .null
     }
 }
 

@@ -40,12 +40,11 @@ package struct TriggerSchedule: Hashable, Sendable {
 }
 
 extension TriggerSpec {
-    /// 0 for as fast as possible; nil for a trigger that ends by itself.
-    var intervalSeconds: Double? {
-        switch self {
-        case .interval(let micros): Double(micros) / 1_000_000
-        case .asFastAsPossible: 0
-        case .once, .availableNow: nil
-        }
+    /// nil for a trigger without an interval.
+    var intervalMicros: Double? {
+        if case .interval(let micros) = self { Double(micros) } else { nil }
     }
+
+    /// 0 for as fast as possible; nil for a trigger that ends by itself.
+    var intervalSeconds: Double? { self == .asFastAsPossible ? 0 : intervalMicros.map { $0 / 1_000_000 } }
 }

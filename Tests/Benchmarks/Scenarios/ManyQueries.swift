@@ -40,14 +40,12 @@ private struct LightQueries {
         path = "\(bench.folder)/run"
     }
 
-    private func name(_ number: Int) -> String { "light_\(padded(number, 3))" }
-
     /// Appends rows for a while and returns the light batches that had any.
     func run(seconds: Double) -> [ProgressRecord] {
         let specs = writeSpecs(path, count: lightCount, trigger: "1 second")
         let command = command(bench.binary, specs + (heavy.map { [heavySpec($0)] } ?? []), path)
         let files = (0..<lightCount).map { number in
-            ["visits", "ads"].map { open("\(path)/\(name(number)).\($0).jsonl", O_WRONLY | O_APPEND) }
+            ["visits", "ads"].map { open("\(path)/\(lightName(number)).\($0).jsonl", O_WRONLY | O_APPEND) }
         }
         let child = Child(command, output: "\(path)/log.txt")
         let start = monotonicSeconds()
@@ -67,11 +65,10 @@ private struct LightQueries {
     }
 
     private func heavySpec(_ input: Input) -> String {
-        var spec = input.spec
-        spec.query = "heavy"
+        var spec = input.spec.named("heavy")
         spec.sink = "file: { path: heavy_out }"
         let file = "\(path)/heavy.yaml"
-        writeFile(file, Array(spec.named("heavy").text(input.workload).utf8))
+        writeFile(file, Array(spec.text(input.workload).utf8))
         return file
     }
 
@@ -116,11 +113,13 @@ private func measureIdleQueries(_ bench: Bench, count: Int) -> [Figure] {
     ]
 }
 
+private func lightName(_ number: Int) -> String { "light_\(padded(number, 3))" }
+
 /// Writes a spec for each of `count` light queries, and its empty files.
 private func writeSpecs(_ path: String, count: Int, trigger: String) -> [String] {
     makeFolder(path)
     return (0..<count).map { number in
-        let name = "light_\(padded(number, 3))"
+        let name = lightName(number)
         for side in ["visits", "ads"] { writeFile("\(path)/\(name).\(side).jsonl", []) }
         var spec = JoinSpec(
             visits: "file: { path: \(name).visits.jsonl, follow: true }",
