@@ -79,19 +79,25 @@ extension LogKey {
         unsafe rd_kafka_queue_destroy(events)
         nonisolated(unsafe) let handle = unsafe self.handle
         let log = unsafe self.log
-        let destroy: @Sendable () -> Void = {
+        let end = PatientCall {
             unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
             unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
             // The log function is not called any more.
             unsafe log.release()
+            return unsafe PatientCall.Answer(pointer: nil)
         }
         // A commit that still waits for a coordinator can hold this up for most of a minute; nobody needs its end.
-        if openCommitCount > 0, let thread = SystemThread(name: "kafka-end", body: destroy) {
-            thread.detach()
-        } else {
-            destroy()
+        if openCommitCount > 0 { return }
+        let deadline = environment.clock.wallMillis + Self.patienceWithEndMillis
+        if end.wait(untilWallMillis: deadline) == nil {
+            environment.log.info(
+                "A Kafka client does not end, its threads stay until the process ends", [.brokers: .string(brokers)])
         }
     }
+
+    /// librdkafka can wait for ever for a partition that is gone: what the partition's threads still had to say about it
+    /// refers to it (its pull request 4724). A query that is to stop does not wait with it.
+    private static let patienceWithEndMillis: Int64 = 2000
 
     // MARK: Waiting
 

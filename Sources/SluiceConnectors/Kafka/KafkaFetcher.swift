@@ -11,6 +11,9 @@ internal import SluiceSystem
     private let failsOnDataLoss: Bool
     private let lookup: TopicLookup
     private var streams: [Int32: PartitionStream] = [:]
+    /// Of partitions that are gone. Their queues are emptied at the end: until then librdkafka may still put in
+    /// something that refers to the partition.
+    private var pastStreams: [PartitionStream] = []
 
     init(
         _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
@@ -65,7 +68,7 @@ internal import SluiceSystem
     /// Fetches nothing more of a partition that is gone: should it come back, it is another one.
     func forget(_ partition: Int32) throws(KafkaFailure) {
         guard let stream = streams.removeValue(forKey: partition) else { return }
-        defer { withExtendedLifetime(stream) {} }
+        pastStreams.append(stream)
         try assign()
     }
 
