@@ -104,6 +104,32 @@ import Testing
         #expect(together == [0, 0, 3, 0])
     }
 
+    @Test func `Progress has what each side of a join keeps, and what became of its rows`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("spec.yaml", Self.joinSpec.replacing(", max_files_per_trigger: 1", with: ""))
+        let arguments = ["run", "spec.yaml", "--trigger", "available_now", "--progress", "progress.jsonl"]
+        // Both rows of the right are gone after 25 s; of the left two of three had a partner.
+        for (number, (left, right)) in [([100, 101, 102], [100, 101]), ([130], [130])].enumerated() {
+            try folder.write("left/\(number)", Self.rows(left))
+            try folder.write("right/\(number)", Self.rows(right))
+            #expect(try SluiceProcess.run(arguments, in: folder).exitCode == 0)
+        }
+        let records = progressRecords(folder)
+        let sides = records.compactMap { record in
+            (record["stateOperators"] as? [[String: Any]])?.first?["customMetrics"] as? [String: Int]
+        }
+        #expect(sides.map { $0["leftNumRowsTotal"] } == [3, 3, 4, 1])
+        #expect(sides.map { $0["rightNumRowsTotal"] } == [2, 2, 3, 1])
+        #expect(sides.map { $0["leftNumRowsRemoved"] } == [0, 0, 0, 3])
+        #expect(sides.map { $0["rightNumRowsRemoved"] } == [0, 0, 0, 2])
+        #expect(sides.map { $0["leftNumRowsMatched"] } == [0, 0, 0, 2])
+        #expect(sides.map { $0["leftNumRowsUnmatched"] } == [0, 0, 0, 1])
+        #expect(sides.allSatisfy { $0["rightNumRowsUnmatched"] == nil && $0["leftMemoryUsedBytes", default: 0] > 0 })
+        #expect(records.allSatisfy { $0["checkpointBytes"] as? Int ?? 0 > 0 })
+        // The first batch of a start cannot know how long its rows had lain there; the others had none.
+        #expect(records.allSatisfy { $0["latencyMs"] == nil })
+    }
+
     @Test func `Without a watermark there is no event time, and another start has its own run id`() throws {
         let folder = try TemporaryFolder()
         try folder.write("spec.yaml", StopTests.copySpec())

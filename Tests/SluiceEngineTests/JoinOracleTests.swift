@@ -108,7 +108,23 @@ struct EngineUnderTest {
             }
             return "\(field("l")) \(field("r"))"
         }
+        expectCounters(result, rows)
         return (rows.sorted(), result.stateRowsTotal)
+    }
+
+    /// What a batch says of its sides is what came out.
+    private func expectCounters(_ result: BatchResult, _ rows: [String]) {
+        let sides: [(counters: SideCounters, isPreserved: Bool?, partner: String)] = [
+            (result.left, plan.join?.left.isPreserved, " -"), (result.right, plan.join?.right.isPreserved, "- "),
+        ]
+        for (number, side) in sides.enumerated() {
+            let unmatched = rows.count { number == 0 ? $0.hasSuffix(side.partner) : $0.hasPrefix(side.partner) }
+            // A row of a semi join comes out with a partner that does not show.
+            let isTold = side.isPreserved == true || plan.join?.type != .leftSemi
+            #expect(!isTold || side.counters.rowsUnmatched == unmatched, "\(plan.join?.type as Any)")
+        }
+        #expect(result.stateRowsTotal == executor.stateRowCount)
+        #expect(result.left.byteCount > 0 || result.left.rowsTotal == 0)
     }
 
     /// A new process: state from the deltas, some of them merged as the checkpoint would.

@@ -95,8 +95,8 @@ extension LogKey {
         }
     }
 
-    /// librdkafka can wait for ever for a partition that is gone: what the partition's threads still had to say about it
-    /// refers to it (its pull request 4724). A query that is to stop does not wait with it.
+    /// librdkafka can wait for ever for a partition that is gone: what its threads still had to say about it refers to
+    /// it (its pull request 4724). A query that is to stop does not wait with it.
     private static let patienceWithEndMillis: Int64 = 2000
 
     // MARK: Waiting

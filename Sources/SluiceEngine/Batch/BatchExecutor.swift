@@ -81,11 +81,15 @@ package struct BatchResult: Sendable {
     /// Per side, the newest join time in the deltas; Int64.min where there is none.
     package var newestDeltaMicros: [Int64] = [.min, .min]
     package var stateRowsUpdated = 0
-    package var stateRowsRemoved = 0
-    package var stateRowsTotal = 0
-    package var stateByteCount = 0
+    /// Nothing without a join.
+    package var left = SideCounters()
+    package var right = SideCounters()
     /// Per side, the join time at or below which rows have left state.
     package var evictedThroughMicros: [Int64] = [.min, .min]
+
+    /// Live rows of both sides.
+    package var stateRowsTotal: Int { left.rowsTotal + right.rowsTotal }
+    package var stateRowsRemoved: Int { left.rowsRemoved + right.rowsRemoved }
 }
 
 /// A batch that cannot go on because of what it read.
@@ -192,10 +196,10 @@ package final class BatchExecutor {
 
     private func collectState(_ newest: [[Int64?]], _ result: inout BatchResult) {
         for (number, shard) in shards.enumerated() {
-            result.stateRowsUpdated += shard.counters.updated
-            result.stateRowsRemoved += shard.counters.removed
-            result.stateRowsTotal += shard.rowCount
-            result.stateByteCount += shard.stateByteCount
+            let counters = shard.counters
+            result.stateRowsUpdated += counters.updated
+            result.left.add(counters.left)
+            result.right.add(counters.right)
             if shard.delta.buffer.count > 0 {
                 result.deltas.append(ShardDelta(shard: number, payload: shard.delta))
             }

@@ -12,7 +12,8 @@ struct JoinDriver: ~Copyable {
     private var scratch = EvaluationScratch()
     var emitter: RowEmitter
     private var updated = 0
-    private var removed = 0
+    private var left = SideCounters()
+    private var right = SideCounters()
 
     init(plan: PhysicalPlan, join: JoinPlan, layouts: [RowLayout], zones: TimeZones) {
         residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
@@ -23,11 +24,22 @@ struct JoinDriver: ~Copyable {
     /// Starts a batch.
     mutating func begin() {
         updated = 0
-        removed = 0
+        left = SideCounters()
+        right = SideCounters()
         emitter.begin()
     }
 
-    var counters: ShardCounters { ShardCounters(updated: updated, removed: removed, emitted: emitter.rowCount) }
+    var counters: ShardCounters {
+        ShardCounters(updated: updated, emitted: emitter.rowCount, left: left, right: right)
+    }
+
+    private mutating func count(_ side: Int, removed: Int = 0, matched: Int = 0, unmatched: Int) {
+        if side == 0 {
+            left.count(removed: removed, matched: matched, unmatched: unmatched)
+        } else {
+            right.count(removed: removed, matched: matched, unmatched: unmatched)
+        }
+    }
 
     /// Takes one chunk's rows of a shard through the join, in input order. Rows of a side that is not preserved (or
     /// that have matched) and have a join time at or below `threshold` are not stored any more.
@@ -74,7 +86,10 @@ struct JoinDriver: ~Copyable {
         skipStoringThrough threshold: Int64?
     ) {
         if row.flags.contains(.isRejected) || (row.flags.contains(.neverMatches) && !own.isPreserved) {
-            if own.isPreserved { unsafe emitter.emit(own.number, bytes, nil) }
+            if own.isPreserved {
+                count(own.number, unmatched: 1)
+                unsafe emitter.emit(own.number, bytes, nil)
+            }
             return
         }
         var isHit = false
@@ -160,8 +175,12 @@ struct JoinDriver: ~Copyable {
     mutating func evict(_ side: inout JoinSide, through threshold: Int64?) {
         guard let threshold else { return }
         let number = side.number
-        removed += unsafe side.store.evict(through: threshold, emitsUnmatched: side.isPreserved) { row in
+        var unmatched = 0
+        let removed = unsafe side.store.evict(through: threshold, emitsUnmatched: side.isPreserved) { row in
+            unmatched &+= 1
             unsafe emitter.emit(number, row, nil)
         }
+        count(
+            number, removed: removed, matched: side.isPreserved ? removed &- unmatched : 0, unmatched: unmatched)
     }
 }

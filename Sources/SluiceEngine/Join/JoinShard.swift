@@ -20,10 +20,10 @@ internal import SluiceSpec
 struct ShardCounters {
     /// Rows stored.
     var updated = 0
-    /// Rows that left state, silently or not.
-    var removed = 0
     /// Rows put out, after the output filter.
     var emitted = 0
+    var left = SideCounters()
+    var right = SideCounters()
 }
 
 final class JoinShard {
@@ -69,7 +69,12 @@ final class JoinShard {
         driver.emitter.finish()
     }
 
-    var counters: ShardCounters { driver.counters }
+    var counters: ShardCounters {
+        var counters = driver.counters
+        counters.left.measure(left.store)
+        counters.right.measure(right.store)
+        return counters
+    }
 
     /// The encoded rows of the last batch, one buffer per distinct encoding; valid until the next.
     var outputs: [OutputBytes] { driver.emitter.outputs }
@@ -81,9 +86,6 @@ final class JoinShard {
 
     /// Live rows of both sides.
     var rowCount: Int { left.store.liveCount + right.store.liveCount }
-
-    /// Memory that state holds.
-    var stateByteCount: Int { left.store.byteCount + right.store.byteCount }
 
     /// Join time at or below which rows are dead, per side.
     var evictedThrough: [Int64] { [left.store.evictedThrough, right.store.evictedThrough] }
@@ -153,6 +155,42 @@ final class JoinShard {
     func finishRestore() {
         left.store.beginDelta()
         right.store.beginDelta()
+    }
+}
+
+/// One side of a join after a batch.
+package struct SideCounters: Hashable, Sendable {
+    /// Live rows.
+    package var rowsTotal = 0
+    /// Memory that its state holds.
+    package var byteCount = 0
+    /// Rows that left state in the batch, silently or not.
+    package var rowsRemoved = 0
+    /// Rows of a preserved side that left state in the batch and have had a partner.
+    package var rowsMatched = 0
+    /// Rows that came out in the batch without a partner, with or without having been in state; a side that is not
+    /// preserved has none.
+    package var rowsUnmatched = 0
+
+    package init() {}
+
+    fileprivate mutating func measure(_ store: borrowing StateStore) {
+        rowsTotal = store.liveCount
+        byteCount = store.byteCount
+    }
+
+    mutating func count(removed: Int, matched: Int, unmatched: Int) {
+        rowsRemoved &+= removed
+        rowsMatched &+= matched
+        rowsUnmatched &+= unmatched
+    }
+
+    mutating func add(_ other: SideCounters) {
+        rowsTotal += other.rowsTotal
+        byteCount += other.byteCount
+        rowsRemoved += other.rowsRemoved
+        rowsMatched += other.rowsMatched
+        rowsUnmatched += other.rowsUnmatched
     }
 }
 

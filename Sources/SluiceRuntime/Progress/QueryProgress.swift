@@ -1,8 +1,10 @@
 // What one batch did, in the words and units of Spark's StreamingQueryProgress, so that tools made for it read ours.
-// Where Sluice says more: each source has its own `numRowsDroppedByWatermark` and `watermark`, and `numRowsRemoved`
-// counts every row that left state (Spark's counts the silent ones only).
+// Where Sluice says more: each source has its own `numRowsDroppedByWatermark` and `watermark`, `customMetrics` of the
+// state has its sides, `checkpointBytes` and `latencyMs` are new, and `numRowsRemoved` counts every row that left state
+// (Spark's counts the silent ones only).
 
 package import SluiceConnectors
+package import SluiceEngine
 internal import SluiceSystem
 
 package struct QueryProgress: Hashable, Sendable {
@@ -27,13 +29,24 @@ package struct QueryProgress: Hashable, Sendable {
     }
 
     package struct State: Hashable, Sendable {
-        package var rowsTotal: Int
         package var rowsUpdated: Int
-        package var rowsRemoved: Int
         package var rowsDroppedByWatermark: Int
-        package var byteCount: Int
+        package var left: Side
+        package var right: Side
         package var shards: Int
+        /// Until the change of state was durable.
         package var commitMillis: Int64
+
+        package var rowsTotal: Int { left.counters.rowsTotal + right.counters.rowsTotal }
+        package var rowsRemoved: Int { left.counters.rowsRemoved + right.counters.rowsRemoved }
+        package var byteCount: Int { left.counters.byteCount + right.counters.byteCount }
+    }
+
+    /// One side of a join.
+    package struct Side: Hashable, Sendable {
+        package var counters: SideCounters
+        /// True when its rows come out without a partner too.
+        package var isPreserved: Bool
     }
 
     package struct Source: Hashable, Sendable {
@@ -89,6 +102,24 @@ extension QueryProgress.Durations {
 extension QueryProgress {
     package var inputRows: Int { sources.reduce(0) { $0 + $1.inputRows } }
 
+    /// How long rows waited from their arrival in the source to the batch's commit, in milliseconds.
+    package struct Latency: Hashable, Sendable {
+        package var medianMillis: Int64
+        package var highMillis: Int64
+        /// What no row can have waited longer.
+        package var maxMillis: Int64
+    }
+
+    /// Of a batch with rows that kept up with its sources: rows came at any time since the trigger before, which did
+    /// not see them yet, and all come out at the end of this one. nil without rows, and for the first batch of a
+    /// start, whose rows may have lain there for any time.
+    package var latency: Latency? {
+        guard inputRows > 0, let since = sinceLastTriggerMillis else { return nil }
+        return Latency(
+            medianMillis: since / 2 + durationMillis, highMillis: since * 99 / 100 + durationMillis,
+            maxMillis: since + durationMillis)
+    }
+
     /// One JSON object, no line break.
     package var json: String { String(decoding: jsonValue.text(), as: UTF8.self) }
 
@@ -101,6 +132,7 @@ extension QueryProgress {
         ]
         members += rates(inputRows)
         members.append(JSONMember("durationMs", durations.jsonValue))
+        if let latency { members.append(JSONMember("latencyMs", latency.jsonValue)) }
         if let eventTime { members.append(JSONMember("eventTime", eventTime.jsonValue)) }
         members.append(JSONMember("stateOperators", .array(state.map { [$0.jsonValue] } ?? [])))
         members.append(
@@ -112,6 +144,7 @@ extension QueryProgress {
                     JSONMember("description", .string(sinkDescription)),
                     JSONMember("numOutputRows", .integer(Int64(outputRows))),
                 ])))
+        members.append(JSONMember("checkpointBytes", .integer(cost.checkpointBytes)))
         return .object(members)
     }
 
@@ -162,7 +195,30 @@ extension QueryProgress.State {
             JSONMember("memoryUsedBytes", .integer(Int64(byteCount))),
             JSONMember("numShufflePartitions", .integer(Int64(shards))),
             JSONMember("numStateStoreInstances", .integer(Int64(shards * 2))),
+            JSONMember("customMetrics", .object(left.members("left") + right.members("right"))),
         ])
+    }
+}
+
+extension QueryProgress.Side {
+    /// - Parameter name: begins the members' names.
+    fileprivate func members(_ name: String) -> [JSONMember] {
+        var members = [
+            JSONMember("\(name)NumRowsTotal", .integer(Int64(counters.rowsTotal))),
+            JSONMember("\(name)NumRowsRemoved", .integer(Int64(counters.rowsRemoved))),
+            JSONMember("\(name)MemoryUsedBytes", .integer(Int64(counters.byteCount))),
+        ]
+        if isPreserved {
+            members.append(JSONMember("\(name)NumRowsMatched", .integer(Int64(counters.rowsMatched))))
+            members.append(JSONMember("\(name)NumRowsUnmatched", .integer(Int64(counters.rowsUnmatched))))
+        }
+        return members
+    }
+}
+
+extension QueryProgress.Latency {
+    fileprivate var jsonValue: JSONValue {
+        .object([JSONMember("p50", .integer(medianMillis)), JSONMember("p99", .integer(highMillis))])
     }
 }
 

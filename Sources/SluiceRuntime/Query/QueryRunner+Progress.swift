@@ -14,7 +14,7 @@ extension QueryRunner {
             id: checkpoint.metadata.queryID, runID: runID, name: query.plan.query,
             timestampMillis: entry.batchTimeMillis,
             batchID: entry.batch, durationMillis: durations.triggerExecution, durations: durations,
-            eventTime: eventTime(entry, result), state: state(result),
+            eventTime: eventTime(entry, result), state: state(result, timer.cost),
             sources: query.sources.indices.map { index in
                 let counters = result.sources[index]
                 return QueryProgress.Source(
@@ -51,13 +51,14 @@ extension QueryRunner {
             })
     }
 
-    private func state(_ result: BatchResult) -> QueryProgress.State? {
+    private func state(_ result: BatchResult, _ cost: BatchCost) -> QueryProgress.State? {
         query.plan.join.map { join in
             QueryProgress.State(
-                rowsTotal: result.stateRowsTotal, rowsUpdated: result.stateRowsUpdated,
-                rowsRemoved: result.stateRowsRemoved,
+                rowsUpdated: result.stateRowsUpdated,
                 rowsDroppedByWatermark: result.sources.reduce(0) { $0 + $1.lateRows },
-                byteCount: result.stateByteCount, shards: join.shards, commitMillis: 0)
+                left: QueryProgress.Side(counters: result.left, isPreserved: join.left.isPreserved),
+                right: QueryProgress.Side(counters: result.right, isPreserved: join.right.isPreserved),
+                shards: join.shards, commitMillis: cost.durableMicros / 1000)
         }
     }
 }

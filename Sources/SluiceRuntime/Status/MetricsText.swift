@@ -1,6 +1,7 @@
 // `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test.
 // Labels are `query`, `source` and `phase` only, so there are as many series as the specs have queries and sources.
 
+internal import SluiceEngine
 internal import SluiceSystem
 
 /// A metric's name, type and meaning.
@@ -32,7 +33,7 @@ struct MetricsText {
         eventReaders = board.events.readerCount
     }
 
-    var text: String { (queryFamilies + sourceFamilies + processFamilies).map(\.text).joined() }
+    var text: String { (queryFamilies + sideFamilies + sourceFamilies + processFamilies).map(\.text).joined() }
 
     // MARK: Families
 
@@ -76,19 +77,42 @@ struct MetricsText {
                 "sluice_query_watermark_timestamp_seconds", .gauge,
                 "The watermark the last batch ran with, Unix time; absent without one."
             ) { $1.last?.eventTime.map { Double($0.watermarkMillis) / 1000 } },
-            family("sluice_state_rows", .gauge, "Rows in state after the last batch.") {
-                $1.last?.state.map { Double($0.rowsTotal) }
-            },
-            family("sluice_state_bytes", .gauge, "Memory that state takes after the last batch.") {
-                $1.last?.state.map { Double($0.byteCount) }
-            },
             family("sluice_state_updated_rows_total", .counter, "Rows put into state.") {
                 Double($1.stateRowsUpdated)
             },
-            family("sluice_state_removed_rows_total", .counter, "Rows that left state.") {
-                Double($1.stateRowsRemoved)
+            family("sluice_checkpoint_bytes_total", .counter, "Bytes written to the checkpoint by batches.") {
+                Double($1.checkpointBytes)
             },
             phases, batchTimes, latencies,
+        ]
+    }
+
+    private var sideFamilies: [MetricFamily] {
+        func family(
+            _ name: String, _ kind: MetricDefinition.Kind, _ help: String, _ value: (QueryMetrics.Side) -> Int?
+        ) -> MetricFamily {
+            var family = MetricFamily(name, kind, help)
+            for (query, metrics) in queries {
+                for (name, side) in [("left", metrics.left), ("right", metrics.right)] {
+                    family.add(side.flatMap(value).map { Double($0) }, query: query.name, side: name)
+                }
+            }
+            return family
+        }
+        return [
+            family("sluice_state_rows", .gauge, "Rows in state after the last batch.") { $0.last.counters.rowsTotal },
+            family("sluice_state_bytes", .gauge, "Memory that state takes after the last batch.") {
+                $0.last.counters.byteCount
+            },
+            family("sluice_state_removed_rows_total", .counter, "Rows that left state.") { $0.rowsRemoved },
+            family(
+                "sluice_matched_rows_total", .counter,
+                "Rows that left state and have had a partner; absent for a side whose rows need one to come out."
+            ) { $0.last.isPreserved ? $0.rowsMatched : nil },
+            family(
+                "sluice_unmatched_rows_total", .counter,
+                "Rows that came out without a partner; absent for a side whose rows need one."
+            ) { $0.last.isPreserved ? $0.rowsUnmatched : nil },
         ]
     }
 
@@ -192,11 +216,12 @@ private struct MetricFamily {
         return "# HELP \(name) \(definition.help)\n# TYPE \(name) \(definition.kind.rawValue)\n" + lines
     }
 
-    mutating func add(_ value: Double?, query: String? = nil, source: String? = nil, phase: String? = nil) {
+    mutating func add(
+        _ value: Double?, query: String? = nil, source: String? = nil, side: String? = nil, phase: String? = nil
+    ) {
         guard let value else { return }
-        let labels = [("query", query), ("source", source), ("phase", phase)].compactMap { name, value in
-            value.map { "\(name)=\"\(escaped($0))\"" }
-        }
+        let all = [("query", query), ("source", source), ("side", side), ("phase", phase)]
+        let labels = all.compactMap { name, value in value.map { "\(name)=\"\(escaped($0))\"" } }
         add(definition.name, labels, value)
     }
 

@@ -1,6 +1,7 @@
 // What a query has done since this process started it, added up batch by batch from its progress records.
 
 internal import SluiceConnectors
+internal import SluiceEngine
 
 /// Counts in buckets, as Prometheus has them.
 struct Histogram: Hashable, Sendable {
@@ -35,10 +36,28 @@ struct QueryMetrics: Sendable {
         var lagSeconds: Double?
     }
 
+    struct Side: Sendable {
+        var rowsRemoved = 0
+        var rowsMatched = 0
+        var rowsUnmatched = 0
+        /// In the last batch.
+        var last: QueryProgress.Side
+
+        fileprivate init(_ last: QueryProgress.Side, after before: Side?) {
+            self.last = last
+            rowsRemoved = (before?.rowsRemoved ?? 0) + last.counters.rowsRemoved
+            rowsMatched = (before?.rowsMatched ?? 0) + last.counters.rowsMatched
+            rowsUnmatched = (before?.rowsUnmatched ?? 0) + last.counters.rowsUnmatched
+        }
+    }
+
     private(set) var batches = 0
     private(set) var outputRows = 0
     private(set) var stateRowsUpdated = 0
-    private(set) var stateRowsRemoved = 0
+    private(set) var checkpointBytes: Int64 = 0
+    /// Per side; nil without a join.
+    private(set) var left: Side?
+    private(set) var right: Side?
     private(set) var sources: [String: Source] = [:]
     private(set) var phaseMillis = QueryProgress.Durations()
     private(set) var batchSeconds = Histogram(
@@ -51,14 +70,16 @@ struct QueryMetrics: Sendable {
         batches += 1
         outputRows += progress.outputRows
         stateRowsUpdated += progress.state?.rowsUpdated ?? 0
-        stateRowsRemoved += progress.state?.rowsRemoved ?? 0
+        checkpointBytes += progress.cost.checkpointBytes
+        left = progress.state.map { Side($0.left, after: left) }
+        right = progress.state.map { Side($0.right, after: right) }
         phaseMillis.latestOffset += progress.durations.latestOffset
         phaseMillis.walCommit += progress.durations.walCommit
         phaseMillis.getBatch += progress.durations.getBatch
         phaseMillis.addBatch += progress.durations.addBatch
         phaseMillis.commitOffsets += progress.durations.commitOffsets
         batchSeconds.observe(Double(progress.durationMillis) / 1000)
-        if let seconds = progress.latencySecondsMax { latencySeconds.observe(seconds) }
+        if let latency = progress.latency { latencySeconds.observe(Double(latency.maxMillis) / 1000) }
         for source in progress.sources { add(source) }
         last = progress
     }
@@ -72,15 +93,5 @@ struct QueryMetrics: Sendable {
         source.lagRows = progress.lag?.values.reduce(0) { $0 + $1.rows }
         source.lagSeconds = progress.lag?.values.compactMap(\.seconds).max()
         sources[progress.name] = source
-    }
-}
-
-extension QueryProgress {
-    /// The longest that a row of this batch, which arrived while the query kept up with its sources, can have waited
-    /// for its commit: from the trigger before, which did not see it yet, to the end of this batch. nil without rows,
-    /// and for the first batch of a start, whose rows may have lain there for any time.
-    var latencySecondsMax: Double? {
-        guard inputRows > 0, let sinceLastTriggerMillis else { return nil }
-        return Double(sinceLastTriggerMillis + durationMillis) / 1000
     }
 }

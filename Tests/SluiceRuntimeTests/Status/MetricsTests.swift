@@ -19,6 +19,11 @@ import Testing
         for source in ["l", "r"] { try live.append(row("y", "k", 20), to: source) }
         live.clock.advance(byMillis: 10_000)
         try live.until("the second batch") { live.reports.all.count == 2 && live.status("q") == .waiting }
+        let last = try #require(live.reports.all.last)
+        // They came at any time of the ten seconds.
+        #expect(last.latency?.medianMillis == 5000 + last.durationMillis)
+        #expect(last.latency?.highMillis == 9900 + last.durationMillis)
+        #expect(last.json.contains(#""latencyMs":{"p50":"#))
         let text = live.send("GET", "/metrics").text
         try live.stop()
         return text
@@ -41,7 +46,7 @@ import Testing
         #expect(types.count == documented.count)
     }
 
-    @Test func `Only three labels are used, and every sample belongs to a family`() throws {
+    @Test func `Only four labels are used, and every sample belongs to a family`() throws {
         let text = try text()
         let families = Set(lines(text, "# TYPE").map { $0[2] })
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
@@ -51,7 +56,7 @@ import Testing
             #expect(families.contains(name) || families.contains(base), "\(line)")
             for label in (match.3 ?? "").split(separator: ",") {
                 let key = String(label.prefix { $0 != "=" })
-                #expect(["query", "source", "phase", "le"].contains(key), "\(line)")
+                #expect(["query", "source", "side", "phase", "le"].contains(key), "\(line)")
             }
         }
     }
@@ -62,7 +67,8 @@ import Testing
             #"sluice_query_waiting{query="q"} 1"#, #"sluice_query_batch_id{query="q"} 1"#,
             #"sluice_query_batches_total{query="q"} 2"#, #"sluice_query_trigger_interval_seconds{query="q"} 10"#,
             #"sluice_source_input_rows_total{query="q",source="l"} 2"#, #"sluice_query_output_rows_total{query="q"} 3"#,
-            #"sluice_batch_duration_seconds_count{query="q"} 2"#,
+            #"sluice_batch_duration_seconds_count{query="q"} 2"#, #"sluice_state_rows{query="q",side="left"} 2"#,
+            #"sluice_state_rows{query="q",side="right"} 2"#, #"sluice_unmatched_rows_total{query="q",side="left"} 0"#,
             // The first batch's rows may have lain there for any time.
             #"sluice_end_to_end_latency_seconds_count{query="q"} 1"#,
             #"sluice_end_to_end_latency_seconds_bucket{query="q",le="10"} 1"#,
@@ -71,6 +77,9 @@ import Testing
         ] {
             #expect(text.contains(sample + "\n"), "\(sample)")
         }
+        // Rows without a partner come out of the left side of this join only.
+        #expect(!text.contains(#"sluice_unmatched_rows_total{query="q",side="right"}"#))
+        #expect(text.firstMatch(of: /sluice_checkpoint_bytes_total\{query="q"\} [1-9]/) != nil)
     }
 
     @Test func `A label's value is escaped`() throws {
