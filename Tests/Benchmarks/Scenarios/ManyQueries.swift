@@ -10,7 +10,7 @@ private let lightCount = 20
 
 func measureManyQueries(_ bench: Bench) -> [Figure] {
     var heavy = bench.workload
-    heavy.rows = bench.size(4_000_000, quick: 200_000)
+    heavy.rows = bench.size(12_000_000, quick: 300_000)
     let input = Input(bench, heavy)
     defer { input.remove() }
     let seconds = bench.size(8.0, quick: 2.0)
