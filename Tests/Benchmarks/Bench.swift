@@ -70,6 +70,9 @@ struct Scenario: Sendable {
             name: "many-queries", summary: "20 light queries beside a heavy one, and 100 that wait",
             measure: measureManyQueries),
         Scenario(
+            name: "advice", summary: "what tune says of an interval, and what the query then does at it",
+            measure: measureAdvice),
+        Scenario(
             name: "kafka", summary: "from Kafka to Kafka beside a bare forwarder (needs --kafka BROKERS)",
             measure: KafkaBenchmark.measure),
     ]

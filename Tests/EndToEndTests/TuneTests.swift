@@ -113,6 +113,8 @@ import Testing
         let folder = try TemporaryFolder()
         #expect(try Self.started(folder, batches: 60).stop().exitCode == 0)
         let (before, names) = (folder.contents(of: "."), folder.names(in: "."))
+        // One was killed in the middle of it.
+        try folder.write("check.replay-1/run-1/out-0/rows.jsonl", "{}\n")
         let advice = try Self.tune(folder, "--replay", "--intervals", "20ms,100ms")
         for candidate in try #require(advice["candidates"] as? [[String: Any]]) { try Self.checkNumbers(candidate) }
         #expect(Self.triggers(advice) == ["20ms", "50ms", "100ms"])

@@ -63,7 +63,8 @@ package struct TriggerAdvisor {
         }
         let candidates = candidateTriggers.map { forecaster.forecast($0) }
         return advice(
-            forecaster, current: measured(forecaster) ?? candidates.first { $0.trigger == question.trigger },
+            forecaster,
+            current: measured(question.trigger, forecaster) ?? candidates.first { $0.trigger == question.trigger },
             candidates: candidates)
     }
 
@@ -121,9 +122,14 @@ package struct TriggerAdvisor {
 
     // MARK: Today
 
-    /// What the batches that ran at the trigger in force have shown; nil when they are too few.
-    func measured(_ forecaster: Forecaster) -> TriggerForecast? {
-        let interval = question.trigger.intervalMicros.map { Int64($0) } ?? 0
+    /// The interval that the last batch ran at: another than the spec's where somebody has set one by hand.
+    var lastTrigger: TriggerSpec? {
+        records.last?.cost.flatMap { $0.intervalMicros > 0 ? .interval(micros: $0.intervalMicros) : nil }
+    }
+
+    /// What the batches that ran at a trigger have shown; nil when they are too few.
+    func measured(_ trigger: TriggerSpec, _ forecaster: Forecaster) -> TriggerForecast? {
+        let interval = trigger.intervalMicros.map { Int64($0) } ?? 0
         var (latencies, batches) = (WeightedQuantiles(), [Double]())
         var (spanMicros, processorMicros, bytes) = (0.0, 0.0, 0.0)
         for (before, record) in zip(records, records.dropFirst()) {
@@ -145,15 +151,13 @@ package struct TriggerAdvisor {
         }
         let batch = median(batches)
         return TriggerForecast(
-            trigger: question.trigger, batchMicros: batch,
-            utilisation: question.trigger.intervalMicros.map { batch / $0 },
+            trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(p50Micros: latency[0], p99Micros: latency[1]),
             cpuShare: processorMicros / spanMicros,
             checkpointBytesPerHour: bytes / spanMicros * 3.6e9
                 + forecaster.mergedBytesPerHour(batchesPerHour: Double(batches.count) / spanMicros * 3.6e9),
             batchesPerHour: Double(batches.count) / spanMicros * 3.6e9,
-            catchUpSeconds: forecaster.catchUpSeconds(question.trigger), isStable: forecaster.isStable(question.trigger)
-        )
+            catchUpSeconds: forecaster.catchUpSeconds(trigger), isStable: forecaster.isStable(trigger))
     }
 
     /// Why there is no advice.

@@ -38,15 +38,16 @@ package struct StatusService: Sendable {
             response = try answer(try Route(request), request, nonce: nonce)
         } catch {
             response = error.response
-            if error.status == 401, isPage(request) { response = asksForToken(response, nonce: nonce) }
+            if error.status == 401, isNavigation(request) { response = asksForToken(response, nonce: nonce) }
         }
         response.headers += securityHeaders(nonce: nonce)
         return response
     }
 
-    private func isPage(_ request: HTTPRequest) -> Bool {
+    /// True when a person leads a browser to the page.
+    private func isNavigation(_ request: HTTPRequest) -> Bool {
         guard let route = try? Route(request) else { return false }
-        return route == .page
+        return route == .page && request.values("accept").contains { $0.lowercased().contains("text/html") }
     }
 
     /// A browser that is led to the page has no token to send yet. It is refused as everybody else, with the page for a

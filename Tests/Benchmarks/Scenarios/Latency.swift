@@ -49,8 +49,7 @@ private struct LatencyProbe {
 
     /// Appends rows at 1,000 a second and returns the latencies of all pairs in milliseconds.
     mutating func measure(rows: Int) -> [Double] {
-        let watch = inotify_init1(Int32(IN_NONBLOCK))
-        inotify_add_watch(watch, folder.output, UInt32(IN_MOVED_TO))
+        let watch = MovedFiles(in: folder.output)
         let sides = ["visits", "ads"].map { open("\(folder.path)/\($0).jsonl", O_WRONLY | O_APPEND) }
         let child = Child(folder.command(bench.binary, onAndOn: true), output: folder.log)
         (appendedSeconds, joinedSeconds) = ([], [Double](repeating: 0, count: rows / 2))
@@ -68,7 +67,8 @@ private struct LatencyProbe {
             return joinedCount == rows / 2
         }
         guard child.stop().exitCode == 0 else { fail("sluice failed:\n\(readText(folder.log))") }
-        for descriptor in sides + [watch] { close(descriptor) }
+        for descriptor in sides { close(descriptor) }
+        watch.close()
         removeFolder(folder.path)
         return zip(appendedSeconds, joinedSeconds).map { ($1 - $0) * 1000 }
     }
@@ -94,12 +94,10 @@ private struct LatencyProbe {
     }
 
     /// Waits for output files until a time, and notes when their rows were there.
-    private mutating func read(_ watch: Int32, untilSeconds: Double) {
-        var descriptor = pollfd(fd: watch, events: Int16(POLLIN), revents: 0)
-        let waitMillis = max(0, untilSeconds - monotonicSeconds()) * 1000
-        guard poll(&descriptor, 1, Int32(waitMillis.rounded(.up))) > 0 else { return }
+    private mutating func read(_ watch: MovedFiles, untilSeconds: Double) {
+        let names = watch.next(untilSeconds: untilSeconds)
         let now = monotonicSeconds()
-        for name in movedNames(watch) where name.hasSuffix(".jsonl") {
+        for name in names where name.hasSuffix(".jsonl") {
             let bytes = readFile("\(folder.output)/\(name)")
             bytes.withUnsafeBytes { note($0, at: now) }
         }
@@ -115,24 +113,6 @@ private struct LatencyProbe {
             else { fail("a row that nobody expects: \(String(decoding: line, as: UTF8.self))") }
             joinedSeconds[pair[.visit]] = seconds
             joinedCount += 1
-        }
-    }
-
-    /// The names that files have got since the last call.
-    private func movedNames(_ watch: Int32) -> [String] {
-        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = Glibc.read(watch, &buffer, buffer.count)
-        guard count > 0 else { return [] }
-        return buffer.withUnsafeBytes { bytes in
-            var (names, start) = ([String](), 0)
-            while start < count {
-                // watch, mask, cookie, length of the name, name with zeros behind it
-                let length = Int(bytes.loadUnaligned(fromByteOffset: start + 12, as: UInt32.self))
-                let name = bytes[start + 16..<start + 16 + length].prefix { $0 != 0 }
-                names.append(String(decoding: name, as: UTF8.self))
-                start += 16 + length
-            }
-            return names
         }
     }
 }

@@ -93,6 +93,10 @@ import Testing
         let refused = live.send("GET", "/", headers: [])
         #expect(refused.status == 401 && refused.headers["www-authenticate"] == "Bearer")
         #expect(!refused.text.contains("secret-token"))
+        // A browser that is led there gets the page, which asks for the token; everybody else an error to read.
+        #expect(refused.text.hasPrefix(#"{"error":"#))
+        let led = live.send("GET", "/", headers: [HTTPRequest.Field("Accept", "text/html,application/xml;q=0.9")])
+        #expect(led.status == 401 && led.text.hasPrefix("<!doctype html>"))
         #expect(
             self.status(live, headers: [("Authorization", "Bearer secret-token")] + headers)
                 == (value == nil ? 200 : 401))

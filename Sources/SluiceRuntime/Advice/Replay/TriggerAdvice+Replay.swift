@@ -26,7 +26,8 @@ extension TriggerAdvice {
         var runs: [ReplayRun] = []
         let clock = SystemClock()
         let began = clock.monotonicNanos
-        for trigger in triggers(advice, question, spanMicros: replay.spanMicros) where !request.shouldStop() {
+        let triggers = triggers(advice, question, last: advisor.lastTrigger, spanMicros: replay.spanMicros)
+        for trigger in triggers where !request.shouldStop() {
             runs.append(try replay.run(trigger, budgetSeconds: budgetSeconds))
         }
         let spentMicros = Double(clock.monotonicNanos - began) / 1000
@@ -35,15 +36,16 @@ extension TriggerAdvice {
 
     /// Those that were asked for and today's; else from the longest that is not stable on, evenly, with the model's
     /// choice. All have to fire a few times in the span.
+    /// - Parameter last: the trigger that the last batches ran at.
     private static func triggers(
-        _ advice: TriggerAdvice, _ question: TriggerQuestion, spanMicros: Double
+        _ advice: TriggerAdvice, _ question: TriggerQuestion, last: TriggerSpec?, spanMicros: Double
     ) -> [TriggerSpec] {
         let asked = question.intervalsMicros.map { TriggerSpec.interval(micros: $0) }
         func fits(_ trigger: TriggerSpec) -> Bool {
             (trigger.intervalMicros ?? 0) * Double(CostModel.batchCountMin + 2) <= spanMicros
         }
         if !asked.isEmpty {
-            return Set(asked + [question.trigger]).filter(fits).sorted {
+            return Set(asked + [question.trigger] + (last.map { [$0] } ?? [])).filter(fits).sorted {
                 ($0.intervalMicros ?? 0) < ($1.intervalMicros ?? 0)
             }
         }
@@ -78,25 +80,36 @@ extension TriggerAdvisor {
     /// Advice in which replays have measured what the model expects; nil when none has run enough batches.
     func advice(_ runs: [ReplayRun], notes: [String]) -> TriggerAdvice? {
         guard let past = forecaster, let measured = forecaster(runs, past) else { return nil }
-        let recorded = self.measured(past)
-        var calibration = ReplayCalibration()
-        if let recorded, let same = runs.first(where: { $0.trigger == question.trigger })?.forecast(measured) {
-            calibration = ReplayCalibration(recorded: recorded, replayed: same)
-        }
+        let recorded = self.measured(question.trigger, past)
+        let known = lived(runs, past, measured)
+        let calibration = known?.calibration ?? ReplayCalibration()
         let runs = runs.map { $0.calibrated(calibration) }
         guard let forecaster = forecaster(runs, past) else { return nil }
         let candidates = runs.compactMap { $0.forecast(forecaster) }
         guard !candidates.isEmpty else { return nil }
         var notes = notes
-        if calibration.time > 1.1 {
+        if let known, calibration.time > 1.1 {
             notes.append(
-                "When the query ran at \(question.trigger.text), its batches took \(roundedNumber(calibration.time)) "
+                "When the query ran at \(known.trigger.text), its batches took \(roundedNumber(calibration.time)) "
                     + "times as long as in the replay, which does not wait in between: all times are scaled by that."
             )
         }
         return advice(
             forecaster, current: recorded ?? candidates.first { $0.trigger == question.trigger },
             candidates: candidates, notes: notes)
+    }
+
+    /// A trigger that the query has run at and the replay too, and how the two differ there.
+    private func lived(
+        _ runs: [ReplayRun], _ past: Forecaster, _ replayed: Forecaster
+    ) -> (trigger: TriggerSpec, calibration: ReplayCalibration)? {
+        for trigger in [question.trigger, lastTrigger].compactMap({ $0 }) {
+            guard let recorded = measured(trigger, past),
+                let same = runs.first(where: { $0.trigger == trigger })?.forecast(replayed)
+            else { continue }
+            return (trigger, ReplayCalibration(recorded: recorded, replayed: same))
+        }
+        return nil
     }
 
     /// Batches of many sizes: the model behind what was not measured is better for it.

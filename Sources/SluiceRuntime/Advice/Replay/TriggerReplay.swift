@@ -16,6 +16,8 @@ final class TriggerReplay {
     private let spec: Spec
     private let environment: QueryEnvironment
     private let folder: String
+    /// Says that the folder is in use.
+    private let lock: any FolderLock
     private let records: [OffsetsRecord]
     /// What the query's own sink takes to make a batch visible.
     private let visibleMicros: Int64
@@ -25,8 +27,10 @@ final class TriggerReplay {
     private var runCount = 0
 
     private init(
-        _ request: ReplayRequest, folder: String, startBatch: Int64, records: [OffsetsRecord], visibleMicros: Int64
+        _ request: ReplayRequest, folder: String, lock: any FolderLock, startBatch: Int64, records: [OffsetsRecord],
+        visibleMicros: Int64
     ) {
+        self.lock = lock
         (planned, spec, environment) = (request.planned, request.spec, request.environment)
         (self.folder, self.startBatch, self.records) = (folder, startBatch, records)
         (self.visibleMicros, shouldStop) = (visibleMicros, request.shouldStop)
@@ -60,9 +64,11 @@ final class TriggerReplay {
         if let last = breaks.last { records.removeAll { $0.batch < last.1.batch } }
         let unreadable = try request.lastUnreadable(records)
         // Beside the checkpoint: durable writes are to go to the same disk.
-        let folder = "\(checkpoint).replay-\(ProcessFacts.id)"
-        removeAll(folder)
+        let folder = "\(checkpoint)\(folderMark)\(ProcessFacts.id)"
+        removeLeftovers(checkpoint, files)
         do {
+            try files.makeFolders(folder)
+            guard let lock = try files.lock(folder: folder) else { throw ReplayProblem("\(folder) is in use") }
             let fork = CheckpointFork(folder: checkpoint, fileSystem: files)
             let first = max(records.first?.batch ?? 0, unreadable?.batch ?? 0)
             let start = try fork.copy(from: first, to: "\(folder)/start")
@@ -71,12 +77,26 @@ final class TriggerReplay {
                 throw ReplayProblem(unreadable?.reason ?? "the checkpoint keeps too few batches")
             }
             let replay = TriggerReplay(
-                request, folder: folder, startBatch: start, records: records, visibleMicros: Int64(median(visible)))
+                request, folder: folder, lock: lock, startBatch: start, records: records,
+                visibleMicros: Int64(median(visible)))
             replay.missing = unreadable?.reason
             return replay
         } catch {
             removeAll(folder)
             throw error
+        }
+    }
+
+    private static let folderMark = ".replay-"
+
+    /// Removes what replays have left whose process was killed: nobody has a lock on it.
+    private static func removeLeftovers(_ checkpoint: String, _ files: any FileSystem) {
+        let place = parentFolder(of: checkpoint)
+        let mark = (checkpoint.split(separator: "/").last ?? "") + folderMark
+        for name in (try? files.list(place)) ?? [] where name.hasPrefix(mark) {
+            let path = "\(place)/\(name)"
+            guard let lock = try? files.lock(folder: path) else { continue }
+            withExtendedLifetime(lock) { removeAll(path) }
         }
     }
 
