@@ -9,6 +9,7 @@ struct Sluice {
     static func main() {
         ignoreBrokenPipes()
         giveBackLargeBlocks()
+        raiseOpenFileLimit()
         switch parseCommandLine(Array(CommandLine.arguments.dropFirst())) {
         case .command(let command): exit(run(command))
         case .information(let text): printLine(text)

@@ -35,6 +35,9 @@ package enum CheckpointError: Error, Hashable, Sendable {
         switch self {
         case .file(let error) where error.errno == ENOSPC || error.errno == EDQUOT:
             "Make room on the disk; the query goes on from its last batch."
+        case .file(let error) where error.errno == EMFILE || error.errno == ENFILE:
+            "Allow this process more open files (`ulimit -n`, or `LimitNOFILE` of its service); a Kafka source takes "
+                + "about fifteen, a Kafka sink eight, a query on files three."
         case .file: "Check the folder's owner, permissions and disk; nothing that was committed is lost."
         case .locked:
             "Stop the other process, or give this query a checkpoint folder of its own."

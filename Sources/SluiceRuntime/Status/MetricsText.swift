@@ -192,6 +192,9 @@ struct MetricsText {
                 "sluice_process_open_fds", .gauge, "Open files and sockets.",
                 ProcessFacts.openDescriptorCount.map { Double($0) }),
             family(
+                "sluice_process_max_fds", .gauge, "Files and sockets that the process may open.",
+                openFileLimit.map { Double($0) }),
+            family(
                 "sluice_process_resident_memory_bytes", .gauge, "Memory in use.",
                 ProcessFacts.residentBytes.map { Double($0) }),
             family(

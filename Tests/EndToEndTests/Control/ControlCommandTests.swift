@@ -4,6 +4,20 @@ import Foundation
 import Testing
 
 @Suite struct ControlCommandTests {
+    @Test func `A process may open as many files as the system allows`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("spec.yaml", StopTests.copySpec())
+        try folder.write("numbers.jsonl", "")
+        let served = try ServedProcess(["spec.yaml"], in: folder)
+        let limits = try String(contentsOfFile: "/proc/\(served.process.processID)/limits", encoding: .utf8)
+        let line = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max open files") })
+        let numbers = line.split(separator: " ").compactMap { Int($0) }
+        #expect(numbers.count == 2 && numbers[0] == numbers[1], "\(line)")
+        let metrics = try #require(served.send("GET", "/metrics")).body
+        #expect(metrics.contains("sluice_process_max_fds \(numbers[1])\n"))
+        #expect(served.process.stop().exitCode == 0)
+    }
+
     /// Queries that copy one followed file each way.
     static func spec(_ queries: [String: String]) -> String {
         var lines = [
