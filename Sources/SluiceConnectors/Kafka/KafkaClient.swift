@@ -13,6 +13,7 @@
 internal import CRdKafka
 internal import SluiceSpec
 internal import SluiceSystem
+internal import Synchronization
 
 extension LogKey {
     static let brokers = LogKey("sluice.brokers")
@@ -24,80 +25,33 @@ extension LogKey {
 @safe final class KafkaClient: @unchecked Sendable {
     // @unchecked: used by one thread at a time, and librdkafka's handle is made for many.
 
-    let handle: OpaquePointer
     let environment: ConnectorEnvironment
+    private let shared: KafkaHandle
     private let brokers: String
-    private let events: OpaquePointer
-    private let log: Unmanaged<LogBox>
     private var outage = Outage()
-    /// True after the first answer: from then on a refused connection may be a broker that is starting.
-    private var hasBeenAnswered = false
-    /// What the last error event said.
-    private var trouble: String?
-    private var refusal: KafkaFailure?
     private var deliveryFailure: KafkaFailure?
     /// Commits to the consumer group whose answers have not come.
     private var openCommitCount = 0
+
+    var handle: OpaquePointer { unsafe shared.pointer }
 
     /// Starts a client; nothing is waited for.
     init(
         _ type: rd_kafka_type_t, brokers: String, settings: consuming KafkaSettings, environment: ConnectorEnvironment
     ) throws(KafkaFailure) {
-        ignoreBrokenPipes()
         self.environment = environment
         self.brokers = brokers
-        let box = unsafe Unmanaged.passRetained(LogBox(environment.log))
-        unsafe log = unsafe box
-        unsafe settings.withPointer { conf in
-            unsafe rd_kafka_conf_set_opaque(conf, box.toOpaque())
-            unsafe rd_kafka_conf_set_log_cb(conf) { handle, _, _, text in
-                guard let opaque = unsafe rd_kafka_opaque(handle), let text = unsafe text else { return }
-                let box = unsafe Unmanaged<LogBox>.fromOpaque(opaque).takeUnretainedValue()
-                unsafe box.log.debug("librdkafka says", [.detail: .string(String(cString: text))])
-            }
-            unsafe rd_kafka_conf_set_events(
-                conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_OFFSET_COMMIT)
-        }
-        let conf = unsafe settings.take()
-        var created: OpaquePointer?
-        let problem = unsafe withErrorText { text, count in
-            unsafe created = rd_kafka_new(type, conf, text, count)
-            return unsafe created == nil
-        }
-        guard let created = unsafe created else {
-            unsafe rd_kafka_conf_destroy(conf)
-            unsafe box.release()
-            throw KafkaFailure(
-                .permanent, code: "kafka-option", "librdkafka does not take the `options`: \(problem ?? "")")
-        }
-        unsafe handle = unsafe created
-        unsafe events = rd_kafka_queue_get_main(created)
+        shared = try KafkaHandle(type, settings: settings, log: environment.log)
     }
 
-    /// Messages and queues of this client must be gone by now: whoever holds one holds the client too.
-    deinit {
-        unsafe rd_kafka_queue_destroy(events)
-        nonisolated(unsafe) let handle = unsafe self.handle
-        let log = unsafe self.log
-        let end = PatientCall {
-            unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-            unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-            // The log function is not called any more.
-            unsafe log.release()
-            return unsafe PatientCall.Answer(pointer: nil)
-        }
-        // A commit that still waits for a coordinator can hold this up for most of a minute; nobody needs its end.
-        if openCommitCount > 0 { return }
-        let deadline = environment.clock.wallMillis + Self.patienceWithEndMillis
-        if end.wait(untilWallMillis: deadline) == nil {
-            environment.log.info(
-                "A Kafka client does not end, its threads stay until the process ends", [.brokers: .string(brokers)])
-        }
+    /// A client that asks through a handle that others use too. It must not commit, write or fetch.
+    init(sharing handle: KafkaHandle, brokers: String, environment: ConnectorEnvironment) {
+        self.environment = environment
+        self.brokers = brokers
+        shared = handle
     }
 
-    /// librdkafka can wait for ever for a partition that is gone: what its threads still had to say about it refers to
-    /// it (its pull request 4724). A query that is to stop does not wait with it.
-    private static let patienceWithEndMillis: Int64 = 2000
+    deinit { if openCommitCount > 0 { shared.isLeftAlone.store(true, ordering: .relaxed) } }
 
     // MARK: Waiting
 
@@ -124,9 +78,7 @@ extension LogKey {
 
     /// A broker has answered.
     func wasAnswered() {
-        hasBeenAnswered = true
-        refusal = nil
-        trouble = nil
+        shared.state.withLock { $0 = KafkaHandle.State(hasBeenAnswered: true) }
         if outage.end() {
             environment.log.info("Kafka answers again, the query goes on", [.brokers: .string(brokers)])
         }
@@ -135,7 +87,8 @@ extension LogKey {
     /// Waits a little after a failure, unless waiting is of no use.
     func pause(after failure: KafkaFailure, millis: Int32) throws(KafkaFailure) {
         serveEvents(timeoutMillis: 0)
-        if let refusal, !hasBeenAnswered { throw refusal }
+        let state = shared.state.withLock { $0 }
+        if let refusal = state.refusal, !state.hasBeenAnswered { throw refusal }
         guard failure.kind == .transient else { throw failure }
         var left = millis
         repeat {
@@ -168,7 +121,7 @@ extension LogKey {
 
     /// A failure with what the events have said of its cause.
     private func explained(_ failure: KafkaFailure) -> KafkaFailure {
-        guard let trouble else { return failure }
+        guard let trouble = shared.state.withLock({ $0.trouble }) else { return failure }
         var failure = failure
         failure.message += " (\(trouble))"
         return failure
@@ -179,7 +132,7 @@ extension LogKey {
     /// Takes what librdkafka has to say, waiting for the first event so long at most.
     func serveEvents(timeoutMillis: Int32) {
         var timeout = timeoutMillis
-        while let event = unsafe rd_kafka_queue_poll(events, timeout) {
+        while let event = unsafe rd_kafka_queue_poll(shared.events, timeout) {
             unsafe serve(event)
             unsafe rd_kafka_event_destroy(event)
             timeout = 0
@@ -198,10 +151,12 @@ extension LogKey {
     private func serveError(_ event: OpaquePointer) {
         let code = unsafe rd_kafka_event_error(event)
         let text = unsafe String(cString: rd_kafka_event_error_string(event))
-        trouble = text
         environment.log.debug("librdkafka reports an error", [.detail: .string(text)])
         let failure = KafkaFailure(code, "connecting to \(brokers)", detail: text)
-        if failure.kind == .permanent { refusal = failure }
+        shared.state.withLock { state in
+            state.trouble = text
+            if failure.kind == .permanent { state.refusal = failure }
+        }
     }
 
     private func serveDeliveries(_ event: OpaquePointer) {
@@ -240,7 +195,7 @@ extension LogKey {
     func commitToGroup(_ topic: String, _ next: [Int32: Int64]) {
         serveEvents(timeoutMillis: 0)
         let list = unsafe makePartitionList(topic, next)
-        if unsafe rd_kafka_commit_queue(handle, list, events, nil, nil) == RD_KAFKA_RESP_ERR_NO_ERROR {
+        if unsafe rd_kafka_commit_queue(handle, list, shared.events, nil, nil) == RD_KAFKA_RESP_ERR_NO_ERROR {
             openCommitCount += 1
         }
         unsafe rd_kafka_topic_partition_list_destroy(list)
@@ -340,10 +295,4 @@ private struct Outage {
         defer { isCommitFailureReported = true }
         return !isCommitFailureReported
     }
-}
-
-/// What librdkafka's threads may use.
-private final class LogBox: Sendable {
-    let log: Log
-    init(_ log: Log) { self.log = log }
 }

@@ -14,6 +14,8 @@ internal import SluiceSystem
     /// Of partitions that are gone. Their queues are emptied at the end: until then librdkafka may still put in
     /// something that refers to the partition.
     private var pastStreams: [PartitionStream] = []
+    /// True while nothing is asked of the broker.
+    private(set) var isResting = false
 
     init(
         _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
@@ -52,7 +54,7 @@ internal import SluiceSystem
 
     /// Sees to it that all `positions` are fetched from where they are; what is already is left alone.
     func follow(_ positions: [Int32: Int64]) throws(KafkaFailure) {
-        var isMoved = false
+        var isMoved = isResting
         for (partition, offset) in positions {
             if let stream = streams[partition] {
                 if stream.isAt(offset) { continue }
@@ -65,6 +67,15 @@ internal import SluiceSystem
         if isMoved { try assign() }
     }
 
+    /// Fetches nothing until something is to be followed: a fetch that waits for records costs a request every tenth of
+    /// a second, and there may be a hundred queries with nothing to do.
+    func rest() {
+        if isResting || streams.isEmpty { return }
+        isResting = true
+        client.environment.log.debug("Nothing new for a while, fetching rests", [.topic: .string(topic)])
+        unsafe rd_kafka_assign(client.handle, nil)
+    }
+
     /// Fetches nothing more of a partition that is gone: should it come back, it is another one.
     func forget(_ partition: Int32) throws(KafkaFailure) {
         guard let stream = streams.removeValue(forKey: partition) else { return }
@@ -75,6 +86,7 @@ internal import SluiceSystem
     /// Fetches every stream from where it is. What was fetched ahead is fetched again; a seek would spare that, but it
     /// is refused for a partition whose offset was out of range.
     private func assign() throws(KafkaFailure) {
+        isResting = false
         for stream in streams.values { stream.restart(at: stream.next) }
         // A client that has not heard of the topic looks for it once a second.
         nudge(Array(streams.values))

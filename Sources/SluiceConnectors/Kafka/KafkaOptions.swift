@@ -44,9 +44,11 @@ package import SluiceSpec
 }
 
 /// What all clients have in common; a spec may change it.
-func connectionDefaults(query: String) -> [(String, String)] {
+/// - Parameter query: whose client it is; nil for one of several.
+func connectionDefaults(query: String?) -> [(String, String)] {
     [
-        ("reconnect.backoff.max.ms", "2000"), ("client.id", "sluice-\(query)"), ("socket.nagle.disable", "true"),
+        ("reconnect.backoff.max.ms", "2000"), ("client.id", query.map { "sluice-\($0)" } ?? "sluice"),
+        ("socket.nagle.disable", "true"),
     ]
 }
 

@@ -35,6 +35,13 @@ package final class KafkaSource: Source {
     /// What the last look has found, and when.
     private var lastLook: (latest: [Int32: Int64], nanos: UInt64)?
 
+    /// When it was last asked for the latest offsets, and how many looks in a row have then found nothing new.
+    private var lastAskedNanos: UInt64?
+    private var quietLooks = 0
+
+    /// So many make it rest.
+    private static let quietLooksMax = 10
+
     /// For so long a look is trusted while fetches tell of nothing new: a query with a short trigger does not ask
     /// brokers hundreds of times a second whether something has come.
     private static let lookAgeMaxNanos: UInt64 = 500_000_000
@@ -60,6 +67,11 @@ package final class KafkaSource: Source {
     // MARK: Planning
 
     package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+        let now = clock.monotonicNanos
+        // Who asks more often is to hear of news at once, and that is what a waiting fetch is for.
+        let isPatient = lastAskedNanos.map { now - $0 > Self.lookAgeMaxNanos * 4 / 5 } ?? false
+        lastAskedNanos = now
+        if !isPatient { quietLooks = 0 }
         if !untilEnd, let latest = latestWithoutALook() { return latest }
         do throws(KafkaFailure) {
             let latest = try look(from: partitionOffsets(position))
@@ -70,7 +82,7 @@ package final class KafkaSource: Source {
 
     private func latestWithoutALook() -> SourceOffsets? {
         fetcher.client.serveEvents(timeoutMillis: 0)
-        guard let (latest, nanos) = lastLook, clock.monotonicNanos - nanos < Self.lookAgeMaxNanos,
+        guard !fetcher.isResting, let (latest, nanos) = lastLook, clock.monotonicNanos - nanos < Self.lookAgeMaxNanos,
             latest.allSatisfy({ partition, end in fetcher.fetchedEnd(partition).map { $0 <= end } ?? false })
         else { return nil }
         return sourceOffsets(latest)
@@ -89,7 +101,12 @@ package final class KafkaSource: Source {
         }
         if position.isEmpty { try checkStarts(latest) }
         let known = position.merging(starts) { position, _ in position }
-        try fetcher.follow(known.filter { partition, offset in latest[partition].map { offset <= $0 } ?? false })
+        quietLooks = known == latest ? quietLooks + 1 : 0
+        if quietLooks > Self.quietLooksMax {
+            fetcher.rest()
+        } else {
+            try fetcher.follow(known.filter { partition, offset in latest[partition].map { offset <= $0 } ?? false })
+        }
         return latest
     }
 

@@ -1,5 +1,5 @@
-// What there is of a topic: which partitions, where they begin and end. It has a client of its own: on the connection
-// that fetches, a question would wait behind a fetch that the broker holds until there is something to give.
+// What there is of a topic: which partitions, where they begin and end. It does not ask on the connection that fetches:
+// there a question would wait behind a fetch that the broker holds until there is something to give.
 
 internal import CRdKafka
 internal import SluiceSpec
@@ -17,10 +17,8 @@ internal import SluiceSystem
 
     init(_ spec: KafkaSourceSpec, environment: ConnectorEnvironment) throws(KafkaFailure) {
         topic = spec.topic.value
-        let settings = try KafkaSettings(
-            defaults: sourceDefaults(query: environment.query), options: spec.options, fixed: sourceConnection(spec))
-        client = try KafkaClient(
-            RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
+        client = KafkaClient(
+            sharing: try .lookup(spec, log: environment.log), brokers: spec.brokers.value, environment: environment)
     }
 
     private var what: String { "reading the topic `\(topic)`" }
@@ -108,7 +106,8 @@ internal import SluiceSystem
 }
 
 /// What the clients that read have in common; a spec may change it.
-func sourceDefaults(query: String) -> [(String, String)] {
+/// - Parameter query: whose client it is; nil for one of several.
+func sourceDefaults(query: String?) -> [(String, String)] {
     connectionDefaults(query: query) + [
         ("topic.metadata.refresh.fast.interval.ms", "100"), ("socket.keepalive.enable", "true"),
     ]

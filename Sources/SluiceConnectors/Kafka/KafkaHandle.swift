@@ -1,0 +1,115 @@
+// A handle of librdkafka's: its connections, its threads, and what its events have said of them. Handles that only ask
+// where topics begin and end are shared by all queries of the process that connect alike: a handle is four threads and
+// seven descriptors, and its main thread spins for half a millisecond a second.
+
+internal import CRdKafka
+internal import SluiceSpec
+internal import SluiceSystem
+internal import Synchronization
+
+@safe final class KafkaHandle: @unchecked Sendable {
+    // @unchecked: librdkafka's handles and queues are made for many threads.
+
+    /// What is known of the connections.
+    struct State {
+        /// True after the first answer: from then on a refused connection may be a broker that is starting.
+        var hasBeenAnswered = false
+        /// What the last error event said.
+        var trouble: String?
+        var refusal: KafkaFailure?
+    }
+
+    let pointer: OpaquePointer
+    let events: OpaquePointer
+    let state = Mutex(State())
+    /// True when nobody is to wait for the handle's end.
+    let isLeftAlone = Atomic(false)
+    private let log: Unmanaged<LogBox>
+
+    /// Starts connecting; nothing is waited for.
+    init(_ type: rd_kafka_type_t, settings: consuming KafkaSettings, log: Log) throws(KafkaFailure) {
+        ignoreBrokenPipes()
+        let box = unsafe Unmanaged.passRetained(LogBox(log))
+        unsafe self.log = unsafe box
+        unsafe settings.withPointer { conf in
+            unsafe rd_kafka_conf_set_opaque(conf, box.toOpaque())
+            unsafe rd_kafka_conf_set_log_cb(conf) { handle, _, _, text in
+                guard let opaque = unsafe rd_kafka_opaque(handle), let text = unsafe text else { return }
+                let box = unsafe Unmanaged<LogBox>.fromOpaque(opaque).takeUnretainedValue()
+                box.log.debug("librdkafka says", [.detail: .string(unsafe String(cString: text))])
+            }
+            unsafe rd_kafka_conf_set_events(
+                conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_OFFSET_COMMIT)
+        }
+        let conf = unsafe settings.take()
+        var created: OpaquePointer?
+        let problem = unsafe withErrorText { text, count in
+            unsafe created = rd_kafka_new(type, conf, text, count)
+            return unsafe created == nil
+        }
+        guard let created = unsafe created else {
+            unsafe rd_kafka_conf_destroy(conf)
+            unsafe box.release()
+            throw KafkaFailure(
+                .permanent, code: "kafka-option", "librdkafka does not take the `options`: \(problem ?? "")")
+        }
+        unsafe pointer = unsafe created
+        unsafe events = rd_kafka_queue_get_main(created)
+    }
+
+    /// Messages and queues of this handle must be gone by now: whoever holds one holds the handle too.
+    deinit {
+        unsafe rd_kafka_queue_destroy(events)
+        nonisolated(unsafe) let handle = unsafe pointer
+        let box = unsafe log
+        let log = unsafe box.takeUnretainedValue().log
+        let end = PatientCall {
+            unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+            unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+            // The log function is not called any more.
+            unsafe box.release()
+            return unsafe PatientCall.Answer(pointer: nil)
+        }
+        // A commit that still waits for a coordinator can hold this up for most of a minute; nobody needs its end.
+        if isLeftAlone.load(ordering: .relaxed) { return }
+        if end.wait(untilWallMillis: SystemClock().wallMillis + Self.patienceWithEndMillis) == nil {
+            log.info("A Kafka client does not end, its threads stay until the process ends", [:])
+        }
+    }
+
+    /// librdkafka can wait for ever for a partition that is gone: what its threads still had to say about it refers to
+    /// it (its pull request 4724). A query that is to stop does not wait with it.
+    private static let patienceWithEndMillis: Int64 = 2000
+}
+
+/// What librdkafka's threads may use.
+private final class LogBox: Sendable {
+    let log: Log
+    init(_ log: Log) { self.log = log }
+}
+
+// MARK: - Shared
+
+extension KafkaHandle {
+    private struct Reference: Sendable {
+        weak var handle: KafkaHandle?
+    }
+
+    private static let lookups = Mutex<[[String]: Reference]>([:])
+
+    /// A handle for questions about topics; the one that another source with the same connection has, if there is one.
+    static func lookup(_ spec: KafkaSourceSpec, log: Log) throws(KafkaFailure) -> KafkaHandle {
+        let connection = sourceConnection(spec)
+        let key =
+            connection.flatMap { [$0.0, $0.1] } + spec.options.flatMap { [$0.name.value, $0.value.revealed] }
+        return try lookups.withLock { (lookups) throws(KafkaFailure) in
+            if let handle = lookups[key]?.handle { return handle }
+            let settings = try KafkaSettings(
+                defaults: sourceDefaults(query: nil), options: spec.options, fixed: connection)
+            let handle = try KafkaHandle(RD_KAFKA_CONSUMER, settings: settings, log: log)
+            lookups = lookups.filter { $0.value.handle != nil }
+            lookups[key] = Reference(handle: handle)
+            return handle
+        }
+    }
+}
