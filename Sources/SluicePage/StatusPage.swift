@@ -16,9 +16,10 @@ package enum StatusPage {
     /// One script, in this order.
     private static let scripts = [
         PackageResources.format_js, PackageResources.elements_js, PackageResources.model_js,
-        PackageResources.measures_js, PackageResources.server_js, PackageResources.overview_js,
-        PackageResources.plan_js, PackageResources.scales_js, PackageResources.charts_js, PackageResources.batch_js,
-        PackageResources.trigger_js, PackageResources.advice_js, PackageResources.query_js, PackageResources.page_js,
+        PackageResources.measures_js, PackageResources.server_js, PackageResources.reload_js,
+        PackageResources.overview_js, PackageResources.plan_js, PackageResources.scales_js,
+        PackageResources.charts_js, PackageResources.batch_js, PackageResources.trigger_js,
+        PackageResources.advice_js, PackageResources.query_js, PackageResources.page_js,
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

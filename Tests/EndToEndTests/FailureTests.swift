@@ -128,8 +128,10 @@ import Testing
         try folder.write("numbers.jsonl", "{\"n\":1}\n")
         // A folder stands where the batch's temporary file is to be written.
         let inTheWay = "out/.batch-0000000001.jsonl.tmp"
-        let sluice = try SluiceProcess(["run", "spec.yaml"], in: folder)
+        let served = try ServedProcess(["spec.yaml"], in: folder)
+        let sluice = served.process
         try sluice.waitUntil("no first batch") { folder.exists("out/batch-0000000000.jsonl") }
+        #expect(served.query("copy")["restarts"] == nil)
         try folder.write("\(inTheWay)/x", "")
         try folder.append("numbers.jsonl", "{\"n\":2}\n")
         try sluice.waitUntil("no second try") {
@@ -140,6 +142,7 @@ import Testing
         #expect(pauses.allSatisfy { $0.contains("sluice.query=copy") && $0.contains(inTheWay) })
         try folder.remove(inTheWay)
         try sluice.waitUntil("the query has not gone on") { folder.exists("out/batch-0000000001.jsonl") }
+        #expect(served.query("copy")["restarts"] as? Int ?? 0 >= 2)
         #expect(sluice.stop().exitCode == 0)
         #expect(folder.rows(in: "out") == ["{\"n\":1}", "{\"n\":2}"])
     }

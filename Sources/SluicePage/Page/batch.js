@@ -6,7 +6,7 @@ const phaseWords = {
   queryPlanning: "plan",
   walCommit: "log offsets",
   getBatch: "open input",
-  addBatch: "read, join, write",
+  addBatch: "read, join, make durable",
   commitOffsets: "commit",
 }
 
@@ -20,8 +20,10 @@ function batchDetails(query, point) {
       ...fact("Took", `${batchMillis(point.millis)}${phasesText(point)}`),
       ...fact("Rows in", number(point.rowsIn)),
       ...(point.rowsOut === null ? [] : fact("Rows out", number(point.rowsOut))),
+      ...latencyFacts(point.latency),
       ...watermarkFacts(point),
-      ...stateFacts(point.state)),
+      ...stateFacts(query, point.state),
+      ...(point.checkpointBytes === null ? [] : fact("Checkpoint", bytes(point.checkpointBytes)))),
     ...point.sources.map((source, index) => sourceDetails(query.sources[index], source)),
   ]
 }
@@ -45,10 +47,24 @@ function watermarkFacts(point) {
   return [...fact("Watermark", text), ...span]
 }
 
-function stateFacts(state) {
+function latencyFacts(latency) {
+  if (!latency) return []
+  return fact("Latency", `p50 ${batchMillis(latency.p50)}, p99 ${batchMillis(latency.p99)}: rows came at any time since the trigger before`)
+}
+
+function stateFacts(query, state) {
   if (!state) return []
-  return fact("State", `${counted(state.rows, "row")}, ${bytes(state.bytes)}; ${number(state.updated)} came, ` +
-    `${number(state.removed)} left; written in ${batchMillis(state.commitMillis)}`)
+  return [
+    ...fact("State", `${counted(state.rows, "row")}, ${bytes(state.bytes)}; ${number(state.updated)} came, ` +
+      `${number(state.removed)} left; durable in ${batchMillis(state.commitMillis)}`),
+    ...state.sides.flatMap((side, index) => sideFacts(query.sources[index] ?? ["left", "right"][index], side)),
+  ]
+}
+
+function sideFacts(name, { rows, bytes: size, removed, matched, unmatched }) {
+  if (rows === null) return []
+  const became = matched === null ? "" : `; ${number(matched)} with a partner, ${number(unmatched)} came out alone`
+  return fact(`of ${name}`, `${counted(rows, "row")}, ${bytes(size)}, ${number(removed)} left${became}`)
 }
 
 function sourceDetails(name, source) {

@@ -5,13 +5,13 @@ const chartHeight = 96
 const chartMargin = { left: 76, right: 14, top: 8, bottom: 6 }
 
 /**
- * The charts of a query: `title`, `format` of a value, `series` (`name`, `value` of a point, `kind`), `marks` drawn across,
- * and how the scale is to be.
+ * The charts of a query: `title`, `format` of a value, `series` (`name`, `value` of a point, `kind`, `base` below it),
+ * `marks` drawn across, and how the scale is to be.
  */
 function chartsOf(query, points) {
   const isJoin = points.some((point) => point.state)
-  return [ratesChart(points), batchTimeChart(query), isJoin ? stateChart() : rowsChart(), watermarkChart(query, points),
-    backlogChart(query, points)].filter(Boolean)
+  return [ratesChart(points), batchTimeChart(query, points), isJoin ? stateChart(query) : rowsChart(),
+    watermarkChart(query, points), latencyChart(query, points) ?? backlogChart(query, points)].filter(Boolean)
 }
 
 function ratesChart(points) {
@@ -39,19 +39,71 @@ function arrivalRates(points) {
   return rates
 }
 
-function batchTimeChart(query) {
+/** The parts of a batch in their order, in milliseconds; what no part has been measured for comes last. */
+const phaseParts = [
+  ["ask for offsets", ({ phases }) => phases.latestOffset],
+  ["log offsets", ({ phases }) => phases.walCommit],
+  ["read and join", ({ phases, state }) => phases.getBatch + phases.addBatch - durableMillis(phases, state)],
+  ["make durable", ({ phases, state }) => durableMillis(phases, state)],
+  ["commit", ({ phases }) => phases.commitOffsets],
+]
+
+/** Until state and staged output were on the disk; Spark's `addBatch` has it in it. */
+function durableMillis(phases, state) {
+  return Math.min(phases.addBatch, state?.commitMillis ?? 0)
+}
+
+/** One bar a batch, its parts one above the other. Records have whole milliseconds, so the parts of short ones are 0. */
+function batchTimeChart(query, points) {
   const interval = intervalMillis(query.trigger)
+  const known = phaseParts.filter(([, value]) => points.some((point) => value(point) > 0))
+  const total = (point) => sum(known.map(([, value]) => value(point)))
+  const rest = (point) => Math.max(total(point) ? 0 : 0.5, point.millis - total(point))
+  const parts = [...known, ["other", rest]].filter(([name, value]) => name !== "other" || points.some((point) => value(point) > 0))
+  const series = parts.map(([name, value], index) => ({
+    name,
+    kind: "stack",
+    base: (point) => sum(parts.slice(0, index).map(([, below]) => below(point))),
+    value: (point) => sum(parts.slice(0, index + 1).map(([, below]) => below(point))),
+    shown: (point) => (name === "other" ? Math.max(0, point.millis - total(point)) : value(point)),
+  }))
   return {
     title: "Batch time",
     format: batchMillis,
     tick: duration,
     isTime: true,
-    series: [{ name: "batch", value: (point) => Math.max(0.5, point.millis), breaks: true, shown: (point) => point.millis }],
+    scale: "never",
+    series,
     marks: interval ? [{ value: interval, label: `trigger interval ${duration(interval)}` }] : [],
   }
 }
 
-function stateChart() {
+function latencyChart(query, points) {
+  if (!points.some((point) => point.latency)) return null
+  const behind = (points.at(-1)?.sources ?? []).map((_, index) => ({
+    name: `behind ${query.sources[index] ?? `source ${index + 1}`}`,
+    value: ({ sources }) => (sources[index]?.behindSeconds === null ? null : (sources[index]?.behindSeconds ?? 0) * 1000),
+    breaks: true,
+  }))
+  return {
+    title: "Latency, arrival to result",
+    format: batchMillis,
+    tick: duration,
+    isTime: true,
+    series: [
+      { name: "p50", value: (point) => point.latency?.p50 ?? null, breaks: true },
+      { name: "p99", value: (point) => point.latency?.p99 ?? null, breaks: true },
+      ...behind.filter(({ value }) => points.some((point) => value(point) > 0)),
+    ],
+  }
+}
+
+function stateChart(query) {
+  const side = (index) => ({
+    name: query.sources[index] ?? ["left", "right"][index],
+    value: (point) => point.state?.sides[index].rows ?? null,
+    kind: "step",
+  })
   return {
     title: "Rows in state",
     format: number,
@@ -59,7 +111,8 @@ function stateChart() {
     isWhole: true,
     scale: "never",
     series: [
-      { name: "in state", value: (point) => point.state?.rows ?? null, kind: "step" },
+      side(0),
+      side(1),
       { name: "left in the batch", value: (point) => point.state?.removed ?? null, kind: "bars" },
     ],
   }
@@ -173,7 +226,7 @@ function timeSpan(points, now) {
 function makeChart(spec) {
   const values = spec.series.map(() => element("span", { class: "value" }))
   const legend = spec.series.map((series, index) =>
-    element("span", { class: `key series-${index}` }, element("i"), `${series.name} `, values[index]),
+    element("span", { class: `key series-${index} ${series.kind ?? "line"}` }, element("i"), `${series.name} `, values[index]),
   )
   const drawing = svg("svg", { height: chartHeight, role: "img", "aria-label": spec.title })
   const note = element("span", { class: "note" })
@@ -183,9 +236,9 @@ function makeChart(spec) {
 
 function drawChart(view, chart, spec) {
   const { points } = view
-  const marks = spec.marks ?? []
   const values = points.flatMap((point) => spec.series.map((series) => series.value(point)))
-  const scale = makeScale([...values, ...marks.map((mark) => mark.value)], {
+  const marks = marksOn(spec, values)
+  const scale = makeScale([...values, ...marks.filter((mark) => !mark.isAbove).map((mark) => mark.value)], {
     isTime: spec.isTime, isWhole: spec.isWhole, logarithmic: spec.scale ?? "auto",
   })
   const inner = chartHeight - chartMargin.top - chartMargin.bottom
@@ -199,9 +252,18 @@ function drawChart(view, chart, spec) {
   chart.drawing.replaceChildren(
     ...scale.ticks.flatMap((tick) => gridLine(view, y(tick), tick === 0 ? "0" : spec.tick(tick))),
     ...spec.series.map((series, index) => drawSeries(view, series, index, y)),
-    ...marks.flatMap((mark) => markLine(view, y(mark.value), mark.label)),
+    ...marks.flatMap((mark) => markLine(view, mark.isAbove ? chartMargin.top : y(mark.value), mark.label)),
     chart.cursor,
   )
+}
+
+/** A mark far above all values stays at the upper edge: it must not press them flat. */
+function marksOn(spec, values) {
+  const highest = Math.max(...values.filter((value) => value !== null), 0)
+  return (spec.marks ?? []).map((mark) => {
+    const isAbove = spec.scale === "never" && mark.value > 3 * highest
+    return isAbove ? { ...mark, isAbove, label: `${mark.label}, above this scale` } : mark
+  })
 }
 
 function gridLine(view, y, label) {
@@ -222,11 +284,12 @@ function markLine(view, y, label) {
 }
 
 function drawSeries(view, series, index, y) {
-  const shape = { bars: barsPath, step: stepPath }[series.kind] ?? linePath
+  const shape = { bars: barsPath, stack: barsPath, step: stepPath }[series.kind] ?? linePath
   const path = shape(view, series, y)
   const isSparse = view.points.length <= plotWidth(view) / 6
   const kind = series.kind ?? "line"
-  return svg("g", { class: `series series-${index} ${kind}` }, svg("path", { d: path }),
+  const width = kind === "stack" ? Math.max(1.5, Math.min(9, (0.7 * plotWidth(view)) / view.points.length)) : null
+  return svg("g", { class: `series series-${index} ${kind}` }, svg("path", { d: path, "stroke-width": width }),
     kind === "line" && isSparse ? svg("path", { class: "dots", d: dotsPath(view, series, y) }) : null)
 }
 
@@ -265,9 +328,12 @@ function stepPath(view, series, y) {
 }
 
 function barsPath(view, series, y) {
-  const floor = y(0)
-  const bars = places(view, series, y).filter((place) => place && floor - place.y > 0.2)
-  return bars.map((place) => `M${fixed(place.x)} ${fixed(floor)}V${fixed(place.y)}`).join("")
+  return places(view, series, y)
+    .map((place, index) => {
+      const floor = y(series.base?.(view.points[index]) ?? 0)
+      return place && floor - place.y > 0.2 ? `M${fixed(place.x)} ${fixed(floor)}V${fixed(place.y)}` : ""
+    })
+    .join("")
 }
 
 function dotsPath(view, series, y) {
@@ -362,7 +428,7 @@ function drawCursor(view) {
     const x = view.x(point.at)
     chart.cursor.append(svg("line", { x1: x, x2: x, y1: chartMargin.top, y2: chartHeight - chartMargin.bottom }))
     chart.spec.series.forEach((series, index) => {
-      const value = series.value(point)
+      const value = series.kind === "stack" ? null : series.value(point)
       if (value !== null) chart.cursor.append(svg("circle", { class: `series-${index}`, cx: x, cy: chart.y(value), r: 3.5 }))
     })
   }

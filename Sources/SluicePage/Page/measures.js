@@ -27,12 +27,33 @@ function measure(query, now) {
     batchMedian,
     batchHigh: quantile(timed.map((point) => point.millis), 0.95),
     share: interval && batchMedian !== null ? batchMedian / interval : null,
+    latency: measureLatency(timed),
+    matches: measureMatches(query),
     growthPerHour: growth(points),
     holder: holder(query, last),
     sources: last ? last.sources.map((source, index) => measureSource(query, index, now)) : [],
     late: lastSum(recent, (source) => source.late),
     bad: lastSum(recent, (source) => source.bad),
   }
+}
+
+/** Milliseconds from a row's arrival in its source to its result; null where no batch knows. */
+function measureLatency(points) {
+  const known = points.map((point) => point.latency).filter(Boolean)
+  if (!known.length) return null
+  return { p50: quantile(known.map(({ p50 }) => p50), 0.5), p99: quantile(known.map(({ p99 }) => p99), 0.99) }
+}
+
+/** For each side that an outer join preserves: how many of its rows have left with a partner, and how many wait. */
+function measureMatches(query) {
+  const { points } = query
+  if (!points.at(-1)?.state || !query.plan?.join?.type.includes("outer")) return []
+  return [0, 1].flatMap((side) => {
+    const total = (name) => sum(points.map((point) => point.state?.sides[side][name] ?? 0))
+    const { rows, matched } = points.at(-1).state.sides[side]
+    if (matched === null) return []
+    return [{ name: query.sources[side], matched: total("matched"), unmatched: total("unmatched"), waiting: rows }]
+  })
 }
 
 /** A second over the window, or over what is known of it. */

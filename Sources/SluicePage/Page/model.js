@@ -17,8 +17,8 @@ const queries = new Map()
 /** Takes a query's object; the numbers of its batches are kept. */
 function takeQuery(object) {
   const query = queries.get(object.name) ?? { name: object.name, sources: [], plan: null, id: null, runId: null, ...noBatches() }
-  const { status, trigger, specTrigger, batchId } = object
-  Object.assign(query, { status, trigger, specTrigger, batchId: batchId ?? null, error: object.error ?? null })
+  const { status, trigger, specTrigger, batchId, restarts } = object
+  Object.assign(query, { status, trigger, specTrigger, restarts: restarts ?? 0, batchId: batchId ?? null, error: object.error ?? null })
   queries.set(query.name, query)
   if (object.plan) takePlan(query, object.plan)
   if (object.lastProgress) takeProgress(object.lastProgress)
@@ -95,6 +95,8 @@ function digest(record) {
     rowsOut: record.sink?.numOutputRows ?? null,
     processedRate: record.processedRowsPerSecond,
     phases: record.durationMs,
+    latency: record.latencyMs ?? null,
+    checkpointBytes: record.checkpointBytes ?? null,
     watermark: watermarkMillis(record.eventTime?.watermark),
     eventTime: record.eventTime ?? null,
     state: state ? stateDigest(state) : null,
@@ -109,6 +111,18 @@ function stateDigest(state) {
     removed: state.numRowsRemoved,
     bytes: state.memoryUsedBytes,
     commitMillis: state.commitTimeMs,
+    sides: ["left", "right"].map((side) => sideDigest(side, state.customMetrics ?? {})),
+  }
+}
+
+/** What became of the rows of a side is known where they come out without a partner too. */
+function sideDigest(side, metrics) {
+  return {
+    rows: metrics[`${side}NumRowsTotal`] ?? null,
+    bytes: metrics[`${side}MemoryUsedBytes`] ?? null,
+    removed: metrics[`${side}NumRowsRemoved`] ?? null,
+    matched: metrics[`${side}NumRowsMatched`] ?? null,
+    unmatched: metrics[`${side}NumRowsUnmatched`] ?? null,
   }
 }
 

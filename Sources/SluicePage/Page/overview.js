@@ -5,9 +5,11 @@ const columns = [
   { title: "Status", cell: statusCell },
   { title: "Rows in", cell: rateCell },
   { title: "Batch time p50", cell: batchTimeCell },
+  { title: "Latency p50", cell: latencyCell },
   { title: "Not read yet", cell: backlogCell },
   { title: "Watermark", cell: watermarkCell },
   { title: "State", cell: stateCell },
+  { title: "Matched", cell: matchedCell },
   { title: "Rows out", cell: outputCell },
   { title: "Late, bad", cell: lateCell },
   { title: "Checkpoint", cell: checkpointCell },
@@ -17,9 +19,10 @@ function statusCell(query, { last, sources }, now) {
   const level = { failed: 3, restarting: 3, paused: 1 }[query.status] ?? 0
   const isCatchingUp = sources.some((source) => source.behind > 0) && query.status === "running"
   const batch = query.batchId === null ? "no batch yet" : `batch ${number(query.batchId)}`
+  const restarts = query.restarts ? `, started again ${counted(query.restarts, "time")}` : ""
   return {
     main: isCatchingUp ? "catching up" : query.status,
-    sub: last ? `${batch}, ${ago(now - last.at)}` : batch,
+    sub: `${last ? `${batch}, ${ago(now - last.at)}` : batch}${restarts}`,
     level,
   }
 }
@@ -44,6 +47,11 @@ function batchTimeCell(query, { batchMedian, batchHigh, share, interval }) {
 /** Records have whole milliseconds. */
 function batchMillis(millis) {
   return millis < 1 ? `<${gap}1${gap}ms` : duration(millis)
+}
+
+/** From a row's arrival to its result, as long as the query keeps up; a row without a partner waits for the watermark. */
+function latencyCell(query, { latency }) {
+  return latency && { main: batchMillis(latency.p50), sub: `p99 ${batchMillis(latency.p99)}` }
 }
 
 function backlogCell(query, { sources }) {
@@ -72,7 +80,20 @@ function distance(millis, now) {
 function stateCell(query, { last, growthPerHour }) {
   if (!last?.state) return null
   const grows = growthPerHour === null ? "" : `, ${signed(growthPerHour)} rows/h`
-  return { main: counted(last.state.rows, "row"), sub: `${bytes(last.state.bytes)}${grows}` }
+  return { main: counted(last.state.rows, "row"), sub: `${sidesText(query, last.state)}; ${bytes(last.state.bytes)}${grows}` }
+}
+
+function sidesText(query, state) {
+  return state.sides.map(({ rows }, side) => `${query.sources[side] ?? ["left", "right"][side]} ${number(rows ?? 0)}`).join(", ")
+}
+
+function matchedCell(query, { matches }) {
+  if (!matches.length) return null
+  const share = ({ matched, unmatched }) => (matched + unmatched ? percent(matched / (matched + unmatched)) : "not yet")
+  return {
+    main: matches.map(share).join(", "),
+    sub: matches.map(({ name, unmatched, waiting }) => `of ${name}: ${number(unmatched)} alone, ${number(waiting)} wait`).join("; "),
+  }
 }
 
 function signed(value) {
@@ -97,7 +118,8 @@ function lateCell(query, { late, bad, last }) {
 
 function checkpointCell(query, { last }, now) {
   if (!last) return null
-  return { main: batchMillis(checkpointMillis(last)), sub: ago(now - last.at) }
+  const size = last.checkpointBytes === null ? "" : `${bytes(last.checkpointBytes)}, `
+  return { main: batchMillis(checkpointMillis(last)), sub: `${size}${ago(now - last.at)}` }
 }
 
 /** Offsets logged, state written, batch committed. */
@@ -116,6 +138,7 @@ function makeOverview() {
     root: element("div", { class: "overview" }),
     heading: element("h1", { tabindex: -1, text: "Queries" }),
     filter,
+    reload: makeReload(),
     filterBox: element("p", { class: "filter" }, element("label", { for: "filter", text: "Show names with" }), filter),
     problems: element("ul", { class: "problems", "aria-label": "What needs attention" }),
     body: element("tbody"),
@@ -124,7 +147,7 @@ function makeOverview() {
   const titles = ["Query", ...columns.map((column) => column.title)]
   const head = element("thead", {}, element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text }))))
   view.table = element("table", { class: "queries" }, head, view.body)
-  view.root.append(view.heading, view.problems, view.filterBox, view.table)
+  view.root.append(view.heading, view.problems, view.filterBox, view.table, view.reload)
   return view
 }
 

@@ -165,7 +165,7 @@ function takeEvent(name, data) {
 // MARK: Start
 
 /** Queries that a reload has removed are in no event. */
-const reloadMillis = 30_000
+const reloadMillis = 10_000
 
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault()

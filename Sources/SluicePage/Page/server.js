@@ -4,9 +4,9 @@
 const tokenKey = "sluice-token"
 
 class RequestError extends Error {
-  constructor(status, message) {
+  constructor(status, message, diagnostics = []) {
     super(message)
-    this.status = status
+    Object.assign(this, { status, diagnostics })
   }
 }
 
@@ -18,7 +18,8 @@ async function request(path, { body, signal } = {}) {
   })
   const answer = await response.json().catch(() => null)
   if (response.ok) return answer
-  throw new RequestError(response.status, answer?.error?.message ?? `the server answered ${response.status}`)
+  const message = answer?.error?.message ?? `the server answered ${response.status}`
+  throw new RequestError(response.status, message, answer?.diagnostics)
 }
 
 function queryPath(name, rest = "") {

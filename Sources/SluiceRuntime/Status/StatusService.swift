@@ -128,6 +128,8 @@ package struct StatusService: Sendable {
             JSONMember("batchId", .optional(query.lastBatch)),
             JSONMember("lastProgress", board.lastProgress(query.name)?.jsonValue ?? .null),
         ]
+        // Only where there is something to tell, as with the error.
+        if query.restartCount > 0 { members.append(JSONMember("restarts", .integer(Int64(query.restartCount)))) }
         return .object(members)
     }
 

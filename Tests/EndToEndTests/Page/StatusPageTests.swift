@@ -153,16 +153,30 @@ struct StatusPageTests {
         let visit = try Visit(at: "/#/query/visits_ads")
         try visit.makeBatches(6)
         try visit.expectNewestBatch()
-        #expect(try visit.browser.count("#charts .chart") == 5)
+        let titles = try visit.browser.run(
+            "return [...document.querySelectorAll('#charts figcaption b')].map((title) => title.textContent)")
+        #expect(
+            titles as? [String] == [
+                "Rows a second", "Batch time", "Rows in state", "Watermark, behind the clock",
+                "Latency, arrival to result",
+            ])
         let lines = try visit.browser.run(
-            "return [...document.querySelectorAll('#charts .series > path:first-child')].map((path) =>"
+            "return [...document.querySelectorAll('#charts .series:not(.stack) > path:first-child')].map((path) =>"
                 + "path.getAttribute('d').split(/[LHV]/).length)")
         let counts = try #require(lines as? [Int])
         #expect(counts.count == 9 && counts.count { $0 > 4 } >= 6, "\(counts)")
+        // A batch is a bar of its phases, one above the other.
+        let bars = try visit.browser.run(
+            "return [...document.querySelectorAll('#charts .series.stack > path')].map((path) =>"
+                + "path.getAttribute('d').split('V').length - 1)")
+        let phases = try #require(bars as? [Int])
+        #expect(phases.contains { $0 >= 1 } && phases.reduce(0, +) >= 6, "\(phases)")
         #expect(try visit.browser.text("#charts .mark-label") == nil)
-        #expect(
-            try visit.browser.run("return document.querySelector('#charts .mark-label').textContent") as? String
-                == "trigger interval 200\u{A0}ms")
+        let mark = try visit.browser.run("return document.querySelector('#charts .mark-label').textContent")
+        #expect((mark as? String)?.hasPrefix("trigger interval 200\u{A0}ms") == true, "\(mark as Any)")
+        try visit.expect(".numbers", contains: "Latency p50")
+        try visit.expect(".numbers", contains: "of visits: ")
+        try visit.expect(".batch .facts", contains: "of ads 6 rows")
 
         try visit.browser.point(at: "#charts", share: 0.07)
         try visit.expect("#batch-title", contains: "Batch 0")
@@ -220,6 +234,27 @@ struct StatusPageTests {
         try visit.expect(".numbers", contains: "waiting")
         try browser.goBack()
         try visit.expect("tr[data-query=copy]", contains: "trigger 3s, set by hand; the spec says 1s")
+        try visit.expectNoComplaints()
+    }
+
+    @Test func `Specs are read again by a button, and every mistake in them is shown`() throws {
+        let visit = try Visit()
+        try visit.expect("tr[data-query=copy]", contains: "waiting")
+        try visit.browser.click("#reload")
+        try visit.expect("#reload-message", contains: "Started: fails. 4 queries as before.")
+        let (whole, name) = (Self.spec, "copy: { from: visits, trigger: 1s, to: copied }")
+        try visit.folder.write("spec.yaml", whole.replacing(name, with: "copy: { fro: \(Self.hostile), to: copied }"))
+        try visit.browser.click("#reload")
+        try visit.expect("#reload-message li", contains: "spec.yaml:")
+        try visit.expect("#reload-message", contains: "`fro` is not a key of a query")
+        try visit.folder.write(
+            "spec.yaml", whole.replacing(name, with: "again: { from: visits, trigger: 1s, to: copied }"))
+        try visit.browser.click("#reload")
+        try visit.expect("#reload-message", contains: "Started: again, fails.")
+        try visit.expect("#reload-message", contains: "Stopped: copy.")
+        try visit.expect("tr[data-query=again]", contains: "waiting")
+        #expect(try visit.browser.count("tr[data-query=copy]") == 0)
+        #expect(try visit.browser.run("return window.harm ?? null") == nil)
         try visit.expectNoComplaints()
     }
 
