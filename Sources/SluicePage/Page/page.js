@@ -119,6 +119,15 @@ async function loadList() {
   requestRender()
 }
 
+/** A reload has removed a query. */
+function forget(name) {
+  queries.delete(name)
+  if (shownQuery?.name === name) {
+    closeQuery()
+    route()
+  }
+}
+
 let isFetching = false
 
 /** What each query has done: a few at a time, the one that is open first. */
@@ -158,14 +167,14 @@ function takeEvent(name, data) {
     const isNew = !queries.has(object.name)
     const query = takeQuery(object)
     if (isNew) loadDetails(query, pointsListed)
-  }
+  } else if (name === "removed") forget(object.name)
   requestRender()
 }
 
 // MARK: Start
 
-/** Queries that a reload has removed are in no event. */
-const reloadMillis = 10_000
+/** What an event has missed to tell. */
+const reloadMillis = 30_000
 
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault()

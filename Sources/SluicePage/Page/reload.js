@@ -9,7 +9,6 @@ function makeReload() {
     message.replaceChildren()
     try {
       message.replaceChildren(...reloadReport(await request("api/reload", { body: "" })))
-      await loadList()
     } catch (error) {
       message.replaceChildren(...reloadMistakes(error))
     } finally {

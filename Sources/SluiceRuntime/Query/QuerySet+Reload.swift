@@ -68,6 +68,7 @@ extension QuerySet {
             if members.isStopAsked { member.supervisor.stop() }
             start(member)
         }
+        for name in changes.report.stopped { didChange(name) }
     }
 
     /// Triggers that were set by hand end here.

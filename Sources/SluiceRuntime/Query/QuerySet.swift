@@ -33,11 +33,11 @@ package final class QuerySet: Sendable {
     let options: QuerySetOptions
     let environment: QueryEnvironment
     let members: QueryMembers
-    private let didChange: @Sendable (_ query: String) -> Void
+    let didChange: @Sendable (_ query: String) -> Void
 
     /// - Parameters:
     ///   - plans: checked, without errors.
-    ///   - didChange: called with a query's name when its status may have changed; must be quick.
+    ///   - didChange: called with a query's name when its status may have changed or it is gone; must be quick.
     package init(
         _ plans: [PlannedQuery], spec: Spec, options: QuerySetOptions, environment: QueryEnvironment,
         didChange: @escaping @Sendable (_ query: String) -> Void = { _ in }

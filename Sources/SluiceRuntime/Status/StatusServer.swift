@@ -263,9 +263,9 @@ private func runPump(_ service: StatusService, _ clock: any Clock) {
         // Nobody has been told anything that nobody was there to hear.
         if log.readerCount == 0 { told = [:] }
         for name in names.sorted() {
-            guard let event = service.statusEvent(name), told[name] != event.summary else { continue }
-            told[name] = event.summary
-            log.append("status", json: event.json)
+            let event = service.event(about: name)
+            if told.updateValue(event.summary, forKey: name) == event.summary { continue }
+            log.append(event.name, json: event.json)
         }
         let now = clock.wallMillis
         log.wakeReaders(signOfLife: now >= signOfLifeMillis)

@@ -189,11 +189,23 @@ package struct StatusService: Sendable {
         return Array("retry: 2000\n\n".utf8) + events.joined()
     }
 
-    /// What is to be told about a query: its status and triggers, and its object; nil when it is gone.
-    func statusEvent(_ name: String) -> (summary: String, json: [UInt8])? {
-        guard let query = try? queries.description(of: name) else { return nil }
-        return ("\(query.status.word) \(query.trigger.text) \(query.specTrigger.text)", json(query).text())
+    /// What is to be told about a query that may have changed: its object, or that a reload has removed it.
+    func event(about name: String) -> QueryEvent {
+        guard let query = try? queries.description(of: name) else {
+            let json = JSONValue.object([JSONMember("name", .string(name))])
+            return QueryEvent(name: "removed", summary: "removed", json: json.text())
+        }
+        let words = [query.status.word, query.trigger.text, query.specTrigger.text, "\(query.restartCount)"]
+        return QueryEvent(name: "status", summary: words.joined(separator: " "), json: json(query).text())
     }
+}
+
+/// What readers of events are told about one query.
+struct QueryEvent {
+    var name: StaticString
+    /// Another one when there is something new to tell.
+    var summary: String
+    var json: [UInt8]
 }
 
 /// Nothing from elsewhere, nothing inside anything else, nothing kept.

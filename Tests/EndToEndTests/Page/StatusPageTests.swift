@@ -253,7 +253,10 @@ struct StatusPageTests {
         try visit.expect("#reload-message", contains: "Started: again, fails.")
         try visit.expect("#reload-message", contains: "Stopped: copy.")
         try visit.expect("tr[data-query=again]", contains: "waiting")
-        #expect(try visit.browser.count("tr[data-query=copy]") == 0)
+        // Sooner than by asking for the list, and whoever has reloaded.
+        try visit.browser.waitUntil("the row to go", secondsMax: 10) {
+            try visit.browser.count("tr[data-query=copy]") == 0
+        }
         #expect(try visit.browser.run("return window.harm ?? null") == nil)
         try visit.expectNoComplaints()
     }
