@@ -112,6 +112,9 @@ import Testing
     @Test func `A replay measures, and leaves checkpoint, output and folder as they were`() throws {
         let folder = try TemporaryFolder()
         #expect(try Self.started(folder, batches: 60).stop().exitCode == 0)
+        // Somebody's copies are not a replay's, whatever they are called.
+        try folder.write("check.replay-backup/run-1/x", "")
+        try folder.write("check.replay-7/metadata.json", "{}\n")
         let (before, names) = (folder.contents(of: "."), folder.names(in: "."))
         // One was killed in the middle of it.
         try folder.write("check.replay-1/run-1/out-0/rows.jsonl", "{}\n")

@@ -29,6 +29,8 @@ extension LogKey {
     private let shared: KafkaHandle
     private let brokers: String
     private var outage = Outage()
+    /// True after the first answer: from then on a refused connection may be a broker that is starting.
+    private var hasBeenAnswered = false
     private var deliveryFailure: KafkaFailure?
     /// Commits to the consumer group whose answers have not come.
     private var openCommitCount = 0
@@ -78,21 +80,22 @@ extension LogKey {
 
     /// A broker has answered.
     func wasAnswered() {
-        shared.state.withLock { $0 = KafkaHandle.State(hasBeenAnswered: true) }
+        hasBeenAnswered = true
+        shared.state.withLock { $0 = KafkaHandle.State() }
         if outage.end() {
             environment.log.info("Kafka answers again, the query goes on", [.brokers: .string(brokers)])
         }
     }
 
     /// Waits a little after a failure, unless waiting is of no use.
-    func pause(after failure: KafkaFailure, millis: Int32) throws(KafkaFailure) {
+    /// - Parameter sinceNanos: when the waiting began, if not now.
+    func pause(after failure: KafkaFailure, millis: Int32, sinceNanos: UInt64? = nil) throws(KafkaFailure) {
         serveEvents(timeoutMillis: 0)
-        let state = shared.state.withLock { $0 }
-        if let refusal = state.refusal, !state.hasBeenAnswered { throw refusal }
+        if !hasBeenAnswered, let refusal = shared.state.withLock({ $0.refusal }) { throw refusal }
         guard failure.kind == .transient else { throw failure }
         var left = millis
         repeat {
-            try waitOn(failure, sinceNanos: environment.clock.monotonicNanos)
+            try waitOn(failure, sinceNanos: sinceNanos ?? environment.clock.monotonicNanos)
             serveEvents(timeoutMillis: min(left, 100))
             left -= 100
         } while left > 0

@@ -116,7 +116,9 @@ internal import SluiceSystem
 
     /// Since when a batch has waited for records that must come.
     struct Watch {
-        var sinceNanos: UInt64
+        private var sinceNanos: UInt64
+        /// Since when no record has come, whatever brokers have answered.
+        private(set) var silentSinceNanos: UInt64
         /// True when fetching has been nudged since the last record came.
         var isNudged = false
         private let clock: any Clock
@@ -124,9 +126,15 @@ internal import SluiceSystem
         init(_ clock: any Clock) {
             self.clock = clock
             sinceNanos = clock.monotonicNanos
+            silentSinceNanos = sinceNanos
         }
 
         mutating func moved() {
+            wasAnswered()
+            silentSinceNanos = sinceNanos
+        }
+
+        mutating func wasAnswered() {
             sinceNanos = clock.monotonicNanos
             isNudged = false
         }
@@ -154,13 +162,23 @@ internal import SluiceSystem
         guard watch.millis >= 1000 else { return }
         do throws(KafkaFailure) {
             // Says that Kafka is away if it is, and returns when it is back.
+            let before = watch.millis
             let latest = try lookup.offsets(of: .latest, in: open.map(\.stream.partition))
-            watch.moved()
+            // After an outage the connection that fetches gets a moment, too.
+            if watch.millis - before > 500 { return watch.moved() }
+            watch.wasAnswered()
+            var hasLost = false
             for (stream, end) in open {
                 guard let latest = latest[stream.partition], latest < end else { continue }
                 try reportLoss(stream.partition, lost: max(latest, stream.next)..<end)
                 stream.restart(at: end)
                 try assign()
+                hasLost = true
+            }
+            // The records are there and do not come: the connection that fetches has a trouble of its own.
+            if !hasLost {
+                let failure = KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT, what)
+                try client.pause(after: failure, millis: 0, sinceNanos: watch.silentSinceNanos)
             }
         } catch {
             throw SourceError(error)

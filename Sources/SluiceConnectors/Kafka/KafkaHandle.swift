@@ -12,8 +12,6 @@ internal import Synchronization
 
     /// What is known of the connections.
     struct State {
-        /// True after the first answer: from then on a refused connection may be a broker that is starting.
-        var hasBeenAnswered = false
         /// What the last error event said.
         var trouble: String?
         var refusal: KafkaFailure?
@@ -103,7 +101,8 @@ extension KafkaHandle {
         let key =
             connection.flatMap { [$0.0, $0.1] } + spec.options.flatMap { [$0.name.value, $0.value.revealed] }
         return try lookups.withLock { (lookups) throws(KafkaFailure) in
-            if let handle = lookups[key]?.handle { return handle }
+            // One that was refused may have read a certificate or a key that has been renewed since.
+            if let handle = lookups[key]?.handle, handle.state.withLock({ $0.refusal == nil }) { return handle }
             let settings = try KafkaSettings(
                 defaults: sourceDefaults(query: nil), options: spec.options, fixed: connection)
             let handle = try KafkaHandle(RD_KAFKA_CONSUMER, settings: settings, log: log)

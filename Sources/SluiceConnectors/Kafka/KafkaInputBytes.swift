@@ -59,6 +59,7 @@ private enum RunLimit {
             var hasMoved = false
             for index in parts.indices where !parts[index].isFinished {
                 let run = try takeRun(index, timeoutMillis: 0)
+                if run != nil { source.client.wasAnswered() }
                 hasMoved = hasMoved || run != nil || parts[index].isFinished
                 if let run { add(run) }
             }
@@ -70,6 +71,7 @@ private enum RunLimit {
             if byteCount >= RunLimit.byteCount { break }
             // Nothing is there: wait for whatever comes first, not too long in one place.
             if let run = try takeRun(open, timeoutMillis: watch.isNudged ? 20 : 2) {
+                source.client.wasAnswered()
                 add(run)
                 watch.moved()
             } else if !watch.isNudged {

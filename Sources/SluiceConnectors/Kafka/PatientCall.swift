@@ -34,7 +34,10 @@ internal import SluiceSystem
     func wait(untilWallMillis deadline: Int64) -> Answer? {
         monitor.lock()
         defer { monitor.unlock() }
-        if !isDone { monitor.wait(untilWallMillis: deadline) }
+        while !isDone {
+            monitor.wait(untilWallMillis: deadline)
+            if SystemClock().wallMillis >= deadline { break }
+        }
         return unsafe isDone ? Answer(pointer: answer) : nil
     }
 }

@@ -168,8 +168,8 @@ package struct SideCounters: Hashable, Sendable {
     package var rowsRemoved = 0
     /// Rows of a preserved side that left state in the batch and have had a partner.
     package var rowsMatched = 0
-    /// Rows that came out in the batch without a partner, with or without having been in state; a side that is not
-    /// preserved has none.
+    /// Rows of a preserved side that were done with in the batch without a partner, whether they had been in state or
+    /// not; the query's `where` may still have dropped them.
     package var rowsUnmatched = 0
 
     package init() {}

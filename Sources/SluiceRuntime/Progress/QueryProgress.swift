@@ -34,7 +34,7 @@ package struct QueryProgress: Hashable, Sendable {
         package var left: Side
         package var right: Side
         package var shards: Int
-        /// Until the change of state was durable.
+        /// Until the change of state and the staged output, which are written side by side, were durable.
         package var commitMillis: Int64
 
         package var rowsTotal: Int { left.counters.rowsTotal + right.counters.rowsTotal }
@@ -110,11 +110,13 @@ extension QueryProgress {
         package var maxMillis: Int64
     }
 
-    /// Of a batch with rows that kept up with its sources: rows came at any time since the trigger before, which did
-    /// not see them yet, and all come out at the end of this one. nil without rows, and for the first batch of a
-    /// start, whose rows may have lain there for any time.
+    /// Of a batch with rows that took all there was: rows came at any time since the trigger before, which did not see
+    /// them yet, and all come out at the end of this one. nil without rows, where rows were left for later, and for
+    /// the first batch of a start: such rows may have lain there for any time.
     package var latency: Latency? {
-        guard inputRows > 0, let since = sinceLastTriggerMillis else { return nil }
+        guard inputRows > 0, let since = sinceLastTriggerMillis,
+            sources.allSatisfy({ $0.endOffset == $0.latestOffset })
+        else { return nil }
         return Latency(
             medianMillis: since / 2 + durationMillis, highMillis: since * 99 / 100 + durationMillis,
             maxMillis: since + durationMillis)

@@ -1,5 +1,5 @@
 // `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test.
-// Labels are `query`, `source` and `phase` only, so there are as many series as the specs have queries and sources.
+// Labels are `query`, `source`, `side` and `phase` only: there are as many series as the specs have of these.
 
 internal import SluiceEngine
 internal import SluiceSystem
@@ -111,7 +111,7 @@ struct MetricsText {
             ) { $0.last.isPreserved ? $0.rowsMatched : nil },
             family(
                 "sluice_unmatched_rows_total", .counter,
-                "Rows that came out without a partner; absent for a side whose rows need one."
+                "Rows that were done with without a partner; absent for a side whose rows need one."
             ) { $0.last.isPreserved ? $0.rowsUnmatched : nil },
         ]
     }

@@ -77,6 +77,10 @@ private struct ControlRun {
             default: try kill()
             }
         }
+        var broken = version
+        broken.mistake = .unknownColumn
+        try world.writeSpec(broken)
+        try ask("/api/reload", [400])
         let text = served.process.standardError
         #expect(served.process.isRunning, "seed \(seed): \(text.suffix(3000))")
         #expect(!text.contains("Query failed"), "seed \(seed): \(text.suffix(3000))")
@@ -125,6 +129,8 @@ private struct ControlRun {
     private mutating func kill() throws {
         usleep(UInt32.random(in: 0...20_000, using: &random))
         served.process.kill()
+        let text = served.process.standardError
+        #expect(!text.contains("Query failed"), "seed \(seed): \(text.suffix(3000))")
         counts["kill", default: 0] += 1
         served = try ServedProcess(["spec.yaml"], in: world.folder)
     }

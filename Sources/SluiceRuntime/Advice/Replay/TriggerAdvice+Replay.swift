@@ -51,11 +51,13 @@ extension TriggerAdvice {
         }
         let usual = advice.candidates.isEmpty ? [] : advice.candidates
         let first = usual.lastIndex { !$0.isStable && ($0.trigger.intervalMicros ?? 0) < spanMicros / 100 } ?? 0
-        let rest = usual.dropFirst(first).map(\.trigger).filter(fits)
+        var rest = usual.dropFirst(first).map(\.trigger)
+        if let last, !rest.contains(last) { rest.append(last) }
+        rest = rest.filter(fits).sorted { ($0.intervalMicros ?? 0) < ($1.intervalMicros ?? 0) }
         guard rest.count > candidatesMax else { return rest }
         return rest.enumerated().filter { index, trigger in
             let step = (rest.count - 1) / (candidatesMax - 2)
-            return index.isMultiple(of: max(1, step)) || trigger == advice.recommended || trigger == question.trigger
+            return index.isMultiple(of: max(1, step)) || [advice.recommended, question.trigger, last].contains(trigger)
         }.map(\.element)
     }
 

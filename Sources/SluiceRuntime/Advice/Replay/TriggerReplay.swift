@@ -66,9 +66,9 @@ final class TriggerReplay {
         // Beside the checkpoint: durable writes are to go to the same disk.
         let folder = "\(checkpoint)\(folderMark)\(ProcessFacts.id)"
         removeLeftovers(checkpoint, files)
+        try files.makeFolders(folder)
+        guard let lock = try files.lock(folder: folder) else { throw ReplayProblem("\(folder) is in use") }
         do {
-            try files.makeFolders(folder)
-            guard let lock = try files.lock(folder: folder) else { throw ReplayProblem("\(folder) is in use") }
             let fork = CheckpointFork(folder: checkpoint, fileSystem: files)
             let first = max(records.first?.batch ?? 0, unreadable?.batch ?? 0)
             let start = try fork.copy(from: first, to: "\(folder)/start")
@@ -95,9 +95,17 @@ final class TriggerReplay {
         let mark = (checkpoint.split(separator: "/").last ?? "") + folderMark
         for name in (try? files.list(place)) ?? [] where name.hasPrefix(mark) {
             let path = "\(place)/\(name)"
-            guard let lock = try? files.lock(folder: path) else { continue }
+            guard name.dropFirst(mark.count).allSatisfy({ ("0"..."9").contains($0) }), isReplay(path, files),
+                let lock = try? files.lock(folder: path)
+            else { continue }
             withExtendedLifetime(lock) { removeAll(path) }
         }
+    }
+
+    /// Whether a folder has nothing in it but what a replay puts there: a copy of a checkpoint may have such a name.
+    private static func isReplay(_ path: String, _ files: any FileSystem) -> Bool {
+        guard let names = try? files.list(path) else { return false }
+        return names.allSatisfy { ["lock", "start"].contains($0) || $0.hasPrefix("run-") }
     }
 
     // MARK: Running
