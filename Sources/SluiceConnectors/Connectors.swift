@@ -7,7 +7,7 @@ internal import SluiceSystem
 /// The source of one query, for what its plan decodes. Reads nothing yet.
 package func makeSource(
     _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
-) throws(SourceError) -> any Source {
+) throws(ConnectorError) -> any Source {
     var environment = environment
     environment.log = environment.log.with([.source: .string(spec.name.value)])
     let (files, log) = (environment.fileSystem, environment.log)

@@ -2,26 +2,6 @@
 
 package import SluiceEngine
 
-package struct SinkError: Error, Hashable, Sendable, CustomStringConvertible {
-    package var code: String
-    package var message: String
-    package var isRetriable: Bool
-
-    package init(code: String, _ message: String, isRetriable: Bool) {
-        self.code = code
-        self.message = message
-        self.isRetriable = isRetriable
-    }
-
-    package var description: String { message }
-}
-
-extension SinkError {
-    /// A stop was asked for while the sink waited for something that may never come.
-    package static let stopped = SinkError(
-        code: "stopped", "the query was asked to stop while it waited", isRetriable: false)
-}
-
 /// A batch as a sink knows it.
 package struct SinkBatch: Hashable, Sendable {
     package var id: Int64
@@ -46,14 +26,14 @@ package protocol Sink: AnyObject, Sendable {
     /// `inHand` the batch that will be run again, if there is one. Finishes a commit that a crash interrupted (the
     /// batch is in the log, its output still staged) and clears what batches after it have staged. Where the sink can
     /// tell that the batch in hand is visible already, it takes no output of it again.
-    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError)
+    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError)
     /// Makes the batch's output durable but not yet visible. `parts` in order are the batch's bytes, whole lines.
     /// Staging a batch again replaces it.
-    func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError)
+    func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError)
     /// Makes a staged batch visible, at once and whole.
-    func commit(batch: Int64) throws(SinkError)
+    func commit(batch: Int64) throws(ConnectorError)
     /// Makes the visibility of committed batches durable.
-    func sync() throws(SinkError)
+    func sync() throws(ConnectorError)
     /// True when the sink's commits move the query's consumer group on this topic.
     func reports(_ consumed: ConsumedOffsets) -> Bool
 }

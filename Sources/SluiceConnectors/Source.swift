@@ -45,29 +45,6 @@ package enum BatchLimit: Sendable {
     case unlimited
 }
 
-package struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// A stable name such as `file-truncated`.
-    package var code: String
-    /// What happened, where (path, offset), and what to do.
-    package var message: String
-    /// True when trying again later may work.
-    package var isRetriable: Bool
-
-    package init(code: String, _ message: String, isRetriable: Bool) {
-        self.code = code
-        self.message = message
-        self.isRetriable = isRetriable
-    }
-
-    package var description: String { message }
-}
-
-extension SourceError {
-    /// A stop was asked for while the source waited for something that may never come.
-    package static let stopped = SourceError(
-        code: "stopped", "the query was asked to stop while it waited", isRetriable: false)
-}
-
 /// A Kafka topic, and how far a query has read it: what a consumer group's offsets say.
 package struct ConsumedOffsets: Hashable, Sendable {
     /// The cluster's own id, which tells clusters apart whatever their brokers are called.
@@ -107,26 +84,26 @@ package protocol Source: AnyObject {
 
     /// The end of what is there now, per partition. With `untilEnd`, a source that has an end (standard input under
     /// `available_now` and `once`) answers `position` until it is there.
-    func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets
+    func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets
     /// The ranges the next batch reads: between `position` and `latest`, within the limits; empty when nothing is new.
     /// A pure function of its arguments, of the time, and of what `latestOffsets` has found.
     func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange]
     /// Opens the ranges of a batch; `read` gives their text. Replays hand in the ranges of the offset log.
     /// Throws when the data is no longer there as it was (truncated, rotated, deleted).
-    func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes
+    func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes
     /// The batch is committed: what lies before its end will not be asked for again. `isReported` says that a sink has
     /// committed the position to the query's consumer group.
     func didCommit(_ position: SourceOffsets, isReported: Bool)
     /// What a consumer group would say at a position; nil where there are no consumer groups.
-    func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets?
+    func consumed(at position: SourceOffsets) throws(ConnectorError) -> ConsumedOffsets?
     /// What can be read now, of those of the partitions that are there.
-    func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>]
+    func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>]
     /// Per partition, how far a position is behind `latest`; nil where the source cannot tell.
     func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]?
 }
 
 extension Source {
     package var isAwaitingEnd: Bool { false }
-    package func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets? { nil }
+    package func consumed(at position: SourceOffsets) throws(ConnectorError) -> ConsumedOffsets? { nil }
     package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? { nil }
 }

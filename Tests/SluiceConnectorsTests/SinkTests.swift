@@ -63,7 +63,7 @@ struct FileSinkTests {
         let sink = makeSink(files)
         try sink.recover(lastCommitted: nil)
         files.plan.fails = { $0.verb == .write ? ENOSPC : nil }
-        let error = #expect(throws: SinkError.self) { try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1) }
+        let error = #expect(throws: ConnectorError.self) { try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1) }
         #expect(error?.code == "disk-full" && error?.isRetriable == true)
         files.plan.fails = nil
         try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1)
@@ -89,7 +89,7 @@ struct FileSinkTests {
     func notAFolder() {
         let files = SimulatedFileSystem()
         files.put("/out/rows", "a file")
-        let error = #expect(throws: SinkError.self) { try makeSink(files).recover(lastCommitted: nil) }
+        let error = #expect(throws: ConnectorError.self) { try makeSink(files).recover(lastCommitted: nil) }
         #expect(error?.code == "not-a-folder" && error?.isRetriable == false)
     }
 
@@ -176,7 +176,7 @@ struct StandardOutputSinkTests {
         close(ends[0])
         let sink = StandardOutputSink(header: [], descriptor: ends[1])
         try sink.stage(batch: 0, parts: output("a\n"), rowCount: 1)
-        let error = #expect(throws: SinkError.self) { try sink.commit(batch: 0) }
+        let error = #expect(throws: ConnectorError.self) { try sink.commit(batch: 0) }
         #expect(error?.code == "stdout-closed" && error?.isRetriable == false)
         close(ends[1])
     }

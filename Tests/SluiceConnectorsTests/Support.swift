@@ -29,11 +29,11 @@ func text(of input: any InputBytes) throws -> String {
 }
 
 extension Sink {
-    func recover(lastCommitted: Int64?) throws(SinkError) {
+    func recover(lastCommitted: Int64?) throws(ConnectorError) {
         try recover(queryID: "query", lastCommitted: lastCommitted, inHand: nil)
     }
 
-    func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+    func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         try stage(SinkBatch(id: batch, fingerprint: "", consumed: []), parts: parts, rowCount: rowCount)
     }
 }
@@ -47,8 +47,8 @@ func text(_ source: any Source, _ ranges: [OffsetRange]) throws -> String {
 }
 
 /// The code of the error that `body` throws; nil when it throws none.
-func sourceError(_ body: () throws -> Void) -> SourceError? {
-    do { try body() } catch { return error as? SourceError }
+func connectorError(_ body: () throws -> Void) -> ConnectorError? {
+    do { try body() } catch { return error as? ConnectorError }
     return nil
 }
 

@@ -26,22 +26,22 @@ struct FileRange {
     var isWhole: Bool
 
     /// Makes sure that the file is still the one the batch was planned on.
-    func check(_ now: FileInfo) throws(SourceError) {
+    func check(_ now: FileInfo) throws(ConnectorError) {
         if now.device != info.device || now.inode != info.inode {
-            throw SourceError(
+            throw ConnectorError(
                 code: "file-rotated",
                 "\(path) was replaced by another file while a batch was reading it from byte \(start): "
                     + "put the old file back, or follow a glob that matches old and new files",
                 isRetriable: false)
         }
         if isWhole && now.byteCount != end {
-            throw SourceError(
+            throw ConnectorError(
                 code: "file-changed",
                 "\(path) has \(now.byteCount) bytes, but had \(end) when its batch was planned: put its content "
                     + "back, and move files into the folder only when they are complete",
                 isRetriable: false)
         }
-        if now.byteCount < end { throw SourceError(truncated: path, to: now.byteCount, below: end) }
+        if now.byteCount < end { throw ConnectorError(truncated: path, to: now.byteCount, below: end) }
     }
 }
 

@@ -47,7 +47,7 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     /// A file of the batch in hand that is there may be of an earlier run that had another checkpoint: writing a batch
     /// again is harmless, leaving one out is not.
-    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError) {
+    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
         staged = []
         do throws(FileError) {
             try fileSystem.makeFolders(folder)
@@ -73,12 +73,12 @@ package final class FileSink: Sink, @unchecked Sendable {
                     [.path: .string(folder), .batch: .integer(foreign)])
             }
         } catch {
-            throw SinkError(writing: error)
+            throw ConnectorError(writing: error)
         }
         try sync()
     }
 
-    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         guard rowCount > 0 else { return }
         forgetOldOutput()
         let temporary = path(temporaryName(batch.id))
@@ -89,7 +89,7 @@ package final class FileSink: Sink, @unchecked Sendable {
             try fileSystem.sync(temporary)
             try fileSystem.syncFolder(folder)
         } catch {
-            throw SinkError(writing: error)
+            throw ConnectorError(writing: error)
         }
         staged.insert(batch.id)
         let byteCount = parts.reduce(0) { $0 + $1.buffer.count }
@@ -107,20 +107,20 @@ package final class FileSink: Sink, @unchecked Sendable {
         cached.removeFirst(count)
     }
 
-    package func commit(batch: Int64) throws(SinkError) {
+    package func commit(batch: Int64) throws(ConnectorError) {
         guard staged.contains(batch) else { return }
         do throws(FileError) {
             try fileSystem.rename(path(temporaryName(batch)), to: path(fileName(batch)))
         } catch {
-            throw SinkError(writing: error)
+            throw ConnectorError(writing: error)
         }
         staged.remove(batch)
         hasUnsyncedNames = true
     }
 
-    package func sync() throws(SinkError) {
+    package func sync() throws(ConnectorError) {
         guard hasUnsyncedNames else { return }
-        do throws(FileError) { try fileSystem.syncFolder(folder) } catch { throw SinkError(writing: error) }
+        do throws(FileError) { try fileSystem.syncFolder(folder) } catch { throw ConnectorError(writing: error) }
         hasUnsyncedNames = false
     }
 
@@ -144,7 +144,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     }
 }
 
-extension SinkError {
+extension ConnectorError {
     init(writing error: FileError) {
         switch error.errno {
         case ENOSPC, EDQUOT:

@@ -45,12 +45,12 @@ package final class FollowedFileSource: Source {
     package var description: String { "FileSource[\(pattern.path)]" }
     package var isFinished: Bool { false }
 
-    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {
         let match: FilePattern.Match
         do throws(FileError) {
             match = try pattern.resolve(fileSystem) { _ in false }
         } catch {
-            throw SourceError(reading: error)
+            throw ConnectorError(reading: error)
         }
         var latest = position
         var present = 0
@@ -90,14 +90,14 @@ package final class FollowedFileSource: Source {
         }
     }
 
-    package func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+    package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         var files: [FileRange] = []
         for range in ranges {
             let file = try TextFile(range.partition, fileSystem)
             let info = try file.info()
             try check(file, info, at: range.start)
             if info.byteCount < range.end {
-                throw SourceError(truncated: range.partition, to: info.byteCount, below: range.end)
+                throw ConnectorError(truncated: range.partition, to: info.byteCount, below: range.end)
             }
             files.append(
                 FileRange(path: range.partition, start: range.start, end: range.end, info: info, isWhole: false))
@@ -107,14 +107,14 @@ package final class FollowedFileSource: Source {
 
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
 
-    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+    package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
         try readableFiles(partitions, fileSystem)
     }
 
     // MARK: - Line ends
 
     /// The offset behind the last whole line; `offset` when there is no more than a part of one.
-    private func lineEnd(_ path: String, _ info: FileInfo, from offset: Int64) throws(SourceError) -> Int64 {
+    private func lineEnd(_ path: String, _ info: FileInfo, from offset: Int64) throws(ConnectorError) -> Int64 {
         if let known = known[path], known.isSameFile(as: info), known.searchedTo == info.byteCount,
             offset <= info.byteCount
         {
@@ -136,11 +136,11 @@ package final class FollowedFileSource: Source {
         let tail = try tail(of: file, before: end)
         known[path] = Known(device: info.device, inode: info.inode, searchedTo: size, lineEnd: end, tail: tail)
         let result = max(end, offset)
-        if size - result > maxLineByteCount { throw SourceError(lineTooLongIn: path, at: result) }
+        if size - result > maxLineByteCount { throw ConnectorError(lineTooLongIn: path, at: result) }
         return result
     }
 
-    private func cutEnd(_ range: OffsetRange, _ share: Int64) throws(SourceError) -> Int64 {
+    private func cutEnd(_ range: OffsetRange, _ share: Int64) throws(ConnectorError) -> Int64 {
         let file = try TextFile(range.partition, fileSystem)
         let wanted = min(range.start + share, range.end)
         if let end = try file.lastLineEnd(in: range.start..<wanted) { return end }
@@ -150,12 +150,12 @@ package final class FollowedFileSource: Source {
     // MARK: - Is it still the same file?
 
     /// Makes sure that the bytes before `offset` are the ones that were read, as far as can be told.
-    private func check(_ file: TextFile, _ info: FileInfo, at offset: Int64) throws(SourceError) {
+    private func check(_ file: TextFile, _ info: FileInfo, at offset: Int64) throws(ConnectorError) {
         let path = file.path
         if let before = known[path], !before.isSameFile(as: info) {
             // What is known stays, so that asking again gives the same answer.
             if offset > 0 {
-                throw SourceError(
+                throw ConnectorError(
                     code: "file-rotated",
                     "\(path) is another file than the one that was read up to byte \(offset): put the old file back, "
                         + "and to follow logs that rotate give a glob that matches old and new files",
@@ -163,7 +163,7 @@ package final class FollowedFileSource: Source {
             }
             known[path] = nil
         }
-        if info.byteCount < offset { throw SourceError(truncated: path, to: info.byteCount, below: offset) }
+        if info.byteCount < offset { throw ConnectorError(truncated: path, to: info.byteCount, below: offset) }
         if let before = known[path] {
             if info.byteCount < before.lineEnd { return }
             if try tail(of: file, before: before.lineEnd) == before.tail { return }
@@ -175,14 +175,14 @@ package final class FollowedFileSource: Source {
             device: info.device, inode: info.inode, searchedTo: offset, lineEnd: offset, tail: tail)
     }
 
-    private func tail(of file: TextFile, before offset: Int64) throws(SourceError) -> [UInt8] {
+    private func tail(of file: TextFile, before offset: Int64) throws(ConnectorError) -> [UInt8] {
         var buffer = ByteBuffer()
         try file.append(max(0, offset - 64)..<offset, to: &buffer)
         return buffer.array()
     }
 
-    private func changed(_ path: String, _ offset: Int64, _ reason: String) -> SourceError {
-        SourceError(
+    private func changed(_ path: String, _ offset: Int64, _ reason: String) -> ConnectorError {
+        ConnectorError(
             code: "file-changed",
             "\(path) is not the file that was read up to byte \(offset), for \(reason): put the old file back, "
                 + "or start the query over with a new checkpoint",
@@ -190,10 +190,10 @@ package final class FollowedFileSource: Source {
     }
 
     /// For the first of the files that were read from and are not there any more.
-    private func missing(_ position: SourceOffsets, _ match: FilePattern.Match) -> SourceError {
+    private func missing(_ position: SourceOffsets, _ match: FilePattern.Match) -> ConnectorError {
         let there = Set(match.files.map(\.path))
         let gone = position.next.keys.filter { !there.contains($0) }.min(by: precedesInBytes) ?? pattern.path
-        return SourceError(
+        return ConnectorError(
             code: "file-missing",
             "\(gone) is not there any more (it was read up to byte \(position.next[gone] ?? 0)): put the file back; "
                 + "the query goes on when it is there",

@@ -14,17 +14,17 @@ struct TextFile {
     let path: String
     private let file: any ReadableFile
 
-    init(_ path: String, _ fileSystem: any FileSystem) throws(SourceError) {
+    init(_ path: String, _ fileSystem: any FileSystem) throws(ConnectorError) {
         self.path = path
-        do throws(FileError) { file = try fileSystem.open(path) } catch { throw SourceError(reading: error) }
+        do throws(FileError) { file = try fileSystem.open(path) } catch { throw ConnectorError(reading: error) }
     }
 
-    func info() throws(SourceError) -> FileInfo {
-        do throws(FileError) { return try file.info() } catch { throw SourceError(reading: error) }
+    func info() throws(ConnectorError) -> FileInfo {
+        do throws(FileError) { return try file.info() } catch { throw ConnectorError(reading: error) }
     }
 
     /// Appends a range of the file, all of it.
-    func append(_ range: Range<Int64>, to buffer: inout ByteBuffer) throws(SourceError) {
+    func append(_ range: Range<Int64>, to buffer: inout ByteBuffer) throws(ConnectorError) {
         buffer.reserve(range.count)
         let read: Int
         do throws(FileError) {
@@ -33,16 +33,16 @@ struct TextFile {
                 at: range.lowerBound,
                 into: UnsafeMutableRawBufferPointer(start: buffer.base + buffer.count, count: range.count))
         } catch {
-            throw SourceError(reading: error)
+            throw ConnectorError(reading: error)
         }
         buffer.advance(by: read)
         if read < range.count {
-            throw SourceError(truncated: path, to: range.lowerBound + Int64(read), below: range.upperBound)
+            throw ConnectorError(truncated: path, to: range.lowerBound + Int64(read), below: range.upperBound)
         }
     }
 
     /// The offset behind the first newline in a range; nil when there is none. O(bytes up to it).
-    func firstLineEnd(in range: Range<Int64>) throws(SourceError) -> Int64? {
+    func firstLineEnd(in range: Range<Int64>) throws(ConnectorError) -> Int64? {
         var block = ByteBuffer()
         var start = range.lowerBound
         var blockByteCount: Int64 = 4096
@@ -61,7 +61,7 @@ struct TextFile {
     }
 
     /// The offset behind the last newline in a range; nil when there is none. O(bytes behind it).
-    func lastLineEnd(in range: Range<Int64>) throws(SourceError) -> Int64? {
+    func lastLineEnd(in range: Range<Int64>) throws(ConnectorError) -> Int64? {
         var block = ByteBuffer()
         var end = range.upperBound
         var blockByteCount: Int64 = 4096
@@ -77,28 +77,28 @@ struct TextFile {
     }
 
     /// Where the line that `offset` stands in ends: behind its newline, or at `limit` for the last line.
-    func endOfLine(from offset: Int64, before limit: Int64) throws(SourceError) -> Int64 {
+    func endOfLine(from offset: Int64, before limit: Int64) throws(ConnectorError) -> Int64 {
         let searched = offset..<min(limit, offset + maxLineByteCount)
         if let end = try firstLineEnd(in: searched) { return end }
         if searched.upperBound == limit { return limit }
-        throw SourceError(lineTooLongIn: path, at: offset)
+        throw ConnectorError(lineTooLongIn: path, at: offset)
     }
 }
 
 /// The files among these paths that are there, as far as they reach.
 func readableFiles(
     _ paths: [String], _ fileSystem: any FileSystem
-) throws(SourceError) -> [String: Range<Int64>] {
+) throws(ConnectorError) -> [String: Range<Int64>] {
     var ranges: [String: Range<Int64>] = [:]
     for path in paths {
         do throws(FileError) {
             if let info = try fileSystem.info(path) { ranges[path] = 0..<info.byteCount }
-        } catch { throw SourceError(reading: error) }
+        } catch { throw ConnectorError(reading: error) }
     }
     return ranges
 }
 
-extension SourceError {
+extension ConnectorError {
     init(reading error: FileError) {
         switch error.errno {
         case ENOENT:

@@ -29,17 +29,17 @@ package final class WholeFileSource: Source {
     package var description: String { "FileSource[\(pattern.path)]" }
     package var isFinished: Bool { false }
 
-    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {
         let match: FilePattern.Match
         do throws(FileError) {
             match = try pattern.resolve(fileSystem) { position.next[$0] != nil }
         } catch {
-            throw SourceError(reading: error)
+            throw ConnectorError(reading: error)
         }
         switch match.kind {
         case .folder: hasSeenFolder = true
         case .nothing where hasSeenFolder:
-            throw SourceError(
+            throw ConnectorError(
                 code: "folder-missing",
                 "the folder \(pattern.path) is not there any more: put it back; the query goes on when it is there",
                 isRetriable: true)
@@ -71,17 +71,17 @@ package final class WholeFileSource: Source {
         return Array(ranges.prefix(taken))
     }
 
-    package func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+    package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         var files: [FileRange] = []
         for range in ranges {
             let info: FileInfo?
             do throws(FileError) {
                 info = try fileSystem.info(range.partition)
             } catch {
-                throw SourceError(reading: error)
+                throw ConnectorError(reading: error)
             }
             guard let info else {
-                throw SourceError(reading: FileError(operation: "open", path: range.partition, errno: ENOENT))
+                throw ConnectorError(reading: FileError(operation: "open", path: range.partition, errno: ENOENT))
             }
             let file = FileRange(
                 path: range.partition, start: range.start, end: range.end, info: info, isWhole: true)
@@ -93,7 +93,7 @@ package final class WholeFileSource: Source {
 
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
 
-    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+    package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
         try readableFiles(partitions, fileSystem)
     }
 }

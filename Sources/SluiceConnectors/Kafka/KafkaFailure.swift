@@ -102,13 +102,7 @@ private struct PermanentFact {
     }
 }
 
-extension SourceError {
-    init(_ failure: KafkaFailure) {
-        self.init(code: failure.code, failure.message, isRetriable: failure.isRetriable)
-    }
-}
-
-extension SinkError {
+extension ConnectorError {
     init(_ failure: KafkaFailure) {
         self.init(code: failure.code, failure.message, isRetriable: failure.isRetriable)
     }

@@ -157,7 +157,7 @@ internal import SluiceSystem
 
     /// Called after a moment in which none of the streams had anything, although offsets up to their ends exist. Finds
     /// out from time to time whether the broker answers, and whether the offsets still exist.
-    func wait(_ watch: inout Watch, _ open: [(stream: PartitionStream, end: Int64)]) throws(SourceError) {
+    func wait(_ watch: inout Watch, _ open: [(stream: PartitionStream, end: Int64)]) throws(ConnectorError) {
         client.serveEvents(timeoutMillis: 0)
         guard watch.millis >= 1000 else { return }
         do throws(KafkaFailure) {
@@ -181,12 +181,12 @@ internal import SluiceSystem
                 try client.pause(after: failure, millis: 0, sinceNanos: watch.silentSinceNanos)
             }
         } catch {
-            throw SourceError(error)
+            throw ConnectorError(error)
         }
     }
 
     /// The offset that a stream stands at does not exist any more. True when that is so for all before `end`.
-    func skipLost(_ stream: PartitionStream, before end: Int64) throws(SourceError) -> Bool {
+    func skipLost(_ stream: PartitionStream, before end: Int64) throws(ConnectorError) -> Bool {
         do throws(KafkaFailure) {
             let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
             let lostEnd = earliest > stream.next ? min(earliest, end) : end
@@ -197,7 +197,7 @@ internal import SluiceSystem
             try assign()
             return lostEnd >= end
         } catch {
-            throw SourceError(error)
+            throw ConnectorError(error)
         }
     }
 

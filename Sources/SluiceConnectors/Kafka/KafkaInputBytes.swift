@@ -85,7 +85,7 @@ private enum RunLimit {
     }
 
     /// Messages of one partition, as many as there are within a run's limits; nil when there are none.
-    private func takeRun(_ index: Int, timeoutMillis: Int32) throws(SourceError) -> MessageRun? {
+    private func takeRun(_ index: Int, timeoutMillis: Int32) throws(ConnectorError) -> MessageRun? {
         var timeout = timeoutMillis
         var messages: [KafkaMessage] = unsafe []
         var byteCount = 0
@@ -107,7 +107,7 @@ private enum RunLimit {
             case .failed(let failure):
                 let run = unsafe MessageRun(messages, byteCount: byteCount, order: 0, client: source.client)
                 withExtendedLifetime(run) {}
-                throw SourceError(failure)
+                throw ConnectorError(failure)
             }
         }
         guard unsafe !messages.isEmpty else { return nil }

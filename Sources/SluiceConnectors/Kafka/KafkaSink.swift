@@ -65,7 +65,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
     // MARK: Recovery
 
-    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError) {
+    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
         self.queryID = queryID
         do throws(KafkaFailure) {
             let client = try KafkaRecordClient(spec, transactionalID: transactionalID, environment: environment)
@@ -82,7 +82,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
                     [.topic: .string(spec.topic.value), .batch: .integer(inHand?.id ?? 0)])
             case .ahead(let mark): throw ahead(mark, lastCommitted)
             }
-        } catch { throw SinkError(error) }
+        } catch { throw ConnectorError(error) }
     }
 
     /// The marks of this sink and checkpoint that committed transactions have left.
@@ -112,7 +112,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
     // MARK: A batch
 
-    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         precondition(
             parts.reduce(0) { unsafe $0 + $1.outputRecords.count } == rowCount, "a record for every row")
         staged = nil
@@ -121,7 +121,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
         if spec.isExactlyOnce {
             // A batch that neither read nor wrote anything leaves no trace.
             guard rowCount > 0 || batch.consumed != committedOffsets else { return }
-            do throws(KafkaFailure) { try writeTransaction(staged) } catch { throw SinkError(error) }
+            do throws(KafkaFailure) { try writeTransaction(staged) } catch { throw ConnectorError(error) }
             staged.isInTransaction = true
         } else if rowCount == 0 {
             return
@@ -129,7 +129,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
         self.staged = staged
     }
 
-    package func commit(batch: Int64) throws(SinkError) {
+    package func commit(batch: Int64) throws(ConnectorError) {
         guard let staged, staged.batch.id == batch, let client else { return }
         do throws(KafkaFailure) {
             if staged.isInTransaction {
@@ -139,12 +139,12 @@ package final class KafkaSink: Sink, @unchecked Sendable {
                 try client.write(staged.parts, headers: headers(staged.batch))
                 try client.flush()
             }
-        } catch { throw SinkError(error) }
+        } catch { throw ConnectorError(error) }
         self.staged = nil
     }
 
     /// Nothing to wait for: what brokers have acknowledged is as durable as the topic is set up to be.
-    package func sync() throws(SinkError) {}
+    package func sync() throws(ConnectorError) {}
 
     /// Puts all of a batch into a transaction, again and again until one holds it.
     private func writeTransaction(_ staged: Staged) throws(KafkaFailure) {

@@ -49,7 +49,7 @@ package final class KafkaSource: Source {
     /// Starts connecting; nothing is waited for.
     package init(
         _ spec: KafkaSourceSpec, wanted: RecordFields, environment: ConnectorEnvironment
-    ) throws(SourceError) {
+    ) throws(ConnectorError) {
         self.spec = spec
         self.environment = environment
         self.wanted = wanted
@@ -58,7 +58,7 @@ package final class KafkaSource: Source {
         do throws(KafkaFailure) {
             lookup = try TopicLookup(spec, environment: environment)
             fetcher = try KafkaFetcher(spec, lookup: lookup, environment: environment)
-        } catch { throw SourceError(error) }
+        } catch { throw ConnectorError(error) }
     }
 
     package var description: String { "KafkaSource[\(topic)]" }
@@ -66,7 +66,7 @@ package final class KafkaSource: Source {
 
     // MARK: Planning
 
-    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {
         let now = clock.monotonicNanos
         // Who asks more often is to hear of news at once, and that is what a waiting fetch is for.
         let isPatient = lastAskedNanos.map { now - $0 > Self.lookAgeMaxNanos * 4 / 5 } ?? false
@@ -77,7 +77,7 @@ package final class KafkaSource: Source {
             let latest = try look(from: partitionOffsets(position))
             lastLook = (latest, clock.monotonicNanos)
             return sourceOffsets(latest)
-        } catch { throw SourceError(error) }
+        } catch { throw ConnectorError(error) }
     }
 
     private func latestWithoutALook() -> SourceOffsets? {
@@ -257,14 +257,14 @@ package final class KafkaSource: Source {
 
     // MARK: Reading
 
-    package func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+    package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         let read = ranges.compactMap { range in
             Int32(range.partition).map { (partition: $0, start: range.start, end: range.end) }
         }.filter { $0.end > $0.start }
         do throws(KafkaFailure) {
             for range in ranges where range.end < range.start { try reportLoss(range) }
             try fetcher.follow(Dictionary(uniqueKeysWithValues: read.map { ($0.partition, $0.start) }))
-        } catch { throw SourceError(error) }
+        } catch { throw ConnectorError(error) }
         return KafkaInputBytes(
             fetcher, topic: topic, wanted: wanted, parts: read.map { (fetcher.stream($0.partition), $0.end) })
     }
@@ -293,7 +293,7 @@ package final class KafkaSource: Source {
         if !isReported { fetcher.client.commitToGroup(topic, next) }
     }
 
-    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+    package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
         do throws(KafkaFailure) {
             let latest = try lookup.ends()
             let there = partitions.compactMap { Int32($0) }.filter { latest[$0] != nil }
@@ -303,14 +303,14 @@ package final class KafkaSource: Source {
                 ranges[String(partition)] = start..<max(start, latest[partition] ?? 0)
             }
             return ranges
-        } catch { throw SourceError(error) }
+        } catch { throw ConnectorError(error) }
     }
 
-    package func consumed(at position: SourceOffsets) throws(SourceError) -> ConsumedOffsets? {
+    package func consumed(at position: SourceOffsets) throws(ConnectorError) -> ConsumedOffsets? {
         do throws(KafkaFailure) {
             return ConsumedOffsets(
                 clusterID: try lookup.clusterID(), topic: topic, next: partitionOffsets(position))
-        } catch { throw SourceError(error) }
+        } catch { throw ConnectorError(error) }
     }
 
     package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? {

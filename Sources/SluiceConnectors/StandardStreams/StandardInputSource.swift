@@ -31,17 +31,17 @@ package final class StandardInputSource: Source {
     package var isFinished: Bool { hasGivenEnd }
 
     /// A stream starts where the last one stopped: its first byte has the offset the query is at.
-    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+    package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {
         let offset = position.next[Self.partition] ?? 0
         let base = self.base ?? offset
         self.base = base
         guard reader.begin() else {
-            throw SourceError(
+            throw ConnectorError(
                 code: "no-thread", "the system has no thread left to read standard input", isRetriable: true)
         }
         let held = untilEnd ? reader.holdAll() : reader.held
         if held.errno != 0 {
-            throw SourceError(
+            throw ConnectorError(
                 code: "stdin-unreadable", "cannot read standard input: \(errorText(held.errno))", isRetriable: false)
         }
         isAwaitingEnd = untilEnd && !held.isAtEnd
@@ -49,7 +49,7 @@ package final class StandardInputSource: Source {
         hasGivenEnd = held.isAtEnd
         let end = base + (held.isAtEnd ? held.end : held.lineEnd)
         if end <= offset && held.isFull {
-            throw SourceError(
+            throw ConnectorError(
                 code: "line-too-long",
                 "standard input has a line of more than \(held.end - held.start) bytes from byte \(end) on: lines end "
                     + "with a newline, and this one is not a record",
@@ -66,10 +66,10 @@ package final class StandardInputSource: Source {
         return [OffsetRange(partition: Self.partition, start: start, end: end)]
     }
 
-    package func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+    package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         guard let range = ranges.first else { return NoInputBytes() }
         guard let base, let text = reader.bytes(from: range.start - base, to: range.end - base) else {
-            throw SourceError(
+            throw ConnectorError(
                 code: "stdin-not-replayable",
                 "bytes \(range.start) to \(range.end) of standard input belong to a batch that was not finished, and a "
                     + "pipe cannot give them again: start the query over with a new checkpoint, or read from a file",
@@ -79,7 +79,7 @@ package final class StandardInputSource: Source {
     }
 
     /// What has been read is gone.
-    package func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] { [:] }
+    package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] { [:] }
 
     package func didCommit(_ position: SourceOffsets, isReported: Bool) {
         guard let base, let offset = position.next[Self.partition] else { return }

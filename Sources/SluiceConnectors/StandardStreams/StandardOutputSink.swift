@@ -23,13 +23,13 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
 
     package var description: String { "StandardOutputSink" }
 
-    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError) { staged = nil }
+    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) { staged = nil }
 
-    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+    package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         if rowCount > 0 { staged = (batch.id, parts) }
     }
 
-    package func commit(batch: Int64) throws(SinkError) {
+    package func commit(batch: Int64) throws(ConnectorError) {
         guard let (stagedBatch, parts) = staged, stagedBatch == batch else { return }
         staged = nil
         let all = header + parts
@@ -39,13 +39,13 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
         switch code {
         case 0: return
         case EPIPE:
-            throw SinkError(
+            throw ConnectorError(
                 code: "stdout-closed", "the program that read standard output has closed it", isRetriable: false)
         default:
-            throw SinkError(
+            throw ConnectorError(
                 code: "stdout-unwritable", "cannot write to standard output: \(errorText(code))", isRetriable: false)
         }
     }
 
-    package func sync() throws(SinkError) {}
+    package func sync() throws(ConnectorError) {}
 }

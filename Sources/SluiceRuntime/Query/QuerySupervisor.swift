@@ -138,8 +138,7 @@ extension LogKey {
 /// Whether a connector gave up waiting because a stop was asked for.
 private func isStopped(_ error: any Error) -> Bool {
     switch error {
-    case let error as SourceError: error.code == SourceError.stopped.code
-    case let error as SinkError: error.code == SinkError.stopped.code
+    case let error as ConnectorError: error.code == ConnectorError.stopped.code
     case BatchError.input(_, let error): isStopped(error)
     default: false
     }
@@ -148,8 +147,7 @@ private func isStopped(_ error: any Error) -> Bool {
 /// Whether the same thing may work a little later.
 func isRetriable(_ error: any Error) -> Bool {
     switch error {
-    case let error as SourceError: error.isRetriable
-    case let error as SinkError: error.isRetriable
+    case let error as ConnectorError: error.isRetriable
     case let error as CheckpointError: error.isRetriable
     case BatchError.input(_, let error): isRetriable(error)
     default: false

@@ -77,7 +77,7 @@ import Testing
         let sink = sink(MockEnvironment(cluster))
         try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
         cluster.failNext(.endTransaction, [RD_KAFKA_RESP_ERR_PRODUCER_FENCED])
-        let error = #expect(throws: SinkError.self) { try run(sink, 0, ["a"]) }
+        let error = #expect(throws: ConnectorError.self) { try run(sink, 0, ["a"]) }
         #expect(error?.code == "kafka-fenced" && error?.isRetriable == false)
     }
 
@@ -85,7 +85,7 @@ import Testing
         cluster.createTopic("t", partitions: 1)
         cluster.failNext(.initProducerID, [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED])
         let sink = sink(MockEnvironment(cluster))
-        let error = #expect(throws: SinkError.self) {
+        let error = #expect(throws: ConnectorError.self) {
             try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
         }
         #expect(error?.code == "kafka-not-authorized" && error?.isRetriable == false)
@@ -99,7 +99,7 @@ import Testing
         try run(sink, 0, ["a"])
         cluster.setBroker(isUp: false)
         mock.stop()
-        let error = #expect(throws: SinkError.self) { try run(sink, 1, ["b"]) }
+        let error = #expect(throws: ConnectorError.self) { try run(sink, 1, ["b"]) }
         #expect(error?.code == "stopped")
     }
 }

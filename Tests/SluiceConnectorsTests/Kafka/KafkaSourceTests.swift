@@ -246,7 +246,7 @@ import Testing
         stopped.stop()
         let waiting = try source("t", in: stopped, patienceMillis: nil)
         let error = sourceError { _ = try waiting.latestOffsets(from: SourceOffsets(), untilEnd: false) }
-        #expect(error == SourceError.stopped)
+        #expect(error == ConnectorError.stopped)
         let hasty = try source("t", in: MockEnvironment(cluster), patienceMillis: 1)
         let gaveUp = sourceError { _ = try hasty.latestOffsets(from: SourceOffsets(), untilEnd: true) }
         #expect(gaveUp?.isRetriable == false && gaveUp?.message.contains("gave up") == true)

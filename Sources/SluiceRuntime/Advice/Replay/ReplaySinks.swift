@@ -39,15 +39,15 @@ final class PassingFileSink: Sink, @unchecked Sendable {
 
     var description: String { sink.description }
 
-    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(SinkError) {
+    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
         try sink.recover(queryID: queryID, lastCommitted: lastCommitted, inHand: inHand)
     }
 
-    func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(SinkError) {
+    func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         for name in (try? fileSystem.list(folder)) ?? [] { try? fileSystem.remove("\(folder)/\(name)") }
         try sink.stage(batch, parts: parts, rowCount: rowCount)
     }
 
-    func commit(batch: Int64) throws(SinkError) { try sink.commit(batch: batch) }
-    func sync() throws(SinkError) { try sink.sync() }
+    func commit(batch: Int64) throws(ConnectorError) { try sink.commit(batch: batch) }
+    func sync() throws(ConnectorError) { try sink.sync() }
 }

@@ -28,7 +28,7 @@ final class ReplaySource: Source {
     var description: String { source.description }
     var isFinished: Bool { false }
 
-    func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(SourceError) -> SourceOffsets {
+    func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {
         let now = clock.wallMicros
         var isComplete = true
         for index in arrivedCount..<log.arrivals.count {
@@ -48,7 +48,7 @@ final class ReplaySource: Source {
     }
 
     /// Shows as much of an arrival as is there, in whole lines.
-    private func show(_ arrival: ArrivalLog.Arrival, _ position: Int64, _ now: Int64) throws(SourceError) {
+    private func show(_ arrival: ArrivalLog.Arrival, _ position: Int64, _ now: Int64) throws(ConnectorError) {
         let offset = arrival.offset(atMicros: now)
         let shown = max(position, latest[arrival.partition] ?? position)
         guard offset > shown else { return }
@@ -59,7 +59,7 @@ final class ReplaySource: Source {
         do throws(FileError) {
             if let end = try lastLineEnd(arrival.partition, shown..<offset, lines) { latest[arrival.partition] = end }
         } catch {
-            throw SourceError(code: "file-unreadable", "\(error)", isRetriable: false)
+            throw ConnectorError(code: "file-unreadable", "\(error)", isRetriable: false)
         }
     }
 
@@ -88,14 +88,14 @@ final class ReplaySource: Source {
         return source.planBatch(from: position, to: latest, limit: limit)
     }
 
-    func open(_ ranges: [OffsetRange]) throws(SourceError) -> any InputBytes {
+    func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         self.ranges = ranges
         return try source.open(ranges)
     }
 
     func didCommit(_ position: SourceOffsets, isReported: Bool) {}
 
-    func readable(_ partitions: [String]) throws(SourceError) -> [String: Range<Int64>] {
+    func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
         try source.readable(partitions)
     }
 
