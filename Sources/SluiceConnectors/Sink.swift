@@ -17,6 +17,21 @@ package struct SinkBatch: Hashable, Sendable {
     }
 }
 
+/// Where a sink has left a mark of a batch in the system it writes to, so that a start can tell when it is gone.
+package struct SinkMark: Hashable, Sendable {
+    /// The Kafka cluster's own id.
+    package var clusterID: String
+    /// The topic under whose partition 0 the mark stands.
+    package var topic: String
+    package var batch: Int64
+
+    package init(clusterID: String, topic: String, batch: Int64) {
+        self.clusterID = clusterID
+        self.topic = topic
+        self.batch = batch
+    }
+}
+
 /// One sink of one query. Used by the query's thread, but for `stage`, which may run on another while it waits.
 package protocol Sink: AnyObject, Sendable {
     /// For progress records, such as `FileSink[/out]`.

@@ -66,8 +66,8 @@ import Testing
 
     @Test func aColumnsTypeIsRefused() {
         let changes = PhysicalPlan.compareFingerprints(
-            old: [PlanFact(name: "left column `cost`", value: "int")],
-            new: [PlanFact(name: "left column `cost`", value: "long")])
+            old: [PlanFact(.left, "column `cost`", .text("int"))],
+            new: [PlanFact(.left, "column `cost`", .text("long"))])
         #expect(changes.refusals.map(\.sentence) == ["left column `cost` was `int`, is now `long`"])
     }
 
@@ -130,8 +130,8 @@ import Testing
         #expect(names.contains("join type"))
         #expect(names.contains("left source"))
         let changes = PhysicalPlan.compareFingerprints(
-            old: [PlanFact(name: "left source", value: "visits"), PlanFact(name: "right source", value: "ads")],
-            new: [PlanFact(name: "left source", value: "ads"), PlanFact(name: "right source", value: "visits")])
+            old: [PlanFact(.left, "source", .text("visits")), PlanFact(.right, "source", .text("ads"))],
+            new: [PlanFact(.left, "source", .text("ads")), PlanFact(.right, "source", .text("visits"))])
         #expect(
             changes.refusals.map(\.sentence) == [
                 "left source was `visits`, is now `ads`", "right source was `ads`, is now `visits`",

@@ -64,7 +64,9 @@ extension Checkpoint {
     private func perform(
         _ step: MergeStep, parallel: ParallelFor, merge: @escaping MergePayloads
     ) throws(CheckpointError) {
-        let header = step.header
+        var header = step.header
+        header.origin = metadata.origin(at: header.name.to)
+        header.stage = metadata.stage
         let (shards, members) = try mergeShards(step, parallel: parallel, merge: merge)
         var complete = header
         complete.shards = shards
@@ -98,8 +100,7 @@ extension Checkpoint {
                 let payload = try self.mergeShard(shards[index], of: files, opened, step, merge)
                 if payload.isEmpty { return }
                 let member = self.stateFolder.compress(payload)
-                let shard = StateShard(
-                    shard: shards[index], byteCount: member.buffer.count, rawByteCount: payload.count)
+                let shard = StateShard(shards[index], member, rawByteCount: payload.count)
                 results.withLock { $0[index] = (shard, member) }
             }
         }

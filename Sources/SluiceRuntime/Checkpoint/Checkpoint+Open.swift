@@ -68,7 +68,9 @@ struct Opening {
         var metadata =
             stored
             ?? CheckpointMetadata(
-                queryID: options.newQueryID, fingerprint: options.fingerprint, layout: options.layout)
+                queryID: options.newQueryID, lives: [], fingerprint: options.fingerprint, layout: options.layout)
+        if metadata.lives.isEmpty { metadata.beginLife(options.newLife, from: 0) }
+        metadata.stage = options.stage
         metadata.fingerprint = options.fingerprint
         try makeSubfolders()
         try discard(contents.temporaryFiles)
@@ -112,15 +114,14 @@ struct Opening {
         let positions = try positions(recovered, logs)
         var book = Checkpoint.Book()
         try makeSubfolders()
+        let metadata = try bringUpToDate(recovered, options)
+        var recovered = recovered
+        recovered.adopt(metadata)
         try makeDurable(recovered)
         try discard(recovered.discard)
         try restoreCommits(recovered)
         for (source, log) in logs { book.histories[source] = try repairHistory(source, log, recovered) }
-        var metadata = recovered.metadata
-        if metadata.fingerprint != options.fingerprint {
-            metadata.fingerprint = options.fingerprint
-            try replaceMetadata(metadata)
-        }
+        for source in positions.items.keys { book.digests[source] = positions.size(of: source).digest }
         book.committed = recovered.committed
         book.durable = recovered.offsets.last?.previousCommit
         book.inHand = recovered.inHand
@@ -133,7 +134,23 @@ struct Opening {
             Checkpoint.BatchEviction(batch: $0.batch, throughMicros: $0.entry.evictedThroughMicros)
         }
         let checkpoint = Checkpoint(options, metadata: metadata, lock: lock, book: book)
-        return (checkpoint, answer(recovered, positions, contents))
+        return (checkpoint, answer(recovered, positions.offsets, contents))
+    }
+
+    /// Takes the spec as it is now into the metadata, and a checkpoint of an earlier version into this format: before
+    /// anything of this format is written, as only the metadata tells which files may be of another.
+    private func bringUpToDate(
+        _ recovered: RecoveredFolder, _ options: CheckpointOptions
+    ) throws(CheckpointError) -> CheckpointMetadata {
+        var metadata = recovered.metadata
+        if metadata.lives.isEmpty {
+            metadata.beginLife(options.newLife, from: 0)
+            metadata.format1Through = recovered.offsets.last?.batch ?? noBatch
+        }
+        metadata.stage = options.stage
+        metadata.fingerprint = options.fingerprint
+        if metadata != recovered.metadata { try replaceMetadata(metadata) }
+        return metadata
     }
 
     /// The process before may have ended between a write and its sync, or because a sync failed: what is gone on from
@@ -207,32 +224,66 @@ struct Opening {
         }
     }
 
-    /// Where sources with a history stand behind the committed batch: the log's lines, and what the retained offsets
-    /// have beyond them.
+    /// What sources with a history have taken, and where they stand with that, behind the committed batch.
+    private struct Positions {
+        var items: [String: [String: (batch: Int64, next: Int64)]] = [:]
+
+        var offsets: [String: SourceOffsets] { items.mapValues { SourceOffsets($0.mapValues(\.next)) } }
+
+        /// The number of partitions that were taken of a source, and the sum over them.
+        func size(of source: String) -> (count: Int, digest: UInt64) {
+            let taken = items[source] ?? [:]
+            return (
+                taken.count,
+                taken.reduce(0) { sum, item in
+                    let range = OffsetRange(partition: item.key, start: 0, end: item.value.next)
+                    return sum &+ SourceHistory.digest(batch: item.value.batch, [range])
+                }
+            )
+        }
+    }
+
+    /// From the logs' lines, and what the retained offsets have beyond them.
     private func positions(
         _ recovered: RecoveredFolder, _ histories: [String: SourceHistory]
-    ) throws(CheckpointError) -> [String: SourceOffsets] {
-        guard let committed = recovered.committed?.batch else { return [:] }
-        var positions: [String: SourceOffsets] = [:]
+    ) throws(CheckpointError) -> Positions {
+        var positions = Positions()
+        guard let committed = recovered.committed?.batch else { return positions }
         for (source, history) in histories {
-            var next: [String: Int64] = [:]
-            for item in history.items where item.batch <= committed { next[item.partition] = item.next }
-            positions[source] = SourceOffsets(next)
-        }
-        for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
-            for source in record.sources { positions[source.source]?.advance(by: source.ranges) }
-            guard record.batch == committed else { continue }
-            for source in record.sources {
-                guard case .history(let count) = source.position, let next = positions[source.source]?.next else {
-                    continue
+            positions.items[source] = [:]
+            for item in history.items where item.batch <= committed {
+                if let reason = recovered.metadata.objection(to: item.origin, batch: item.batch) {
+                    throw .foreign(path: historyPath(source), reason: reason)
                 }
-                guard Int64(next.count) == count else {
-                    throw .corrupt(
-                        path: historyPath(source.source), reason: "it has \(next.count) of \(count) files taken")
-                }
+                positions.items[source]?[item.partition] = (item.batch, item.next)
             }
         }
+        for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
+            for source in record.sources where positions.items[source.source] != nil {
+                for range in source.ranges {
+                    positions.items[source.source]?[range.partition] = (record.batch, range.end)
+                }
+            }
+            guard record.batch == committed else { continue }
+            for source in record.sources { try check(source, positions) }
+        }
         return positions
+    }
+
+    /// Holds what was taken of a source against what the offsets say of it.
+    private func check(_ source: SourceRecord, _ positions: Positions) throws(CheckpointError) {
+        guard case .history(let count, let digest) = source.position, positions.items[source.source] != nil else {
+            return
+        }
+        let found = positions.size(of: source.source)
+        guard Int64(found.count) == count else {
+            throw .corrupt(
+                path: historyPath(source.source), reason: "it has \(found.count) of \(count) files taken")
+        }
+        if let digest, digest != found.digest {
+            throw .foreign(
+                path: historyPath(source.source), reason: "it has other files than those that were taken")
+        }
     }
 
     /// Gives up what is torn in a source's log or ahead of the committed batch, and adds what a crash took from it and
@@ -243,14 +294,22 @@ struct Opening {
         let committed = recovered.committed?.batch ?? noBatch
         let logged = Set(history.items.filter { $0.batch <= committed }.map(\.partition))
         var lines = history.reset(keptBatch: committed) ?? []
+        var origin = history.lastOrigin
         for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
-            let ranges = record.sources.first { $0.source == source }?.ranges ?? []
-            lines += SourceHistory.lines(batch: record.batch, ranges.filter { !logged.contains($0.partition) })
+            let ranges = (record.sources.first { $0.source == source }?.ranges ?? []).filter {
+                !logged.contains($0.partition)
+            }
+            if ranges.isEmpty { continue }
+            let own = recovered.metadata.origin(at: record.batch)
+            if origin != own { lines += SourceHistory.line(own) }
+            origin = own
+            lines += SourceHistory.lines(batch: record.batch, ranges)
         }
         if !lines.isEmpty {
             do throws(FileError) { try fileSystem.append(historyPath(source), lines) } catch { throw .file(error) }
         }
-        return Checkpoint.HistoryLog(byteCount: history.fileByteCount + lines.count, mustRewrite: true)
+        return Checkpoint.HistoryLog(
+            byteCount: history.fileByteCount + lines.count, origin: origin, mustRewrite: true)
     }
 
     private func answer(

@@ -4,10 +4,10 @@ package import SluiceSystem
 
 extension Checkpoint {
     /// Takes a query's checkpoint back to how it stood after `batch`: what came later is removed, and the next run
-    /// begins with `batch + 1`. What sinks have been given is not taken back. Refused while the query runs, and for
+    /// begins with `batch + 1`, in a life of its own. What sinks have been given is not taken back. Refused while the query runs, and for
     /// batches that are not retained any more. A crash in between is made good by the next open.
     package static func rollback(
-        folder: String, fileSystem: any FileSystem, to batch: Int64
+        folder: String, fileSystem: any FileSystem, to batch: Int64, newLife: String = randomLife()
     ) throws(CheckpointError) {
         let opening = Opening(folder: folder, fileSystem: fileSystem)
         let lock = try opening.lock()
@@ -17,23 +17,36 @@ extension Checkpoint {
         case .refuse(let error): throw error
         case .finishRollback: preconditionFailure("a rollback is finished before")
         case .fresh: throw .notRetained(folder: folder, batch: batch, oldest: nil, newest: nil)
-        case .resume(let recovered), .rerun(let recovered): try opening.rollBack(recovered, to: batch)
+        case .resume(let recovered), .rerun(let recovered): try opening.rollBack(recovered, to: batch, newLife)
         }
     }
 }
 
 extension Opening {
-    fileprivate func rollBack(_ recovered: RecoveredFolder, to batch: Int64) throws(CheckpointError) {
-        guard let commit = recovered.commits.first(where: { $0.batch == batch }) else {
+    fileprivate func rollBack(
+        _ recovered: RecoveredFolder, to batch: Int64, _ newLife: String
+    ) throws(CheckpointError) {
+        guard recovered.commits.contains(where: { $0.batch == batch }) else {
             throw .notRetained(
                 folder: folder, batch: batch, oldest: recovered.commits.first?.batch,
                 newest: recovered.commits.last?.batch)
         }
-        // Its copy in the offsets behind it is about to go.
-        try replace(in: FolderLayout.commits, "\(batch)", commit.json)
+        var recovered = recovered
         var metadata = recovered.metadata
+        if metadata.lives.isEmpty {
+            metadata.beginLife(randomLife(), from: 0)
+            metadata.format1Through = recovered.offsets.last?.batch ?? noBatch
+            try replaceMetadata(metadata)
+        }
+        recovered.adopt(metadata)
+        // Its copy in the offsets behind it is about to go.
+        for commit in recovered.commits where commit.batch == batch {
+            try replace(in: FolderLayout.commits, "\(batch)", commit.json)
+        }
         metadata.rolledBack = RollbackMark(
             retainedFrom: recovered.retainedFrom, stateFrom: recovered.stateFrom, pendingBatch: batch)
+        metadata.beginLife(newLife, from: batch + 1)
+        metadata.format1Through = min(metadata.format1Through, batch)
         try replaceMetadata(metadata)
         try finishRollback(metadata, toBatch: batch)
     }

@@ -22,6 +22,10 @@ package struct CheckpointOptions: Sendable {
     package var fileSystem: any FileSystem
     /// Used when the checkpoint is new.
     package var newQueryID: String
+    /// Used when a life begins: the checkpoint is new, or of format 1.
+    package var newLife: String
+    /// What the query joins, as files name it: `PhysicalPlan.stage`.
+    package var stage: String
     /// Used when the checkpoint is new (nil without a join); later the stored one wins.
     package var layout: PlanLayout?
     /// Of the spec as it is now.
@@ -34,13 +38,15 @@ package struct CheckpointOptions: Sendable {
     package var parallel: ParallelFor
 
     package init(
-        folder: String, fileSystem: any FileSystem, newQueryID: String, layout: PlanLayout?,
-        fingerprint: [PlanFact], retainBatches: Int = 100, historySources: Set<String> = [],
+        folder: String, fileSystem: any FileSystem, newQueryID: String, newLife: String, stage: String,
+        layout: PlanLayout?, fingerprint: [PlanFact], retainBatches: Int = 100, historySources: Set<String> = [],
         parallel: @escaping ParallelFor = inline
     ) {
         self.folder = folder
         self.fileSystem = fileSystem
         self.newQueryID = newQueryID
+        self.newLife = newLife
+        self.stage = stage
         self.layout = layout
         self.fingerprint = fingerprint
         self.retainBatches = retainBatches
@@ -112,6 +118,8 @@ package final class Checkpoint: Sendable {
         var stateFrom = noBatch
         /// The logs of sources whose positions are their history.
         var histories: [String: HistoryLog] = [:]
+        /// As of `committed`, the sum over the history of each of those sources.
+        var digests: [String: UInt64] = [:]
         /// Lines up to this batch are durable in all source logs.
         var historyDurableThrough = noBatch
         var isMaintenancePlanned = false
@@ -128,6 +136,8 @@ package final class Checkpoint: Sendable {
         var byteCount = 0
         /// Bytes of a write that failed may stand behind them.
         var isTorn = false
+        /// Whose the last lines are said to be.
+        var origin: FileOrigin?
         /// A sync may have failed, here or in an earlier process, and the kernel have given up the bytes: a second sync
         /// would call that a success, so only a new file can be made durable.
         var mustRewrite = false
@@ -153,9 +163,11 @@ package final class Checkpoint: Sendable {
     /// Writes the plan of the next batch and waits until it and the commit before it are durable. After a failure the
     /// same call may be made again, also with another plan.
     package func logOffsets(_ entry: OffsetsEntry) throws(CheckpointError) {
-        let committed = book.withLock { $0.committed }
+        let (committed, digests) = book.withLock { ($0.committed, $0.digests) }
         precondition(entry.batch == (committed?.batch ?? noBatch) + 1, "batches follow each other")
-        let record = OffsetsRecord(entry, historySources: historySources, previousCommit: committed)
+        let record = OffsetsRecord(
+            entry, origin: metadata.origin(at: entry.batch), histories: self.digests(behind: entry, digests),
+            previousCommit: committed)
         let byteCount = try write("\(FolderLayout.offsets)/\(entry.batch)", record.json, isDurable: true)
         book.withLock { book in
             book.inHand = record
@@ -165,6 +177,16 @@ package final class Checkpoint: Sendable {
         }
     }
 
+    /// Of the sources whose positions are their history, the sums behind a batch.
+    private func digests(behind entry: OffsetsEntry, _ before: [String: UInt64]) -> [String: UInt64] {
+        var digests: [String: UInt64] = [:]
+        for source in entry.sources where historySources.contains(source.source) {
+            digests[source.source] =
+                (before[source.source] ?? 0) &+ SourceHistory.digest(batch: entry.batch, source.ranges)
+        }
+        return digests
+    }
+
     /// Writes what the batch in hand changed in state, in ascending shard order, and waits until it is durable. Nothing
     /// is written when there is no payload. Per side, `lastJoinTimeMicros` is the latest join time of any row in the
     /// payloads and of any row that their marks speak of, `Int64.min` for none; `evictedThroughMicros` is as in the
@@ -172,12 +194,14 @@ package final class Checkpoint: Sendable {
     package func writeState(
         batch: Int64, _ payloads: [ShardPayload], lastJoinTimeMicros: [Int64], evictedThroughMicros: [Int64]
     ) throws(CheckpointError) {
-        let (previous, inHand) = book.withLock { ($0.committed?.stateTo ?? noBatch, $0.inHand?.batch) }
+        let (committed, last, inHand) = book.withLock { ($0.committed, $0.stateFiles.last, $0.inHand?.batch) }
         precondition(inHand == batch, "state is written for the batch in hand")
         if payloads.allSatisfy({ unsafe $0.bytes.isEmpty }) { return }
         let header = StateHeader(
-            name: StateFileName(kind: .delta, from: batch, to: batch), previous: previous, level: 0, shards: [],
-            lastJoinTimeMicros: lastJoinTimeMicros, evictedThroughMicros: evictedThroughMicros)
+            origin: metadata.origin(at: batch), name: StateFileName(kind: .delta, from: batch, to: batch),
+            previous: committed?.stateTo ?? noBatch, previousChecksum: committed?.stateChecksum ?? last?.checksum,
+            level: 0, stage: metadata.stage, shards: [], lastJoinTimeMicros: lastJoinTimeMicros,
+            evictedThroughMicros: evictedThroughMicros)
         let file = try stateFolder.write(header, payloads, to: "\(header.name)", parallel: parallel)
         try sync(FolderLayout.state, "\(header.name)")
         book.withLock { $0.pendingState = file }
@@ -198,6 +222,7 @@ package final class Checkpoint: Sendable {
             book.inHand = nil
             if let file = book.pendingState { book.stateFiles.append(file) }
             book.pendingState = nil
+            book.digests = digests(behind: inHand.entry(histories: [:]), book.digests)
             book.evictions.append(BatchEviction(batch: entry.batch, throughMicros: entry.evictedThroughMicros))
         }
     }
@@ -210,8 +235,12 @@ package final class Checkpoint: Sendable {
     private func record(_ entry: CommitEntry, _ book: borrowing Book) -> CommitRecord {
         let before = max(book.committed?.retainedFrom ?? 0, metadata.rolledBack.retainedFrom)
         return CommitRecord(
-            entry: entry, retainedFrom: max(before, entry.batch - retainBatches), stateFrom: book.stateFrom,
-            stateTo: book.pendingState?.name.to ?? book.committed?.stateTo ?? noBatch)
+            origin: metadata.origin(at: entry.batch), entry: entry,
+            sources: book.inHand?.sources.map(\.source) ?? [], stage: metadata.stage,
+            plan: book.inHand?.entry(histories: [:]).fingerprint,
+            retainedFrom: max(before, entry.batch - retainBatches), stateFrom: book.stateFrom,
+            stateTo: book.pendingState?.name.to ?? book.committed?.stateTo ?? noBatch,
+            stateChecksum: book.pendingState?.checksum ?? book.committed?.stateChecksum)
     }
 
     /// Waits until the newest commit is durable; for a query that goes idle.
@@ -263,7 +292,10 @@ package final class Checkpoint: Sendable {
 
     private func append(_ source: SourceRecord, batch: Int64) throws(CheckpointError) {
         var log = book.withLock { $0.histories[source.source] } ?? HistoryLog()
-        var lines = SourceHistory.lines(batch: batch, source.ranges)
+        let origin = metadata.origin(at: batch)
+        let isNewOrigin = log.isTorn || log.origin != origin
+        var lines =
+            (isNewOrigin ? SourceHistory.line(origin) : []) + SourceHistory.lines(batch: batch, source.ranges)
         if log.isTorn { lines = SourceHistory.reset(keptByteCount: log.byteCount, keptBatch: batch) + lines }
         let path = historyPath(source.source)
         do {
@@ -277,6 +309,7 @@ package final class Checkpoint: Sendable {
         book.withLock { [log] book in
             book.histories[source.source, default: HistoryLog()].byteCount = log.byteCount
             book.histories[source.source, default: HistoryLog()].isTorn = false
+            book.histories[source.source, default: HistoryLog()].origin = origin
         }
     }
 

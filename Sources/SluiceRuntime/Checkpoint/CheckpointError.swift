@@ -14,6 +14,8 @@ package enum CheckpointError: Error, Hashable, Sendable {
     case missing(path: String, reason: String)
     /// Files that cannot come from one history.
     case inconsistent(path: String, reason: String)
+    /// A whole file of another query, or of another life of this one.
+    case foreign(path: String, reason: String)
     /// A newer program wrote this.
     case futureFormat(path: String, format: Int64)
     /// The spec has changed in a way that the state cannot follow.
@@ -41,7 +43,7 @@ package enum CheckpointError: Error, Hashable, Sendable {
         case .file: "Check the folder's owner, permissions and disk; nothing that was committed is lost."
         case .locked:
             "Stop the other process, or give this query a checkpoint folder of its own."
-        case .corrupt, .missing, .inconsistent:
+        case .corrupt, .missing, .inconsistent, .foreign:
             "Put back a copy of the whole checkpoint folder, or move the folder away to start the query anew."
         case .futureFormat: "Use the version of sluice that wrote it, or a later one."
         case .incompatibleSpec: "Undo the change, or give the query a new checkpoint folder."
@@ -62,6 +64,7 @@ extension CheckpointError: CustomStringConvertible {
         case .corrupt(let path, let reason): return "\(path) is damaged: \(reason)"
         case .missing(let path, let reason): return "\(path) is missing: \(reason)"
         case .inconsistent(let path, let reason): return "\(path) does not fit the rest of the checkpoint: \(reason)"
+        case .foreign(let path, let reason): return "\(path) does not belong to this checkpoint: \(reason)"
         case .futureFormat(let path, let format):
             return "\(path) has format \(format), and this program knows formats up to \(checkpointFormat)"
         case .incompatibleSpec(let folder, let reason):
@@ -74,4 +77,4 @@ extension CheckpointError: CustomStringConvertible {
 }
 
 /// The version of every file's format that this program writes. A reader accepts this and all earlier ones.
-let checkpointFormat: Int64 = 1
+let checkpointFormat: Int64 = 2

@@ -43,10 +43,7 @@ func crc32(_ bytes: some Sequence<UInt8>) -> UInt32 {
 }
 
 /// `crc32 ` and eight hexadecimal digits.
-func checksumText(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = String(crc32(bytes), radix: 16)
-    return "crc32 " + String(repeating: "0", count: 8 - digits.count) + digits
-}
+func checksumText(_ bytes: some Sequence<UInt8>) -> String { "crc32 " + checksumDigits(crc32(bytes)) }
 
 /// The lines of a file that holds `value`.
 func checksummedText(_ value: JSONValue) -> [UInt8] {
@@ -64,7 +61,10 @@ private let sectorByteCount = 512
 /// Checks and reads the lines of a file; the value's `format` has been looked at.
 func readChecksummedText(_ bytes: [UInt8]) -> Checked<JSONValue> {
     if bytes.isEmpty || hasZeroSector(bytes) { return .torn }
-    guard let newline = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return .torn }
+    guard let newline = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
+        let isPrefix = "{\"format\":".utf8.starts(with: bytes.prefix(10))
+        return isPrefix ? .torn : .damaged(reason: "it does not begin as a file of a checkpoint does")
+    }
     let body = bytes[...newline]
     let trailer = bytes[(newline + 1)...]
     if trailer.count < trailerByteCount {

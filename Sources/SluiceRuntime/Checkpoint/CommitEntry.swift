@@ -1,5 +1,7 @@
 // commits/<batch>: written last, when the sink has the batch.
 
+package import SluiceConnectors
+
 /// What a batch ended with.
 package struct CommitEntry: Hashable, Sendable {
     package var batch: Int64
@@ -16,6 +18,8 @@ package struct CommitEntry: Hashable, Sendable {
     package var counters: [String: Int64]
     /// What the batch has cost. Not in the checkpoints of earlier versions, which pass over it.
     package var cost: BatchCost?
+    /// The marks that the query's sinks have left by then; nil in format 1, which does not know.
+    package var marks: [SinkMark]? = []
 
     package init(
         batch: Int64, nextWatermarkMillis: Int64, inputMaximaMillis: [Int64?], evictedThroughMicros: [Int64],
@@ -31,7 +35,15 @@ package struct CommitEntry: Hashable, Sendable {
 
 /// The content of `commits/<batch>`: the runner's entry, and which other files belong to it.
 struct CommitRecord: Hashable, Sendable {
+    /// nil: format 1.
+    var origin: FileOrigin?
     var entry: CommitEntry
+    /// What the entry's inputs are: the sources, by name.
+    var sources: [String]
+    /// What the sides that the entry evicts are of.
+    var stage: String
+    /// `OffsetsEntry.fingerprint` of the plan that was carried out; nil in format 1.
+    var plan: String?
     /// The oldest batch that can be rolled back to. Logs of earlier batches, and the single deltas of batches up to it,
     /// may be gone once this commit is durable.
     var retainedFrom: Int64
@@ -39,59 +51,125 @@ struct CommitRecord: Hashable, Sendable {
     var stateFrom: Int64
     /// The newest batch that has a state file.
     var stateTo: Int64
+    /// `StateFile.checksum` of that file, which names the one before in turn; nil where there is none, and in format 1.
+    var stateChecksum: UInt32?
 
     var batch: Int64 { entry.batch }
+
+    /// Whether two copies say the same. One of them may be of format 1, which says less.
+    func isCopy(of other: CommitRecord) -> Bool {
+        if origin != nil, other.origin != nil { return self == other }
+        return saidByFormat1 == other.saidByFormat1
+    }
+
+    private var saidByFormat1: CommitRecord {
+        var record = self
+        (record.origin, record.plan, record.stateChecksum) = (nil, nil, nil)
+        (record.sources, record.stage, record.entry.marks) = ([], "", nil)
+        return record
+    }
 }
 
 extension CommitRecord {
     var json: JSONValue {
-        var members = [
-            JSONMember("format", .integer(checkpointFormat)),
-            JSONMember("batch", .integer(entry.batch)),
-            JSONMember("nextWatermarkMs", .integer(entry.nextWatermarkMillis)),
-            JSONMember("inputMaximaMs", .optionalIntegers(entry.inputMaximaMillis)),
-        ]
-        // A member that most checkpoints do not have, and that older ones never had.
-        if !entry.partitionMaximaMillis.isEmpty {
-            let inputs = entry.partitionMaximaMillis.sorted { $0.key < $1.key }
-            members.append(
+        guard let origin, let plan else { preconditionFailure("what is written says where it is from") }
+        var members =
+            origin.members + [
+                JSONMember("batch", .integer(entry.batch)), JSONMember("plan", .string(plan)),
+                JSONMember("nextWatermarkMs", .integer(entry.nextWatermarkMillis)),
+                JSONMember("sources", .array(entry.inputMaximaMillis.indices.map(maxima))),
                 JSONMember(
-                    "partitionMaximaMs",
-                    .object(inputs.map { JSONMember("\($0.key)", .integerMap($0.value)) })))
-        }
-        members += [
-            JSONMember("evictedThroughMicros", .integers(entry.evictedThroughMicros)),
-            JSONMember("counters", .integerMap(entry.counters)),
-        ]
+                    "stages",
+                    .array([
+                        .object([
+                            JSONMember("stage", .string(stage)),
+                            JSONMember("evictedThroughMicros", .byInput(entry.evictedThroughMicros)),
+                        ])
+                    ])),
+                JSONMember("counters", .integerMap(entry.counters)),
+            ]
         if let cost = entry.cost { members.append(JSONMember("cost", cost.json)) }
         members += [
-            JSONMember("retainedFrom", .integer(retainedFrom)),
-            JSONMember("stateFrom", .integer(stateFrom)),
-            JSONMember("stateTo", .integer(stateTo)),
+            JSONMember("retainedFrom", .integer(retainedFrom)), JSONMember("stateFrom", .integer(stateFrom)),
+            JSONMember("stateTo", .integer(stateTo)), JSONMember("stateChecksum", .checksum(stateChecksum)),
+            JSONMember("marks", entry.marks.map { .array($0.map(\.json)) } ?? .null),
         ]
         return .object(members)
     }
 
+    private func maxima(_ input: Int) -> JSONValue {
+        var members = [
+            JSONMember("source", .string(sources[input])),
+            JSONMember("maximumMs", .optional(entry.inputMaximaMillis[input])),
+        ]
+        if let partitions = entry.partitionMaximaMillis[input] {
+            members.append(JSONMember("partitionMaximaMs", .integerMap(partitions)))
+        }
+        return .object(members)
+    }
+
     init(json: JSONValue, batch: Int64) throws(JSONError) {
+        origin = try FileOrigin.read(json)
         entry = CommitEntry(
             batch: try json.integer("batch"), nextWatermarkMillis: try json.integer("nextWatermarkMs"),
-            inputMaximaMillis: try json.optionalIntegers("inputMaximaMs"),
-            evictedThroughMicros: try json.integers("evictedThroughMicros"),
-            counters: try json.integerMap("counters"))
-        if let partitions = json["partitionMaximaMs"] {
-            guard case .object(let members) = partitions else { throw JSONError("`partitionMaximaMs` is no object") }
-            for member in members {
-                guard let input = Int(member.name) else { throw JSONError("`\(member.name)` is no input's number") }
-                entry.partitionMaximaMillis[input] = try partitions.integerMap(member.name)
-            }
-        }
+            inputMaximaMillis: [], evictedThroughMicros: [], counters: try json.integerMap("counters"))
+        (sources, stage) = ([], "")
         if let cost = json["cost"] { entry.cost = try BatchCost(json: cost) }
         retainedFrom = try json.integer("retainedFrom")
         stateFrom = try json.integer("stateFrom")
         stateTo = try json.integer("stateTo")
+        if origin == nil { try readFormat1(json) } else { try readNamed(json) }
         guard entry.batch == batch else { throw JSONError("it is the file of batch \(entry.batch)") }
         guard (0...batch).contains(retainedFrom), noBatch <= stateFrom, stateFrom <= stateTo, stateTo <= batch else {
             throw JSONError("its batches do not fit each other")
         }
+    }
+
+    /// What is named by source and stage.
+    private mutating func readNamed(_ json: JSONValue) throws(JSONError) {
+        plan = try json.string("plan")
+        stateChecksum = try json.checksum("stateChecksum")
+        for (input, source) in try json.array("sources").enumerated() {
+            sources.append(try source.string("source"))
+            entry.inputMaximaMillis.append(try source.optionalInteger("maximumMs"))
+            if source["partitionMaximaMs"] == nil { continue }
+            entry.partitionMaximaMillis[input] = try source.integerMap("partitionMaximaMs")
+        }
+        let stages = try json.array("stages")
+        guard stages.count == 1 else { throw JSONError("it has \(stages.count) stages") }
+        stage = try stages[0].string("stage")
+        entry.evictedThroughMicros = try stages[0].byInput("evictedThroughMicros")
+        if try json.member("marks") == .null {
+            entry.marks = nil
+        } else {
+            for mark in try json.array("marks") { entry.marks?.append(try SinkMark(json: mark)) }
+        }
+    }
+
+    /// What format 1 has by the number of the input.
+    private mutating func readFormat1(_ json: JSONValue) throws(JSONError) {
+        entry.marks = nil
+        entry.inputMaximaMillis = try json.optionalIntegers("inputMaximaMs")
+        entry.evictedThroughMicros = try json.integers("evictedThroughMicros")
+        guard let partitions = json["partitionMaximaMs"] else { return }
+        guard case .object(let members) = partitions else { throw JSONError("`partitionMaximaMs` is no object") }
+        for member in members {
+            guard let input = Int(member.name) else { throw JSONError("`\(member.name)` is no input's number") }
+            entry.partitionMaximaMillis[input] = try partitions.integerMap(member.name)
+        }
+    }
+}
+
+extension SinkMark {
+    fileprivate var json: JSONValue {
+        .object([
+            JSONMember("cluster", .string(clusterID)), JSONMember("topic", .string(topic)),
+            JSONMember("batch", .integer(batch)),
+        ])
+    }
+
+    fileprivate init(json: JSONValue) throws(JSONError) {
+        self.init(
+            clusterID: try json.string("cluster"), topic: try json.string("topic"), batch: try json.integer("batch"))
     }
 }

@@ -9,7 +9,7 @@ internal import Synchronization
 final class Compressors: Sendable {
     private let idle = Mutex<[Compressor]>([])
 
-    /// Appends `bytes` as one gzip member. Returns the member's byte count. Throws only when memory is short.
+    /// Appends `bytes` as one gzip member. Returns the member's byte count.
     func append(_ bytes: UnsafeRawBufferPointer, to output: OutputBytes) -> Int {
         let compressor = idle.withLock { $0.popLast() } ?? Compressor()
         defer { idle.withLock { $0.append(compressor) } }
@@ -60,6 +60,11 @@ func decompressMember(
     let result = unsafe libdeflate_gzip_decompress_ex(
         handle, member.baseAddress, member.count, output.baseAddress, output.count, &used, &produced)
     return result == LIBDEFLATE_SUCCESS ? (used, produced) : nil
+}
+
+/// The checksum (CRC-32) of what a whole gzip member unpacks to, from its last eight bytes.
+func memberChecksum(_ member: some Collection<UInt8>) -> UInt32 {
+    member.suffix(8).prefix(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
 }
 
 /// Bytes that are kept in memory, compressed; nothing of this is ever on a disk.

@@ -68,7 +68,7 @@ struct MergeStep: Hashable, Sendable {
     /// Inputs that hold anything live.
     var liveInputs: [StateFile] { inputs.filter { !$0.header.isEvicted(through: evictedThroughMicros) } }
 
-    /// The output's header, but for its shards.
+    /// The output's header, but for its shards, and for where it is from.
     var header: StateHeader {
         var lastJoinTimeMicros = [Int64](repeating: .min, count: evictedThroughMicros.count)
         for input in liveInputs {
@@ -78,8 +78,9 @@ struct MergeStep: Hashable, Sendable {
         }
         return StateHeader(
             name: StateFileName(kind: .merged, from: inputs[0].name.from, to: inputs[inputs.count - 1].name.to),
-            previous: inputs[0].header.previous, level: inputs[0].header.level + 1, shards: [],
-            lastJoinTimeMicros: lastJoinTimeMicros, evictedThroughMicros: evictedThroughMicros)
+            previous: inputs[0].header.previous, previousChecksum: inputs[0].header.previousChecksum,
+            inputChecksums: inputs.map(\.checksum), level: inputs[0].header.level + 1, stage: inputs[0].header.stage,
+            shards: [], lastJoinTimeMicros: lastJoinTimeMicros, evictedThroughMicros: evictedThroughMicros)
     }
 }
 

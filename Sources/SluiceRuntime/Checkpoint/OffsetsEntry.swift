@@ -50,10 +50,33 @@ extension OffsetsEntry {
     /// Equal for plans that read the same with the same watermarks: what a sink knows a batch by that it has seen
     /// before. Positions follow from the ranges and do not count: those of whole files are all that were ever taken.
     package var fingerprint: String {
-        var ranges = self
-        for index in ranges.sources.indices { ranges.sources[index].next = SourceOffsets() }
-        let text = OffsetsRecord(ranges, historySources: [], previousCommit: nil).json.text()
-        return String(checksumText(text).split(separator: " ").last ?? "")
+        // The text of format 1, for ever: topics hold fingerprints of it. Neither format nor life may show in it.
+        let text = JSONValue.object(
+            [JSONMember("format", .integer(1))] + planMembers
+                + [
+                    JSONMember(
+                        "sources",
+                        .array(
+                            sources.map { source in
+                                .object([
+                                    JSONMember("source", .string(source.source)),
+                                    JSONMember("ranges", .array(source.ranges.map(\.json))),
+                                    JSONMember("next", .object([])),
+                                ])
+                            })),
+                    JSONMember("previousCommit", .null),
+                ]
+        ).text()
+        return checksumDigits(crc32(text))
+    }
+
+    fileprivate var planMembers: [JSONMember] {
+        [
+            JSONMember("batch", .integer(batch)), JSONMember("batchTimeMs", .integer(batchTimeMillis)),
+            JSONMember("lateWatermarkMs", .integer(lateWatermarkMillis)),
+            JSONMember("evictionWatermarkMs", .integer(evictionWatermarkMillis)),
+            JSONMember("isNoData", .bool(isNoData)),
+        ]
     }
 }
 
@@ -61,8 +84,9 @@ extension OffsetsEntry {
 struct SourceRecord: Hashable, Sendable {
     enum Position: Hashable, Sendable {
         case complete([String: Int64])
-        /// How many partitions the history has behind this batch.
-        case history(count: Int64)
+        /// How many partitions the history has behind this batch, and the sum over them (`SourceHistory.digest`); nil
+        /// in format 1.
+        case history(count: Int64, digest: UInt64?)
     }
 
     var source: String
@@ -72,6 +96,8 @@ struct SourceRecord: Hashable, Sendable {
 
 /// The content of `offsets/<batch>`.
 struct OffsetsRecord: Hashable, Sendable {
+    /// nil: format 1.
+    var origin: FileOrigin?
     var batch: Int64
     var batchTimeMillis: Int64
     var lateWatermarkMillis: Int64
@@ -81,17 +107,19 @@ struct OffsetsRecord: Hashable, Sendable {
     /// The commit of `batch - 1`; nil for batch 0 only.
     var previousCommit: CommitRecord?
 
-    init(_ entry: OffsetsEntry, historySources: Set<String>, previousCommit: CommitRecord?) {
+    /// - Parameter histories: of the sources whose positions are their history, the sum over all up to this batch.
+    init(_ entry: OffsetsEntry, origin: FileOrigin, histories: [String: UInt64], previousCommit: CommitRecord?) {
+        self.origin = origin
         batch = entry.batch
         batchTimeMillis = entry.batchTimeMillis
         lateWatermarkMillis = entry.lateWatermarkMillis
         evictionWatermarkMillis = entry.evictionWatermarkMillis
         isNoData = entry.isNoData
         sources = entry.sources.map { source in
-            let isHistory = historySources.contains(source.source)
-            return SourceRecord(
+            SourceRecord(
                 source: source.source, ranges: source.ranges,
-                position: isHistory ? .history(count: Int64(source.next.next.count)) : .complete(source.next.next))
+                position: histories[source.source].map { .history(count: Int64(source.next.next.count), digest: $0) }
+                    ?? .complete(source.next.next))
         }
         self.previousCommit = previousCommit
     }
@@ -114,19 +142,16 @@ struct OffsetsRecord: Hashable, Sendable {
 
 extension OffsetsRecord {
     var json: JSONValue {
-        .object([
-            JSONMember("format", .integer(checkpointFormat)),
-            JSONMember("batch", .integer(batch)),
-            JSONMember("batchTimeMs", .integer(batchTimeMillis)),
-            JSONMember("lateWatermarkMs", .integer(lateWatermarkMillis)),
-            JSONMember("evictionWatermarkMs", .integer(evictionWatermarkMillis)),
-            JSONMember("isNoData", .bool(isNoData)),
-            JSONMember("sources", .array(sources.map(\.json))),
-            JSONMember("previousCommit", previousCommit?.json ?? .null),
-        ])
+        guard let origin else { preconditionFailure("what is written says where it is from") }
+        return .object(
+            origin.members + entry(histories: [:]).planMembers + [
+                JSONMember("sources", .array(sources.map(\.json))),
+                JSONMember("previousCommit", previousCommit?.json ?? .null),
+            ])
     }
 
     init(json: JSONValue, batch: Int64) throws(JSONError) {
+        origin = try FileOrigin.read(json)
         self.batch = try json.integer("batch")
         guard self.batch == batch else { throw JSONError("it is the file of batch \(self.batch)") }
         batchTimeMillis = try json.integer("batchTimeMs")
@@ -142,21 +167,28 @@ extension OffsetsRecord {
     }
 }
 
+extension OffsetRange {
+    fileprivate var json: JSONValue {
+        .object([
+            JSONMember("partition", .string(partition)), JSONMember("start", .integer(start)),
+            JSONMember("end", .integer(end)),
+        ])
+    }
+}
+
 extension SourceRecord {
     fileprivate var json: JSONValue {
-        let ranges = ranges.map { range in
-            JSONValue.object([
-                JSONMember("partition", .string(range.partition)),
-                JSONMember("start", .integer(range.start)),
-                JSONMember("end", .integer(range.end)),
-            ])
+        let position: [JSONMember]
+        switch self.position {
+        case .complete(let next): position = [JSONMember("next", .integerMap(next))]
+        case .history(let count, let digest):
+            position = [
+                JSONMember("historyCount", .integer(count)),
+                JSONMember("historyDigest", .optional(digest.map { Int64(bitPattern: $0) })),
+            ]
         }
-        let position =
-            switch position {
-            case .complete(let next): JSONMember("next", .integerMap(next))
-            case .history(let count): JSONMember("historyCount", .integer(count))
-            }
-        return .object([JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges)), position])
+        return .object(
+            [JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges.map(\.json)))] + position)
     }
 
     fileprivate init(json: JSONValue) throws(JSONError) {
@@ -169,7 +201,8 @@ extension SourceRecord {
                     end: try range.integer("end")))
         }
         if let count = try json.optionalInteger("historyCount") {
-            position = .history(count: count)
+            let digest = try json.optionalInteger("historyDigest")
+            position = .history(count: count, digest: digest.map { UInt64(bitPattern: $0) })
         } else {
             position = .complete(try json.integerMap("next"))
         }

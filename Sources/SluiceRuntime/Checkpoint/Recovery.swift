@@ -28,6 +28,17 @@ enum RecoveryDecision: Equatable, Sendable {
     case refuse(CheckpointError)
 }
 
+extension CommitRecord {
+    fileprivate mutating func adopt(_ metadata: CheckpointMetadata, _ plans: [Int64: OffsetsRecord]) {
+        guard origin == nil else { return }
+        let offsets = plans[batch]
+        origin = metadata.origin(at: batch)
+        stage = metadata.stage
+        plan = offsets?.entry(histories: [:]).fingerprint ?? ""
+        sources = offsets?.sources.map(\.source) ?? entry.inputMaximaMillis.map { _ in "" }
+    }
+}
+
 struct RecoveredFolder: Equatable, Sendable {
     var metadata: CheckpointMetadata
     /// The newest committed batch; nil when none is.
@@ -48,6 +59,19 @@ struct RecoveredFolder: Equatable, Sendable {
     var discard: [String]
     /// Committed batches whose commit file is gone; their content is in `commits`.
     var lostCommits: [Int64]
+
+    /// Gives what format 1 does not say to all that may be written again, now that the metadata says it.
+    mutating func adopt(_ metadata: CheckpointMetadata) {
+        self.metadata = metadata
+        let plans = Dictionary(uniqueKeysWithValues: offsets.map { ($0.batch, $0) })
+        for index in commits.indices { commits[index].adopt(metadata, plans) }
+        for index in offsets.indices {
+            offsets[index].origin = metadata.origin(at: offsets[index].batch)
+            offsets[index].previousCommit?.adopt(metadata, plans)
+        }
+        committed?.adopt(metadata, plans)
+        if inHand != nil { inHand = offsets.last }
+    }
 
     var retainedFrom: Int64 { max(metadata.rolledBack.retainedFrom, committed?.retainedFrom ?? 0) }
     var stateFrom: Int64 { max(metadata.rolledBack.stateFrom, committed?.stateFrom ?? noBatch) }
@@ -70,6 +94,8 @@ private struct Resolver {
         guard let metadata = try metadata() else { return .fresh(metadata: nil) }
         try refuseFutureFormats()
         if let batch = metadata.rolledBack.pendingBatch { return .finishRollback(metadata, toBatch: batch) }
+        try refuseForeignFiles(metadata)
+        try checkPlans()
         guard let newest = try newestOffsets() else {
             try checkThatNothingRan(metadata)
             return .fresh(metadata: metadata)
@@ -109,6 +135,44 @@ private struct Resolver {
         for (name, file) in contents.stateFiles.sorted(by: { $0.key.to < $1.key.to }) {
             if case .futureFormat(let format) = file { throw .futureFormat(path: statePath(name), format: format) }
         }
+    }
+
+    /// A commit names the plan that was carried out. Also where nothing but the sources' logs depends on it any more.
+    private func checkPlans() throws(CheckpointError) {
+        for (batch, file) in contents.offsets.sorted(by: { $0.key < $1.key }) {
+            guard let offsets = file.content, let plan = contents.commits[batch]?.content?.plan,
+                plan != offsets.entry(histories: [:]).fingerprint
+            else { continue }
+            throw .inconsistent(
+                path: offsetsPath(batch), reason: "\(commitsPath(batch)) is of another plan of that batch")
+        }
+    }
+
+    /// Whole files of another query or life. Where that is so of most, it is metadata.json that does not belong here.
+    private func refuseForeignFiles(_ metadata: CheckpointMetadata) throws(CheckpointError) {
+        var files: [(path: String, batch: Int64, origin: FileOrigin?)] = []
+        for (name, file) in contents.stateFiles.sorted(by: { $0.key.to < $1.key.to }) {
+            if let file = file.content { files.append((statePath(name), name.to, file.header.origin)) }
+        }
+        for (batch, file) in contents.offsets.sorted(by: { $0.key < $1.key }) {
+            guard let record = file.content else { continue }
+            files.append((offsetsPath(batch), batch, record.origin))
+            if let copy = record.previousCommit { files.append((offsetsPath(batch), copy.batch, copy.origin)) }
+        }
+        for (batch, file) in contents.commits.sorted(by: { $0.key < $1.key }) {
+            if let record = file.content { files.append((commitsPath(batch), batch, record.origin)) }
+        }
+        let objections = files.compactMap { file in
+            metadata.objection(to: file.origin, batch: file.batch).map { (file: file, reason: $0) }
+        }
+        guard let first = objections.min(by: { $0.file.batch < $1.file.batch }) else { return }
+        let later = files.count { $0.batch >= first.file.batch }
+        if objections.count > later / 2, objections.count > 1 {
+            throw .foreign(
+                path: path(FolderLayout.metadata),
+                reason: "\(objections.count) files are of another query or life (\(first.file.path): \(first.reason))")
+        }
+        throw .foreign(path: first.file.path, reason: first.reason)
     }
 
     /// The newest batch that was planned for good; nil when there is none.
@@ -166,7 +230,9 @@ private struct Resolver {
     private func checkSuccession(_ record: CommitRecord, _ offsets: OffsetsRecord) throws(CheckpointError) {
         guard let before = offsets.previousCommit else { return }
         guard before.stateTo <= record.stateTo, before.stateFrom <= record.stateFrom,
-            record.stateTo == before.stateTo || record.stateTo == record.batch
+            record.stateTo == before.stateTo || record.stateTo == record.batch,
+            record.stateTo != before.stateTo || record.stateChecksum == before.stateChecksum
+                || before.stateChecksum == nil
         else {
             throw .inconsistent(
                 path: commitsPath(record.batch), reason: "it does not continue the commit of batch \(before.batch)")
@@ -208,7 +274,7 @@ private struct Resolver {
         let copy = contents.offsets[batch + 1]?.content?.previousCommit
         switch contents.commits[batch] {
         case .valid(let record)?:
-            if let copy, copy != record {
+            if let copy, !copy.isCopy(of: record) {
                 throw .inconsistent(
                     path: commitsPath(batch), reason: "\(offsetsPath(batch + 1)) has another copy of it")
             }
@@ -249,9 +315,28 @@ private struct Resolver {
             throw .inconsistent(
                 path: statePath(last.name), reason: "the last batch that has changed state is \(target)")
         }
+        try checkChain(recovered)
         if end < target {
             let name = StateFileName(kind: .delta, from: target, to: target)
             throw .missing(path: statePath(name), reason: "batch \(target) has changed state")
+        }
+    }
+
+    /// From the newest file back, each has to be the one that is named by what came after it.
+    private func checkChain(_ recovered: RecoveredFolder) throws(CheckpointError) {
+        guard let committed = recovered.committed, recovered.stateFiles.last?.name.to == committed.stateTo else {
+            return
+        }
+        var named = committed.stateChecksum
+        var namedBy = commitsPath(committed.batch)
+        for file in recovered.stateFiles.reversed() {
+            if let named, named != file.checksum {
+                throw .inconsistent(
+                    path: statePath(file.name),
+                    reason: "\(namedBy) stands on one with the checksum \(checksumDigits(named)), and this one has "
+                        + checksumDigits(file.checksum))
+            }
+            (named, namedBy) = (file.header.previousChecksum, statePath(file.name))
         }
     }
 

@@ -3,7 +3,11 @@
 //
 //     [17,1048576,"/data/visits/part-0017.jsonl"] crc32 0f3a77c1
 //
-// is batch, next offset, partition. Appending is not waited for. Whoever opens the checkpoint may find lines of a batch
+// is batch, next offset, partition. In front of the first line that a life of the query appends stands whose it is:
+//
+//     {"queryId":"…","life":"…"} crc32 77aa01ef
+//
+// Appending is not waited for. Whoever opens the checkpoint may find lines of a batch
 // that is to be run again, and a torn tail; both are given up by a line that says how many bytes before it count, and
 // up to which batch:
 //
@@ -14,17 +18,21 @@
 internal import SluiceConnectors
 
 /// What a log says, read from its beginning.
-struct SourceHistory: Hashable, Sendable {
+struct SourceHistory: Sendable {
     struct Item: Hashable, Sendable {
         var batch: Int64
         var partition: String
         var next: Int64
         /// Of its line in the file.
         var offset: Int
+        /// nil: before format 2.
+        var origin: FileOrigin?
     }
 
     /// In the order of the log.
     private(set) var items: [Item] = []
+    /// Whose the lines behind them are, with their places in the file.
+    private var origins: [(offset: Int, origin: FileOrigin)] = []
     /// What is good of the file; less than the file has when it ends in a torn write.
     private(set) var validByteCount = 0
     private(set) var fileByteCount = 0
@@ -40,8 +48,10 @@ struct SourceHistory: Hashable, Sendable {
             if let value = Self.check(line, in: bytes) {
                 if Self.isReset(value) {
                     try apply(reset: value)
+                } else if value["queryId"] != nil {
+                    origins.append((position, try Self.origin(value)))
                 } else {
-                    items.append(try Self.item(value, at: position))
+                    items.append(try Self.item(value, at: position, origin: lastOrigin))
                 }
                 position = line.endIndex + 1
             } else {
@@ -55,6 +65,17 @@ struct SourceHistory: Hashable, Sendable {
     private mutating func apply(reset: JSONValue) throws(JSONError) {
         let (keptByteCount, keptBatch) = (try reset.integer("keptBytes"), try reset.integer("keptBatch"))
         items.removeAll { $0.offset >= keptByteCount || $0.batch > keptBatch }
+        origins.removeAll { $0.offset >= keptByteCount }
+    }
+
+    /// Whose a line that is appended now would be.
+    var lastOrigin: FileOrigin? { origins.last?.origin }
+
+    /// A sum that two histories with the same batches, partitions and offsets have in common, in whatever order.
+    static func digest(batch: Int64, _ ranges: some Sequence<OffsetRange>) -> UInt64 {
+        ranges.reduce(0) { sum, range in
+            sum &+ UInt64(crc32(line(batch, range.end, range.partition).text()))
+        }
     }
 
     /// Finds the line that gives up what begins at `position` or before, and applies it. Returns the position behind
@@ -98,9 +119,23 @@ struct SourceHistory: Hashable, Sendable {
     static func lines(batch: Int64, _ ranges: [OffsetRange]) -> [UInt8] {
         var bytes: [UInt8] = []
         for range in ranges {
-            bytes += encode(.array([.integer(batch), .integer(range.end), .string(range.partition)]))
+            bytes += encode(line(batch, range.end, range.partition))
         }
         return bytes
+    }
+
+    private static func line(_ batch: Int64, _ next: Int64, _ partition: String) -> JSONValue {
+        .array([.integer(batch), .integer(next), .string(partition)])
+    }
+
+    /// The line that says whose the lines behind it are.
+    static func line(_ origin: FileOrigin) -> [UInt8] {
+        encode(
+            .object([JSONMember("queryId", .string(origin.queryID)), JSONMember("life", .string(origin.life))]))
+    }
+
+    private static func origin(_ value: JSONValue) throws(JSONError) -> FileOrigin {
+        FileOrigin(queryID: try value.string("queryId"), life: try value.string("life"))
     }
 
     private static func encode(_ value: JSONValue) -> [UInt8] {
@@ -123,11 +158,11 @@ struct SourceHistory: Hashable, Sendable {
 
     private static func isReset(_ value: JSONValue) -> Bool { value["keptBytes"] != nil }
 
-    private static func item(_ value: JSONValue, at offset: Int) throws(JSONError) -> Item {
+    private static func item(_ value: JSONValue, at offset: Int, origin: FileOrigin?) throws(JSONError) -> Item {
         guard case .array(let fields) = value, fields.count == 3, case .integer(let batch) = fields[0],
             case .integer(let next) = fields[1], case .string(let partition) = fields[2]
         else { throw JSONError("a line is no batch, offset and partition") }
-        return Item(batch: batch, partition: partition, next: next, offset: offset)
+        return Item(batch: batch, partition: partition, next: next, offset: offset, origin: origin)
     }
 }
 

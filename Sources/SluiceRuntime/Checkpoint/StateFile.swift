@@ -4,8 +4,14 @@
 //     0-255.merged.gz        the same content as all files from batch 0 to 255, without what has been evicted since
 //
 // A file is gzip members one after another: first the header (JSON), then one payload per shard that has any, in the
-// order of the header's list. Files form a chain: each names the batch of the file before it, and the commit names the
-// chain's ends, so a file that went missing is noticed.
+// order of the header's list, with their checksums. Files form a chain: each names the batch and the checksum of the
+// file before it, and the commit those of the last one, so a file that went missing is noticed, and one in the place of
+// another too. A merged file carries the checksums of what it was made of, and stands in the chain for them:
+//
+//     commit ──▶ 19.delta ──▶ 18.delta ──▶ 0-17.merged (a…, b…, c…)         ──▶ names a checksum
+//                                 └──────────────────────── c…
+//
+// A file's checksum is that of its header, which has those of its payloads.
 
 /// What `state/<name>` says by its name.
 struct StateFileName: Hashable, Sendable, CustomStringConvertible {
@@ -64,15 +70,25 @@ struct StateShard: Hashable, Sendable {
     /// Of the gzip member.
     var byteCount: Int
     var rawByteCount: Int
+    /// Of the payload, as the gzip member has it; nil in format 1.
+    var checksum: UInt32?
 }
 
 /// The first member of a state file.
 struct StateHeader: Hashable, Sendable {
+    /// nil: format 1.
+    var origin: FileOrigin?
     var name: StateFileName
     /// The batch of the state file before this one, `noBatch` when there was none.
     var previous: Int64
+    /// `StateFile.checksum` of that file; nil where there was none, and in format 1.
+    var previousChecksum: UInt32?
+    /// Of the files that a merged file was made of, oldest first; empty in format 1.
+    var inputChecksums: [UInt32] = []
     /// 0 for a delta; a merged file is one above the files it came from.
     var level: Int
+    /// What the state is of.
+    var stage: String
     var shards: [StateShard]
     /// Per side: no row in the file, and no row that its marks speak of, has a later join time. `Int64.min`: none.
     var lastJoinTimeMicros: [Int64]
@@ -88,30 +104,32 @@ struct StateHeader: Hashable, Sendable {
 
 extension StateHeader {
     var json: JSONValue {
-        .object([
-            JSONMember("format", .integer(checkpointFormat)),
-            JSONMember("kind", .string(name.kind.rawValue)),
-            JSONMember("from", .integer(name.from)),
-            JSONMember("to", .integer(name.to)),
-            JSONMember("previous", .integer(previous)),
-            JSONMember("level", .integer(Int64(level))),
-            JSONMember(
-                "shards",
-                .array(
-                    shards.map { shard in
+        guard let origin else { preconditionFailure("what is written says where it is from") }
+        return .object(
+            origin.members + [
+                JSONMember("kind", .string(name.kind.rawValue)),
+                JSONMember("from", .integer(name.from)),
+                JSONMember("to", .integer(name.to)),
+                JSONMember("previous", .integer(previous)),
+                JSONMember("previousChecksum", .checksum(previousChecksum)),
+                JSONMember("inputChecksums", .array(inputChecksums.map { .checksum($0) })),
+                JSONMember("level", .integer(Int64(level))),
+                JSONMember(
+                    "stages",
+                    .array([
                         .object([
-                            JSONMember("shard", .integer(Int64(shard.shard))),
-                            JSONMember("bytes", .integer(Int64(shard.byteCount))),
-                            JSONMember("rawBytes", .integer(Int64(shard.rawByteCount))),
+                            JSONMember("stage", .string(stage)),
+                            JSONMember("lastJoinTimeMicros", .byInput(lastJoinTimeMicros)),
+                            JSONMember("evictedThroughMicros", .byInput(evictedThroughMicros)),
+                            JSONMember("shards", .array(shards.map(\.json))),
                         ])
-                    })),
-            JSONMember("lastJoinTimeMicros", .integers(lastJoinTimeMicros)),
-            JSONMember("evictedThroughMicros", .integers(evictedThroughMicros)),
-        ])
+                    ])),
+            ])
     }
 
     init(json: JSONValue, name: StateFileName) throws(JSONError) {
         self.name = name
+        origin = try FileOrigin.read(json)
         guard try json.string("kind") == name.kind.rawValue, try json.integer("from") == name.from,
             try json.integer("to") == name.to
         else { throw JSONError("its header belongs to another file") }
@@ -120,18 +138,50 @@ extension StateHeader {
         guard (0...64).contains(level), (level == 0) == (name.kind == .delta), noBatch <= previous, previous < name.from
         else { throw JSONError("its header contradicts itself") }
         self.level = Int(level)
-        shards = []
+        (stage, shards, lastJoinTimeMicros, evictedThroughMicros) = ("", [], [], [])
+        if origin == nil {
+            lastJoinTimeMicros = try json.integers("lastJoinTimeMicros")
+            evictedThroughMicros = try json.integers("evictedThroughMicros")
+            try readShards(json)
+        } else {
+            try readChain(json)
+            let stages = try json.array("stages")
+            guard stages.count == 1 else { throw JSONError("it has the state of \(stages.count) stages") }
+            stage = try stages[0].string("stage")
+            lastJoinTimeMicros = try stages[0].byInput("lastJoinTimeMicros")
+            evictedThroughMicros = try stages[0].byInput("evictedThroughMicros")
+            try readShards(stages[0])
+        }
+    }
+
+    private mutating func readChain(_ json: JSONValue) throws(JSONError) {
+        previousChecksum = try json.checksum("previousChecksum")
+        for checksum in try json.array("inputChecksums") {
+            inputChecksums.append(try checksum.asChecksum("inputChecksums"))
+        }
+        guard inputChecksums.isEmpty == (name.kind == .delta) else { throw JSONError("its header contradicts itself") }
+    }
+
+    private mutating func readShards(_ json: JSONValue) throws(JSONError) {
         for shard in try json.array("shards") {
             let shard = StateShard(
                 shard: Int(try shard.integer("shard")), byteCount: Int(try shard.integer("bytes")),
-                rawByteCount: Int(try shard.integer("rawBytes")))
+                rawByteCount: Int(try shard.integer("rawBytes")),
+                checksum: origin == nil ? nil : try shard.checksum("crc32"))
             guard shard.shard > (shards.last?.shard ?? -1), (1...(1 << 40)).contains(shard.byteCount),
                 (1...(1 << 40)).contains(shard.rawByteCount)
             else { throw JSONError("its list of shards makes no sense") }
             shards.append(shard)
         }
-        lastJoinTimeMicros = try json.integers("lastJoinTimeMicros")
-        evictedThroughMicros = try json.integers("evictedThroughMicros")
+    }
+}
+
+extension StateShard {
+    fileprivate var json: JSONValue {
+        .object([
+            JSONMember("shard", .integer(Int64(shard))), JSONMember("bytes", .integer(Int64(byteCount))),
+            JSONMember("rawBytes", .integer(Int64(rawByteCount))), JSONMember("crc32", .checksum(checksum)),
+        ])
     }
 }
 
@@ -140,6 +190,11 @@ struct StateFile: Hashable, Sendable {
     var header: StateHeader
     /// Of the header's gzip member.
     var headerByteCount: Int
+    /// Of the header's text.
+    var headerChecksum: UInt32
+
+    /// What the files behind it and commits know it by.
+    var checksum: UInt32 { header.inputChecksums.last ?? headerChecksum }
 
     var name: StateFileName { header.name }
 

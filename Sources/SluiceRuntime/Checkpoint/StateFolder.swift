@@ -54,8 +54,7 @@ struct StateFolder: Sendable {
         }
         var header = header
         header.shards = zip(payloads, members).map { payload, member in
-            unsafe StateShard(
-                shard: payload.shard, byteCount: member.buffer.count, rawByteCount: payload.bytes.count)
+            unsafe StateShard(payload.shard, member, rawByteCount: payload.bytes.count)
         }
         return try write(header, members: members, to: fileName)
     }
@@ -72,7 +71,7 @@ struct StateFolder: Sendable {
         do {
             unsafe try fileSystem.write("\(path)/\(fileName)", parts)
         } catch { throw .file(error) }
-        return StateFile(header: header, headerByteCount: headerByteCount)
+        return StateFile(header: header, headerByteCount: headerByteCount, headerChecksum: crc32(text))
     }
 
     /// Compresses one payload as the member of a file to be written. Thread-safe.
@@ -106,7 +105,9 @@ struct StateFolder: Sendable {
             let json = try JSONValue(text: text[...])
             let format = try json.integer("format")
             if format > checkpointFormat { return .futureFormat(format) }
-            let file = StateFile(header: try StateHeader(json: json, name: name), headerByteCount: headerByteCount)
+            let file = StateFile(
+                header: try StateHeader(json: json, name: name), headerByteCount: headerByteCount,
+                headerChecksum: crc32(text))
             guard file.byteCount == fileByteCount else {
                 return .damaged(reason: "it has \(fileByteCount) bytes, and should have \(file.byteCount)")
             }
@@ -123,7 +124,10 @@ struct StateFolder: Sendable {
         let member: [UInt8]
         do { member = try read(open, at: offset, byteCount: shard.byteCount) } catch { throw .file(error) }
         let payload = unsafe member.withUnsafeBytes { unsafe decompress($0, maxByteCount: shard.rawByteCount) }
-        guard let payload, payload.byteCount == shard.byteCount, payload.bytes.count == shard.rawByteCount else {
+        // Unpacking has held the payload against the member's own checksum.
+        guard let payload, payload.byteCount == shard.byteCount, payload.bytes.count == shard.rawByteCount,
+            shard.checksum == nil || shard.checksum == memberChecksum(member)
+        else {
             throw .corrupt(
                 path: path(of: file.name), reason: "the part of shard \(shard.shard) does not match its checksum")
         }
@@ -151,6 +155,14 @@ struct StateFolder: Sendable {
             memberByteCount = result?.byteCount
         }
         return memberByteCount.map { (bytes, $0) }
+    }
+}
+
+extension StateShard {
+    init(_ shard: Int, _ member: OutputBytes, rawByteCount: Int) {
+        self.init(
+            shard: shard, byteCount: member.buffer.count, rawByteCount: rawByteCount,
+            checksum: unsafe memberChecksum(member.buffer.bytes))
     }
 }
 

@@ -15,7 +15,8 @@ struct OpenedCheckpoint {
         let histories = zip(query.plan.inputs, query.positionsAreHistory).filter(\.1).map(\.0.source)
         let options = CheckpointOptions(
             folder: query.checkpointFolder, fileSystem: environment.fileSystem, newQueryID: randomUUID(),
-            layout: query.plan.layout, fingerprint: fingerprint, retainBatches: query.retainBatches,
+            newLife: randomLife(), stage: query.plan.stage, layout: query.plan.layout, fingerprint: fingerprint,
+            retainBatches: query.retainBatches,
             historySources: Set(histories),
             parallel: environment.pool.parallelFor)
         let log = environment.log.with([.query: .string(query.plan.query)])
@@ -52,6 +53,12 @@ extension PlanLayout {
         imposed.right.bucketWidthMicros = right.bucketWidthMicros
         return imposed
     }
+}
+
+/// A random name for a life of a checkpoint: short, as every file carries it, and only to differ from a few others.
+func randomLife() -> String {
+    let digits = String(randomSeed(), radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
 }
 
 /// A random UUID (version 4), for naming checkpoints and runs.

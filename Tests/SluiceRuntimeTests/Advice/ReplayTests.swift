@@ -16,7 +16,8 @@ import Testing
                 batch: Int64(index), batchTimeMillis: 10_000 + Int64(index) * 1000, lateWatermarkMillis: 0,
                 evictionWatermarkMillis: 0, isNoData: false,
                 sources: [SourceBatch(source: "s", ranges: ranges, next: SourceOffsets())])
-            return OffsetsRecord(entry, historySources: [], previousCommit: nil)
+            return OffsetsRecord(
+                entry, origin: FileOrigin(queryID: "q", life: "l"), histories: [:], previousCommit: nil)
         }
     }
 

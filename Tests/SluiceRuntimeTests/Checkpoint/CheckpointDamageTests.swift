@@ -84,15 +84,15 @@ struct CheckpointDamageTests {
         let files = try OrdinaryCheckpoint().copy()
         let path = "\(root)/\(kind)"
         if kind.hasSuffix(".gz") {
-            try files.edit(path, storedGzip(Array(#"{"format":2,"unheard":"of"}"#.utf8)))
+            try files.edit(path, storedGzip(Array(#"{"format":3,"unheard":"of"}"#.utf8)))
         } else {
-            try files.edit(path, checksummed(#"{"format":2,"unheard":"of"}"#))
+            try files.edit(path, checksummed(#"{"format":3,"unheard":"of"}"#))
         }
         let before = try files.snapshot()
-        #expect(throws: CheckpointError.futureFormat(path: path, format: 2)) { try read(files) }
+        #expect(throws: CheckpointError.futureFormat(path: path, format: 3)) { try read(files) }
         #expect(try files.snapshot() == before)
-        let text = "\(CheckpointError.futureFormat(path: path, format: 2))"
-        #expect(text.contains("has format 2") && text.contains("version of sluice"))
+        let text = "\(CheckpointError.futureFormat(path: path, format: 3))"
+        #expect(text.contains("has format 3") && text.contains("version of sluice"))
     }
 
     @Test(
@@ -125,7 +125,7 @@ struct CheckpointDamageTests {
         let files = SimulatedFileSystem()
         var options = ToyQuery.options(files)
         let values = ["", "\"\\/\u{8}\u{C}\n\r\t\u{0}\u{7F}", "é😀\u{2028}", String(repeating: "x", count: 70_000)]
-        options.fingerprint = values.map { PlanFact(name: $0, value: $0) }
+        options.fingerprint = values.map { PlanFact(nil, $0, .text($0)) }
         _ = try Checkpoint.open(options) { _ in }
         let stored = try Checkpoint.open(options) { _ in }.0.metadata
         #expect(stored.fingerprint == options.fingerprint)

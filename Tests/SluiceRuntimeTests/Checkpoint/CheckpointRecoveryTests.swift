@@ -284,7 +284,7 @@ struct CheckpointRecoveryTests {
     func fingerprint() throws {
         let files = try OrdinaryCheckpoint().copy()
         var options = ToyQuery.options(files)
-        options.fingerprint = [PlanFact(name: "join type", value: "inner"), PlanFact(name: "keys", value: "a = b")]
+        options.fingerprint = [PlanFact(nil, "join type", .text("inner")), PlanFact(nil, "keys", .text("a = b"))]
         options.layout?.shards = 64
         let before = try files.snapshot()
         let refusal = CheckpointError.incompatibleSpec(folder: root, reason: "join type was left outer, is inner")
@@ -293,7 +293,7 @@ struct CheckpointRecoveryTests {
         }
         #expect(try files.snapshot() == before)
         let stored = try Checkpoint.open(options) { metadata throws(CheckpointError) in
-            #expect(metadata.fingerprint[0].value == "left outer")
+            #expect(metadata.fingerprint[0].value == .text("left outer"))
         }.0.metadata
         #expect(stored.fingerprint == options.fingerprint)
         #expect(stored.layout?.shards == toyShards, "what state was cut into stays")

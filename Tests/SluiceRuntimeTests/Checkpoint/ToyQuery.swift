@@ -38,12 +38,13 @@ struct ToyQuery {
     static func options(_ files: any FileSystem, folder: String = "/cp/q", retain: Int = 5) -> CheckpointOptions {
         CheckpointOptions(
             folder: folder, fileSystem: files, newQueryID: "00000000-0000-4000-8000-000000000001",
+            newLife: "0000000000000001", stage: "rows+files",
             layout: PlanLayout(
                 shards: toyShards,
                 left: PlanLayout.Side(bucketWidthMicros: 1_000_000, cellWidthMicros: 250_000),
                 right: PlanLayout.Side(bucketWidthMicros: nil, cellWidthMicros: nil)),
             fingerprint: [
-                PlanFact(name: "join type", value: "left outer"), PlanFact(name: "keys", value: "a = b"),
+                PlanFact(nil, "join type", .text("left outer")), PlanFact(nil, "keys", .text("a = b")),
             ],
             retainBatches: retain, historySources: ["files"])
     }
