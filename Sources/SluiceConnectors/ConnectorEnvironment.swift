@@ -5,6 +5,8 @@ package import SluiceSystem
 /// What connectors need from around them.
 package struct ConnectorEnvironment: Sendable {
     package var query: String
+    /// The consumer group in which lag tools see the query.
+    package var group: String
     package var fileSystem: any FileSystem
     package var clock: any Clock
     package var log: Log
@@ -14,10 +16,11 @@ package struct ConnectorEnvironment: Sendable {
     package var patienceMillis: Int64?
 
     package init(
-        query: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
+        query: String, group: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
         shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil
     ) {
         self.query = query
+        self.group = group
         self.fileSystem = fileSystem
         self.clock = clock
         self.log = log

@@ -19,28 +19,43 @@ package func makeSource(
     }
 }
 
-/// The sink of one query. Writes nothing yet.
+/// The sinks of one query, in their order. Writes nothing yet. Kafka sinks with `exactly_once` that connect alike share
+/// one client and one transaction a batch.
 ///
 /// - Parameters:
-///   - header: what each CSV output begins with, a whole line with its newline; empty for none.
-///   - sourceTopics: for the one sink of the query that may move its consumer group, the topics the query reads.
-package func makeSink(
-    _ spec: SinkSpec, header: [UInt8], sourceTopics: [String]?, in environment: ConnectorEnvironment
-) -> any Sink {
-    var environment = environment
-    environment.log = environment.log.with([.sink: .string(spec.name.value)])
-    switch spec.connector {
-    case .file(let path):
-        let fileExtension =
-            switch spec.format {
-            case .json: "jsonl"
-            case .csv: "csv"
+///   - specs: each with what a CSV output begins with, a whole line with its newline; empty for none.
+///   - sourceTopics: the topics that the query reads, where marks of earlier versions stand.
+package func makeSinks(
+    _ specs: [(spec: SinkSpec, header: [UInt8])], sourceTopics: [String], in environment: ConnectorEnvironment
+) -> [any Sink] {
+    var transactions: [KafkaTransaction] = []
+    return specs.map { spec, header in
+        var environment = environment
+        environment.log = environment.log.with([.sink: .string(spec.name.value)])
+        switch spec.connector {
+        case .file(let path):
+            return FileSink(
+                query: environment.query, folder: path.value, fileExtension: spec.format.fileExtension,
+                header: header, fileSystem: environment.fileSystem)
+        case .standardOutput: return StandardOutputSink(header: header)
+        case .kafka(let kafka) where kafka.isExactlyOnce:
+            if let shared = transactions.first(where: { $0.connects(as: kafka) }) {
+                return KafkaTransactionSink(name: spec.name.value, kafka, in: shared)
             }
-        return FileSink(
-            folder: path.value, fileExtension: fileExtension, header: header, fileSystem: environment.fileSystem,
-            log: environment.log)
-    case .standardOutput: return StandardOutputSink(header: header)
-    case .kafka(let kafka):
-        return KafkaSink(name: spec.name.value, kafka, sourceTopics: sourceTopics, environment: environment)
+            let transaction = KafkaTransaction(
+                kafka, number: transactions.count, sourceTopics: sourceTopics, environment: environment)
+            transactions.append(transaction)
+            return KafkaTransactionSink(name: spec.name.value, kafka, in: transaction)
+        case .kafka(let kafka): return KafkaSink(kafka, environment: environment)
+        }
+    }
+}
+
+extension OutputFormat {
+    fileprivate var fileExtension: String {
+        switch self {
+        case .json: "jsonl"
+        case .csv: "csv"
+        }
     }
 }

@@ -7,13 +7,23 @@ package struct SinkBatch: Hashable, Sendable {
     package var id: Int64
     /// Equal for runs of a batch over the same input with the same watermarks, and for no others.
     package var fingerprint: String
-    /// What the batch has read up to, of sources that have consumer groups.
-    package var consumed: [ConsumedOffsets]
 
-    package init(id: Int64, fingerprint: String, consumed: [ConsumedOffsets]) {
+    package init(id: Int64, fingerprint: String) {
         self.id = id
         self.fingerprint = fingerprint
-        self.consumed = consumed
+    }
+}
+
+/// A life of a checkpoint: batches that follow from each other, from its making or a rollback on.
+package struct CheckpointLife: Hashable, Sendable {
+    /// Random; made when the life begins.
+    package var id: String
+    /// Its first batch.
+    package var from: Int64
+
+    package init(id: String, from: Int64) {
+        self.id = id
+        self.from = from
     }
 }
 
@@ -32,16 +42,55 @@ package struct SinkMark: Hashable, Sendable {
     }
 }
 
+/// Where a query stands when its sinks are opened.
+package struct SinkStart: Sendable {
+    /// The checkpoint's id.
+    package var queryID: String
+    /// Ascending; the first is from batch 0.
+    package var lives: [CheckpointLife]
+    /// The newest batch in the commit log, nil for none.
+    package var lastCommitted: Int64?
+    /// The batch that will be run again, if there is one.
+    package var inHand: SinkBatch?
+    /// What the newest commit says of the marks that sinks have left; nil where an earlier version has written it,
+    /// which did not say.
+    package var marks: [SinkMark]?
+    /// A mark that should be there may be missing: a person has said so.
+    package var acceptsMissingMark: Bool
+
+    package init(
+        queryID: String, lives: [CheckpointLife], lastCommitted: Int64?, inHand: SinkBatch? = nil,
+        marks: [SinkMark]? = [],
+        acceptsMissingMark: Bool = false
+    ) {
+        precondition(lives.first?.from == 0)
+        self.queryID = queryID
+        self.lives = lives
+        self.lastCommitted = lastCommitted
+        self.inHand = inHand
+        self.marks = marks
+        self.acceptsMissingMark = acceptsMissingMark
+    }
+
+    /// The newest batch that this checkpoint can have given to a sink.
+    var newestBatch: Int64 { inHand?.id ?? lastCommitted ?? -1 }
+
+    /// The life in force at a batch.
+    func life(at batch: Int64) -> String? { lives.last { $0.from <= batch }?.id }
+}
+
 /// One sink of one query. Used by the query's thread, but for `stage`, which may run on another while it waits.
 package protocol Sink: AnyObject, Sendable {
     /// For progress records, such as `FileSink[/out]`.
     var description: String { get }
+    /// The newest mark that it has left, for the commit of the batch; nil where it leaves none.
+    var mark: SinkMark? { get }
 
-    /// Called once before the first batch. `lastCommitted` is the newest batch in the commit log, nil for none;
-    /// `inHand` the batch that will be run again, if there is one. Finishes a commit that a crash interrupted (the
-    /// batch is in the log, its output still staged) and clears what batches after it have staged. Where the sink can
-    /// tell that the batch in hand is visible already, it takes no output of it again.
-    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError)
+    /// Called once before the first batch. Finishes a commit that a crash interrupted (the batch is in the log, its
+    /// output still staged) and clears what batches after it have staged. Where the sink can tell that the batch in hand
+    /// is visible already, it takes no output of it again. Throws where what it writes to belongs to somebody else, or
+    /// has batches that the checkpoint does not know.
+    func recover(_ start: SinkStart) throws(ConnectorError)
     /// Makes the batch's output durable but not yet visible. `parts` in order are the batch's bytes, whole lines.
     /// Staging a batch again replaces it.
     func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError)
@@ -49,10 +98,11 @@ package protocol Sink: AnyObject, Sendable {
     func commit(batch: Int64) throws(ConnectorError)
     /// Makes the visibility of committed batches durable.
     func sync() throws(ConnectorError)
-    /// True when the sink's commits move the query's consumer group on this topic.
-    func reports(_ consumed: ConsumedOffsets) -> Bool
+    /// Called between batches: renews from time to time what would be forgotten otherwise.
+    func keepAlive() throws(ConnectorError)
 }
 
 extension Sink {
-    package func reports(_ consumed: ConsumedOffsets) -> Bool { false }
+    package var mark: SinkMark? { nil }
+    package func keepAlive() throws(ConnectorError) {}
 }

@@ -45,21 +45,6 @@ package enum BatchLimit: Sendable {
     case unlimited
 }
 
-/// A Kafka topic, and how far a query has read it: what a consumer group's offsets say.
-package struct ConsumedOffsets: Hashable, Sendable {
-    /// The cluster's own id, which tells clusters apart whatever their brokers are called.
-    package var clusterID: String
-    package var topic: String
-    /// The next offset to read, per partition.
-    package var next: [Int32: Int64]
-
-    package init(clusterID: String, topic: String, next: [Int32: Int64]) {
-        self.clusterID = clusterID
-        self.topic = topic
-        self.next = next
-    }
-}
-
 /// How far a partition is behind its end.
 package struct PartitionLag: Hashable, Sendable {
     /// Offsets between what was read and what there is.
@@ -91,11 +76,8 @@ package protocol Source: AnyObject {
     /// Opens the ranges of a batch; `read` gives their text. Replays hand in the ranges of the offset log.
     /// Throws when the data is no longer there as it was (truncated, rotated, deleted).
     func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes
-    /// The batch is committed: what lies before its end will not be asked for again. `isReported` says that a sink has
-    /// committed the position to the query's consumer group.
-    func didCommit(_ position: SourceOffsets, isReported: Bool)
-    /// What a consumer group would say at a position; nil where there are no consumer groups.
-    func consumed(at position: SourceOffsets) throws(ConnectorError) -> ConsumedOffsets?
+    /// The batch is committed: what lies before its end will not be asked for again.
+    func didCommit(_ position: SourceOffsets)
     /// What can be read now, of those of the partitions that are there.
     func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>]
     /// Per partition, how far a position is behind `latest`; nil where the source cannot tell.
@@ -104,6 +86,5 @@ package protocol Source: AnyObject {
 
 extension Source {
     package var isAwaitingEnd: Bool { false }
-    package func consumed(at position: SourceOffsets) throws(ConnectorError) -> ConsumedOffsets? { nil }
     package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? { nil }
 }

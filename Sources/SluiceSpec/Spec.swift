@@ -319,6 +319,8 @@ package struct QuerySpec: Sendable {
     package var sinks: [Located<String>] = []
     package var state = StateSpec()
     package var onFailure: FailurePolicy = .restart
+    /// The consumer group that shows how far the query is; it shows only.
+    package var group: String
 
     package init(
         name: Located<String>, file: String, from: Located<String>, trigger: Located<TriggerSpec>, checkpoint: String,
@@ -330,6 +332,7 @@ package struct QuerySpec: Sendable {
         self.trigger = trigger
         self.checkpoint = checkpoint
         self.late = late
+        group = "sluice-\(name.value)"
     }
 }
 

@@ -23,6 +23,7 @@ struct RunCommand {
         var setOptions = QuerySetOptions()
         setOptions.checkpointRoot = options.checkpoint
         setOptions.queries = options.queries
+        setOptions.acceptsMissingMark = options.acceptsMissingMark
         if let text = options.trigger {
             do throws(TriggerProblem) {
                 setOptions.trigger = try TriggerSpec(text: text)

@@ -67,7 +67,7 @@ import Testing
             switch self {
             case .flipped, .truncated: "is damaged"
             case .deleted: "is missing"
-            case .fromTheFuture: "has format 2"
+            case .fromTheFuture: "has format 3"
             }
         }
 
@@ -79,10 +79,10 @@ import Testing
             case .deleted: return try folder.remove(name)
             case .fromTheFuture:
                 if name.hasSuffix(".gz") {
-                    bytes = storedGzipMember(Data("{\"format\":2}".utf8))
+                    bytes = storedGzipMember(Data("{\"format\":3}".utf8))
                 } else {
                     let text = String(decoding: bytes, as: UTF8.self)
-                    let line = text.split(separator: "\n")[0].replacing("{\"format\":1,", with: "{\"format\":2,")
+                    let line = text.split(separator: "\n")[0].replacing("{\"format\":2,", with: "{\"format\":3,")
                     bytes = Data("\(line)\ncrc32 \(hex(crc32(Data("\(line)\n".utf8))))\n".utf8)
                 }
             }

@@ -50,8 +50,10 @@ final class TemporaryFolder {
 
     func read(_ name: String) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
 
+    /// As a reader of folders sees them: names that begin with a dot are left out.
     func names(in folder: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []).sorted()
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? [])
+            .filter { !$0.hasPrefix(".") }.sorted()
     }
 
     /// Every file below a folder with its bytes; a folder counts too, with none.

@@ -12,10 +12,15 @@ func makeSparse(_ path: String, _ byteCount: Int) -> Bool { truncate(path, byteC
 
 private func output(_ text: String...) -> [OutputBytes] { text.map { OutputBytes(Array($0.utf8)) } }
 
-private func makeSink(_ files: any FileSystem, header: String = "", log: Log = .none) -> FileSink {
+private func makeSink(_ files: any FileSystem, header: String = "") -> FileSink {
     FileSink(
-        folder: "/out/rows", fileExtension: header.isEmpty ? "jsonl" : "csv", header: Array(header.utf8),
-        fileSystem: files, log: log)
+        query: "q", folder: "/out/rows", fileExtension: header.isEmpty ? "jsonl" : "csv", header: Array(header.utf8),
+        fileSystem: files)
+}
+
+extension SimulatedFileSystem {
+    /// What there is besides the mark that says whose a folder is.
+    fileprivate var outputs: [String] { files().filter { !$0.hasSuffix(".sluice-owner") } }
 }
 
 @Suite("The file sink")
@@ -26,10 +31,10 @@ struct FileSinkTests {
         let sink = makeSink(files)
         try sink.recover(lastCommitted: nil)
         try sink.stage(batch: 7, parts: output("a\n", "", "b\n"), rowCount: 2)
-        #expect(files.files() == ["/out/rows/.batch-0000000007.jsonl.tmp"])
+        #expect(files.outputs == ["/out/rows/.batch-0000000007.jsonl.tmp"])
         try sink.commit(batch: 7)
         try sink.sync()
-        #expect(files.files() == ["/out/rows/batch-0000000007.jsonl"])
+        #expect(files.outputs == ["/out/rows/batch-0000000007.jsonl"])
         #expect(files.text("/out/rows/batch-0000000007.jsonl") == "a\nb\n")
         #expect(files.restart().text("/out/rows/batch-0000000007.jsonl") == "a\nb\n")
     }
@@ -37,12 +42,12 @@ struct FileSinkTests {
     @Test("A batch without rows writes and removes nothing")
     func noRows() throws {
         let files = SimulatedFileSystem()
+        files.put("/out/rows/of-somebody", "earlier\n")
         let sink = makeSink(files)
-        files.put("/out/rows/batch-0000000000.jsonl", "earlier\n")
         try sink.recover(lastCommitted: nil)
         try sink.stage(batch: 0, parts: output(""), rowCount: 0)
         try sink.commit(batch: 0)
-        #expect(files.files() == ["/out/rows/batch-0000000000.jsonl"])
+        #expect(files.outputs == ["/out/rows/of-somebody"])
     }
 
     @Test("Each CSV file begins with the header")
@@ -73,20 +78,6 @@ struct FileSinkTests {
         #expect(files.text("/out/rows/batch-0000000000.jsonl") == "row\n")
     }
 
-    @Test("Files of batches that this checkpoint cannot have written are left alone and reported")
-    func foreignFiles() throws {
-        let files = SimulatedFileSystem()
-        files.put("/out/rows/batch-0000000009.jsonl", "old\n")
-        files.put("/out/rows/batch-9.jsonl", "not ours\n")
-        files.put("/out/rows/.batch-0000000009.csv.tmp", "not ours\n")
-        let lines = LogLines()
-        try makeSink(files, log: lines.log).recover(lastCommitted: 8)
-        #expect(lines.count == 0, "batch 9 may have become visible right before a crash")
-        try makeSink(files, log: lines.log).recover(lastCommitted: 3)
-        #expect(lines.count == 1)
-        #expect(files.files().count == 3)
-    }
-
     @Test("A path that is a file is an error that says what is expected")
     func notAFolder() {
         let files = SimulatedFileSystem()
@@ -99,7 +90,8 @@ struct FileSinkTests {
     private func run(_ files: SimulatedFileSystem, batches: Int64) throws {
         var lastCommitted = files.text("/log").flatMap { $0.split(separator: "\n").last.flatMap { Int64($0) } }
         let sink = makeSink(files)
-        try sink.recover(lastCommitted: lastCommitted)
+        // The batch behind the last one may have been begun.
+        try sink.recover(lastCommitted: lastCommitted, inHand: (lastCommitted ?? -1) + 1)
         while (lastCommitted ?? -1) + 1 < batches {
             let batch = (lastCommitted ?? -1) + 1
             // Every third batch has no rows.
@@ -127,7 +119,7 @@ struct FileSinkTests {
         let reference = SimulatedFileSystem()
         try run(reference, batches: 6)
         let expected = contents(reference)
-        #expect(expected.count == 4)
+        #expect(expected.count == 5, "four batches, and the mark")
 
         for seed in 0..<4 as Range<UInt64> {
             for point in 0..<reference.operationCount {

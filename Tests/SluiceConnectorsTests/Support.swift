@@ -29,17 +29,20 @@ func text(of input: any InputBytes) throws -> String {
 }
 
 extension Sink {
-    func recover(lastCommitted: Int64?) throws(ConnectorError) {
-        try recover(queryID: "query", lastCommitted: lastCommitted, inHand: nil)
+    func recover(
+        lastCommitted: Int64?, inHand: Int64? = nil, query: String = "query", lives: [(String, Int64)] = [("a", 0)],
+        marks: [SinkMark]? = [], acceptsMissingMark: Bool = false
+    ) throws(ConnectorError) {
+        try recover(
+            SinkStart(
+                queryID: query, lives: lives.map { CheckpointLife(id: $0.0, from: $0.1) }, lastCommitted: lastCommitted,
+                inHand: inHand.map { SinkBatch(id: $0, fingerprint: "f\($0)") }, marks: marks,
+                acceptsMissingMark: acceptsMissingMark))
     }
 
     func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
-        try stage(SinkBatch(id: batch, fingerprint: "", consumed: []), parts: parts, rowCount: rowCount)
+        try stage(SinkBatch(id: batch, fingerprint: ""), parts: parts, rowCount: rowCount)
     }
-}
-
-extension Source {
-    func didCommit(_ position: SourceOffsets) { didCommit(position, isReported: false) }
 }
 
 func text(_ source: any Source, _ ranges: [OffsetRange]) throws -> String {

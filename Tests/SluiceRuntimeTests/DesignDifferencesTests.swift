@@ -38,6 +38,13 @@ import Testing
         #expect(told == ["2 @50 [3]", "3 no data @90 [2]"])
     }
 
+    /// As if batch 3 had never been.
+    private func forgetLastBatch(_ disk: SimulatedFileSystem) throws {
+        for file in ["/check/offsets/3", "/check/commits/3", "/check/state/3.delta.gz", "/out/batch-0000000003.jsonl"] {
+            try disk.remove(file)
+        }
+    }
+
     @Test func `A no-data batch that was due is still due after a restart`() throws {
         let scenario = try Scenario(JoinSpecText())
         // Two data batches at once, of which the second leaves a no-data batch to come: cut off before it.
@@ -46,9 +53,7 @@ import Testing
         try scenario.run()
         let commits = scenario.disk.files(under: "/check/commits").count
         #expect(commits == 4)
-        for log in ["offsets/3", "commits/3", "state/3.delta.gz"] where scenario.disk.text("/check/\(log)") != nil {
-            try scenario.disk.remove("/check/\(log)")
-        }
+        try forgetLastBatch(scenario.disk)
         try scenario.restart()
         #expect(try scenario.run() == ["3 no data @100 [2]: a"])
     }
@@ -57,9 +62,7 @@ import Testing
         let scenario = try Scenario(JoinSpecText())
         try scenario.step(left: [row("a", "x", 10)], right: [row("b", "y", 10)])
         try scenario.step(left: [row("m", "m", 100)], right: [row("n", "n", 100)])
-        for log in ["offsets/3", "commits/3", "state/3.delta.gz"] where scenario.disk.text("/check/\(log)") != nil {
-            try scenario.disk.remove("/check/\(log)")
-        }
+        try forgetLastBatch(scenario.disk)
         scenario.feed(left: [row("c", "z", 101)])
         try scenario.restart()
         // The data batch evicts; it is late against 10 s, the watermark of the batch before.

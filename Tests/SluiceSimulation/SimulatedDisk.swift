@@ -164,10 +164,12 @@ struct SimulatedDisk {
         if file(path) != nil { apply([(path, nil)]) }
     }
 
-    mutating func lock(_ folder: String) throws(FileError) -> Bool {
-        guard folders[folder] != nil else { throw FileError(operation: "open", path: folder + "/lock", errno: ENOENT) }
+    mutating func lock(_ folder: String, note: String?) throws(FileError) -> Bool {
+        guard folders[folder] != nil else { throw FileError(operation: "lock", path: folder, errno: ENOENT) }
         guard locked.insert(folder).inserted else { return false }
-        try write(folder == "/" ? "/lock" : folder + "/lock", Array("1\n".utf8)[...], replaces: true)
+        if let note {
+            try write(folder == "/" ? "/\(note)" : "\(folder)/\(note)", Array("1\n".utf8)[...], replaces: true)
+        }
         return true
     }
 

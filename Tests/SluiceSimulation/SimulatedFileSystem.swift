@@ -146,8 +146,8 @@ package final class SimulatedFileSystem: FileSystem {
         try run(.remove, path) { (disk, path) throws(FileError) in try disk.remove(path) }
     }
 
-    package func lock(folder: String) throws(FileError) -> (any FolderLock)? {
-        let locked = try run(.lock, folder) { (disk, path) throws(FileError) in try disk.lock(path) }
+    package func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)? {
+        let locked = try run(.lock, folder) { (disk, path) throws(FileError) in try disk.lock(path, note: note) }
         return locked ? SimulatedLock(system: self, folder: normalised(folder)) : nil
     }
 

@@ -171,11 +171,11 @@ struct FileSystemConformanceTests {
     @Test("A folder is locked once, until the lock is dropped", arguments: Place.Kind.allCases)
     func locks(kind: Place.Kind) throws {
         let place = try Place(kind)
-        var first = try place.files.lock(folder: place.folder)
+        var first = try place.files.lock(folder: place.folder, note: "lock")
         #expect(first != nil)
-        #expect(try place.files.lock(folder: place.folder) == nil)
+        #expect(try place.files.lock(folder: place.folder, note: "lock") == nil)
         first = nil
-        #expect(try place.files.lock(folder: place.folder) != nil)
+        #expect(try place.files.lock(folder: place.folder, note: "lock") != nil)
     }
 
     @Test("Syncing what is there succeeds", arguments: Place.Kind.allCases)

@@ -132,7 +132,7 @@ struct SimulatedDiskTests {
     func countsAndLocks() throws {
         let files = SimulatedFileSystem()
         try files.makeFolders("/q/state")
-        let lock = try files.lock(folder: "/q")
+        let lock = try files.lock(folder: "/q", note: nil)
         #expect(lock != nil)
         try files.append("/q/state/1", [1, 2, 3])
         try files.append("/q/state/2", [4])
@@ -140,7 +140,7 @@ struct SimulatedDiskTests {
         #expect(files.bytesWritten(under: "/q/state") == 4)
         #expect(files.fileCount(under: "/q/state") == 1)
         let next = files.restartProcess()
-        #expect(try next.lock(folder: "/q") != nil)
+        #expect(try next.lock(folder: "/q", note: nil) != nil)
         #expect(next.files(under: "/q/state") == ["/q/state/2"])
     }
 }

@@ -5,6 +5,8 @@
 //     commit   batch-0000000007.jsonl         the rename
 //     sync                                    the rename is durable
 //
+// The folder is this query's alone (FolderOwner.swift), and locked while it runs.
+//
 // The temporary name is durable before the batch enters the commit log. So when a crash forgets the rename, the bytes
 // are still there under one of the two names, and `recover` finishes the job.
 
@@ -16,12 +18,14 @@ package import SluiceSystem
 package final class FileSink: Sink, @unchecked Sendable {
     // @unchecked: calls never overlap; `stage` may come from another thread while the query's thread waits for it.
 
+    private let query: String
     private let folder: String
     private let fileExtension: String
     /// What every file begins with: a CSV header line, or nothing.
     private let header: OutputBytes
     private let fileSystem: any FileSystem
-    private let log: Log
+    /// Held while the query runs.
+    private var lock: (any FolderLock)?
     /// Batches staged and not committed yet.
     private var staged: Set<Int64> = []
     private var hasUnsyncedNames = false
@@ -34,48 +38,93 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     /// `fileExtension` without its dot; `header` is a whole line with its newline, or empty.
     package init(
-        folder: String, fileExtension: String, header: [UInt8], fileSystem: any FileSystem, log: Log
+        query: String, folder: String, fileExtension: String, header: [UInt8], fileSystem: any FileSystem
     ) {
+        self.query = query
         self.folder = folder
         self.fileExtension = fileExtension
         self.header = OutputBytes(header)
         self.fileSystem = fileSystem
-        self.log = log
     }
 
     package var description: String { "FileSink[\(folder)]" }
 
-    /// A file of the batch in hand that is there may be of an earlier run that had another checkpoint: writing a batch
-    /// again is harmless, leaving one out is not.
-    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
+    package func recover(_ start: SinkStart) throws(ConnectorError) {
         staged = []
         do throws(FileError) {
             try fileSystem.makeFolders(folder)
-            let names = try fileSystem.list(folder)
-            var foreign: Int64?
-            for name in names {
-                if let batch = batch(of: name, prefix: "batch-", suffix: ".\(fileExtension)") {
-                    // The batch after the last one may be visible already: a crash came before its commit entry.
-                    if batch > (lastCommitted ?? -1) + 1 { foreign = max(foreign ?? 0, batch) }
-                }
-                guard let batch = batch(of: name, prefix: ".batch-", suffix: ".\(fileExtension).tmp") else { continue }
-                let isVisible = try fileSystem.info(path(fileName(batch))) != nil
-                if batch <= lastCommitted ?? -1 && !isVisible {
-                    try fileSystem.rename(path(name), to: path(fileName(batch)))
-                } else {
-                    try fileSystem.remove(path(name))
-                }
-                hasUnsyncedNames = true
-            }
-            if let foreign {
-                log.warning(
-                    "the sink's folder holds batches that this checkpoint has not written",
-                    [.path: .string(folder), .batch: .integer(foreign)])
-            }
-        } catch {
-            throw ConnectorError(writing: error)
+            lock = try fileSystem.lock(folder: folder, note: nil)
+        } catch { throw ConnectorError(writing: error) }
+        guard lock != nil else {
+            throw ConnectorError(
+                code: "sink-folder-in-use",
+                "the folder \(folder) of a file sink is being written to by another query or process: give each query "
+                    + "a folder of its own, or stop the other one", isRetriable: false)
+        }
+        let names: [String]
+        do throws(FileError) { names = try fileSystem.list(folder) } catch { throw ConnectorError(writing: error) }
+        if try takeOver(start, names) {
+            do throws(FileError) {
+                try finishCommits(names, lastCommitted: start.lastCommitted ?? -1)
+            } catch { throw ConnectorError(writing: error) }
         }
         try sync()
+    }
+
+    /// Makes sure that the folder is this query's, and says so in it. True when what is staged in it is this query's.
+    private func takeOver(_ start: SinkStart, _ names: [String]) throws(ConnectorError) -> Bool {
+        let owner = FolderOwner(queryID: start.queryID, query: query, lives: start.lives)
+        let found = try readMark()
+        let claim = FolderClaim(start, owner: found, newest: names.compactMap { visibleBatch($0) }.max())
+        if case .refused(let code, let reason) = claim {
+            throw ConnectorError(
+                code: code,
+                "the folder \(folder) of a file sink is not this query's to write to: \(reason). Give the query a "
+                    + "folder of its own, move the folder's batch files away, or put back the checkpoint that they "
+                    + "belong to", isRetriable: false)
+        }
+        if found != owner { try write(owner) }
+        return claim != .free
+    }
+
+    private func readMark() throws(ConnectorError) -> FolderOwner? {
+        let path = path(FolderOwner.fileName)
+        let text: [UInt8]
+        do throws(FileError) {
+            guard try fileSystem.info(path) != nil else { return nil }
+            text = try fileSystem.readAll(path)
+        } catch { throw ConnectorError(writing: error) }
+        if let owner = FolderOwner(String(decoding: text, as: UTF8.self)) { return owner }
+        throw ConnectorError(
+            code: "sink-folder-mark",
+            "\(path), which says whose the folder is, cannot be read: give the query a folder of its own, or remove the "
+                + "file and the folder's batch files", isRetriable: false)
+    }
+
+    /// Under another name until it is whole.
+    private func write(_ owner: FolderOwner) throws(ConnectorError) {
+        let mark = path(FolderOwner.fileName)
+        let bytes = OutputBytes(Array(owner.text.utf8))
+        do throws(FileError) {
+            unsafe try fileSystem.write(mark + ".tmp", [bytes.buffer.bytes])
+            try fileSystem.sync(mark + ".tmp")
+            try fileSystem.rename(mark + ".tmp", to: mark)
+            try fileSystem.syncFolder(folder)
+        } catch { throw ConnectorError(writing: error) }
+    }
+
+    /// Makes visible what was committed and not renamed any more, and removes what was staged and not committed.
+    private func finishCommits(_ names: [String], lastCommitted: Int64) throws(FileError) {
+        for name in names {
+            guard let batch = batch(of: name, prefix: ".batch-", suffix: ".\(fileExtension).tmp") else { continue }
+            let isVisible = try fileSystem.info(path(fileName(batch))) != nil
+            if batch <= lastCommitted && !isVisible {
+                try fileSystem.rename(path(name), to: path(fileName(batch)))
+            } else {
+                try fileSystem.remove(path(name))
+            }
+            hasUnsyncedNames = true
+        }
     }
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
@@ -134,6 +183,11 @@ package final class FileSink: Sink, @unchecked Sendable {
     }
 
     private func temporaryName(_ batch: Int64) -> String { "." + fileName(batch) + ".tmp" }
+
+    /// The batch that a visible file of any file sink is of, whatever its format.
+    private func visibleBatch(_ name: String) -> Int64? {
+        name.firstIndex(of: ".").flatMap { batch(of: name, prefix: "batch-", suffix: String(name[$0...])) }
+    }
 
     /// The batch a name stands for; nil for names this sink did not give.
     private func batch(of name: String, prefix: String, suffix: String) -> Int64? {

@@ -91,7 +91,7 @@ package final class WholeFileSource: Source {
         return FileInputBytes(files, chunkByteCount: chunkByteCount, fileSystem: fileSystem)
     }
 
-    package func didCommit(_ position: SourceOffsets, isReported: Bool) {}
+    package func didCommit(_ position: SourceOffsets) {}
 
     package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
         try readableFiles(partitions, fileSystem)

@@ -34,7 +34,7 @@ internal import SluiceSystem
             ] + sourceDefaults(query: environment.query),
             options: spec.options,
             fixed: sourceConnection(spec) + [
-                ("group.id", consumerGroup(query: environment.query)), ("enable.auto.commit", "false"),
+                ("group.id", environment.group), ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
                 ("max.poll.interval.ms", "86400000"),
@@ -222,6 +222,3 @@ internal import SluiceSystem
             [.topic: .string(topic), .partition: .integer(Int64(partition)), .detail: .string(fact)])
     }
 }
-
-/// The group under which lag tools see a query.
-func consumerGroup(query: String) -> String { "sluice-\(query)" }

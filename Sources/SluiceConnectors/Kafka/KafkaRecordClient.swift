@@ -27,8 +27,8 @@ struct RecordHeaders {
     }
 
     private let client: KafkaClient
-    private let topicName: String
-    private let topic: OpaquePointer
+    private let topicNames: [String]
+    private var topics: [String: OpaquePointer] = unsafe [:]
     private let isTransactional: Bool
     private(set) var clusterID: String?
     private var transactionStartNanos: UInt64 = 0
@@ -36,10 +36,10 @@ struct RecordHeaders {
     private var lastPauseMillis: Int32 = 50
 
     init(
-        _ spec: KafkaSinkSpec, transactionalID: String?, environment: ConnectorEnvironment
+        _ spec: KafkaSinkSpec, topics: [String], transactionalID: String?, environment: ConnectorEnvironment
     ) throws(KafkaFailure) {
         isTransactional = transactionalID != nil
-        topicName = spec.topic.value
+        topicNames = topics
         let named = spec.options.last { $0.name.value == "transaction.timeout.ms" }?.value.revealed
         transactionTimeoutMillis = named.flatMap { Int64($0) } ?? 60_000
         let settings = try KafkaSettings(
@@ -59,23 +59,28 @@ struct RecordHeaders {
             ] + (transactionalID.map { [("transactional.id", $0)] } ?? []))
         client = try KafkaClient(
             RD_KAFKA_PRODUCER, brokers: spec.brokers.value, settings: settings, environment: environment)
-        guard let topic = unsafe rd_kafka_topic_new(client.handle, topicName, nil) else {
-            throw KafkaFailure(rd_kafka_last_error(), "writing to the topic `\(topicName)`")
+        for name in Set(topics) {
+            guard let topic = unsafe rd_kafka_topic_new(client.handle, name, nil) else {
+                throw KafkaFailure(rd_kafka_last_error(), "writing to the topic `\(name)`")
+            }
+            unsafe self.topics[name] = unsafe topic
         }
-        unsafe self.topic = unsafe topic
     }
 
-    deinit { unsafe rd_kafka_topic_destroy(topic) }
+    deinit { unsafe topics.values.forEach { unsafe rd_kafka_topic_destroy($0) } }
 
-    private var what: String { "writing to the topic `\(topicName)`" }
+    private var shownTopics: String {
+        (topicNames.count == 1 ? "the topic " : "the topics ") + topicNames.map { "`\($0)`" }.joined(separator: ", ")
+    }
+    private var what: String { "writing to \(shownTopics)" }
 
     /// Makes sure that there is a topic to write to, and takes the transactional id over from whoever had it: what is
     /// open of it is aborted.
     func start() throws(KafkaFailure) {
         clusterID = try client.clusterID()
-        _ = try client.partitions(of: topicName, what)
+        for name in topicNames { _ = try client.partitions(of: name, "writing to the topic `\(name)`") }
         guard isTransactional else { return }
-        let what = "starting transactions for the topic `\(topicName)`"
+        let what = "starting transactions for \(shownTopics)"
         while let failed = unsafe try transactional(what, { unsafe rd_kafka_init_transactions($0, 2000) }) {
             try client.pause(after: failed.failure, millis: 100)
         }
@@ -87,10 +92,13 @@ struct RecordHeaders {
     /// Gives all rows of a batch to librdkafka, waiting where its queue is full. False when the transaction has failed
     /// meanwhile and has to be aborted.
     @discardableResult
-    func write(_ parts: [OutputBytes], headers: RecordHeaders) throws(KafkaFailure) -> Bool {
+    func write(
+        _ parts: [OutputBytes], to topicName: String, headers: RecordHeaders
+    ) throws(KafkaFailure) -> Bool {
+        guard let topic = unsafe topics[topicName] else { preconditionFailure("no topic `\(topicName)`") }
         for part in parts {
             var row = 0
-            while let full = writeRows(part, from: row, headers) {
+            while let full = unsafe writeRows(part, from: row, to: topic, headers) {
                 row = full.row
                 guard full.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
                     try throwIfFatal()
@@ -105,7 +113,7 @@ struct RecordHeaders {
 
     /// Returns the first row that could not be given away, and why; nil when all could.
     private func writeRows(
-        _ part: OutputBytes, from first: Int, _ headers: RecordHeaders
+        _ part: OutputBytes, from first: Int, to topic: OpaquePointer, _ headers: RecordHeaders
     ) -> (row: Int, error: rd_kafka_resp_err_t)? {
         unsafe headers.query.withUnsafeBytes { query in
             unsafe headers.batch.withUnsafeBytes { batch in
@@ -194,11 +202,13 @@ struct RecordHeaders {
         transactionStartNanos = client.environment.clock.monotonicNanos
     }
 
-    /// Makes the transaction commit offsets to a group. False when it has to be aborted.
-    func sendOffsets(_ consumed: [ConsumedOffsets], mark: String, group: String) throws(KafkaFailure) -> Bool {
+    /// Makes the transaction commit an offset with metadata for partition 0 of a topic. False when it has to be aborted.
+    func sendMark(_ mark: String, offset: Int64, topic: String, group: String) throws(KafkaFailure) -> Bool {
         unsafe try untilDone("committing offsets to the group `\(group)`") { client in
-            let list = unsafe makeMarkedList(consumed, mark)
+            let list = unsafe makePartitionList(topic, [0: offset])
             defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+            unsafe list?.pointee.elems[0].metadata = unsafe UnsafeMutableRawPointer(strdup(mark))
+            unsafe list?.pointee.elems[0].metadata_size = mark.utf8.count
             let metadata = unsafe rd_kafka_consumer_group_metadata_new(group)
             defer { unsafe rd_kafka_consumer_group_metadata_destroy(metadata) }
             return unsafe rd_kafka_send_offsets_to_transaction(client, list, metadata, 2000)
@@ -207,7 +217,7 @@ struct RecordHeaders {
 
     /// Ends the transaction, visibly and durably.
     func endTransaction() throws(KafkaFailure) -> TransactionEnd {
-        let isDone = unsafe try untilDone("committing a transaction for the topic `\(topicName)`") { client in
+        let isDone = unsafe try untilDone("committing a transaction for \(shownTopics)") { client in
             unsafe rd_kafka_commit_transaction(client, 2000)
         }
         if isDone {
@@ -219,7 +229,7 @@ struct RecordHeaders {
     }
 
     func abortTransaction() throws(KafkaFailure) {
-        _ = unsafe try untilDone("aborting a transaction for the topic `\(topicName)`") { client in
+        _ = unsafe try untilDone("aborting a transaction for \(shownTopics)") { client in
             unsafe rd_kafka_abort_transaction(client, 2000)
         }
         // What was purged has been reported as failed.
@@ -316,20 +326,4 @@ struct RecordHeaders {
             return []
         } catch { throw error }
     }
-}
-
-/// Offsets that carry a mark; the caller destroys the list.
-private func makeMarkedList(
-    _ consumed: [ConsumedOffsets], _ mark: String
-) -> UnsafeMutablePointer<rd_kafka_topic_partition_list_t>? {
-    let list = unsafe rd_kafka_topic_partition_list_new(8)
-    for topic in consumed {
-        for (partition, next) in topic.next.sorted(by: { $0.key < $1.key }) {
-            let added = unsafe rd_kafka_topic_partition_list_add(list, topic.topic, partition)
-            unsafe added?.pointee.offset = next
-            unsafe added?.pointee.metadata = unsafe UnsafeMutableRawPointer(strdup(mark))
-            unsafe added?.pointee.metadata_size = mark.utf8.count
-        }
-    }
-    return unsafe list
 }

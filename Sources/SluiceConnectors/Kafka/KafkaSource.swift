@@ -286,11 +286,11 @@ package final class KafkaSource: Source {
         }
     }
 
-    package func didCommit(_ position: SourceOffsets, isReported: Bool) {
+    package func didCommit(_ position: SourceOffsets) {
         let next = partitionOffsets(position)
         // What was looked up is in the checkpoint now.
         starts = starts.filter { next[$0.key] == nil }
-        if !isReported { fetcher.client.commitToGroup(topic, next) }
+        fetcher.client.commitToGroup(topic, next)
     }
 
     package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
@@ -303,13 +303,6 @@ package final class KafkaSource: Source {
                 ranges[String(partition)] = start..<max(start, latest[partition] ?? 0)
             }
             return ranges
-        } catch { throw ConnectorError(error) }
-    }
-
-    package func consumed(at position: SourceOffsets) throws(ConnectorError) -> ConsumedOffsets? {
-        do throws(KafkaFailure) {
-            return ConsumedOffsets(
-                clusterID: try lookup.clusterID(), topic: topic, next: partitionOffsets(position))
         } catch { throw ConnectorError(error) }
     }
 

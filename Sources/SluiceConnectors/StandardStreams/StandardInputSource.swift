@@ -81,7 +81,7 @@ package final class StandardInputSource: Source {
     /// What has been read is gone.
     package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] { [:] }
 
-    package func didCommit(_ position: SourceOffsets, isReported: Bool) {
+    package func didCommit(_ position: SourceOffsets) {
         guard let base, let offset = position.next[Self.partition] else { return }
         reader.discard(before: offset - base)
     }

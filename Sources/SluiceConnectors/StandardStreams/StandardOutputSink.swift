@@ -23,9 +23,7 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
 
     package var description: String { "StandardOutputSink" }
 
-    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
-        staged = nil
-    }
+    package func recover(_ start: SinkStart) throws(ConnectorError) { staged = nil }
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         if rowCount > 0 { staged = (batch.id, parts) }

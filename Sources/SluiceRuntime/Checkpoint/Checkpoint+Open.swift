@@ -38,7 +38,7 @@ struct Opening {
     func lock() throws(CheckpointError) -> any FolderLock {
         do throws(FileError) {
             try fileSystem.makeFolders(folder)
-            if let lock = try fileSystem.lock(folder: folder) { return lock }
+            if let lock = try fileSystem.lock(folder: folder, note: "lock") { return lock }
         } catch { throw .file(error) }
         throw .locked(folder: folder, processID: lockHolder())
     }
@@ -134,7 +134,8 @@ struct Opening {
             Checkpoint.BatchEviction(batch: $0.batch, throughMicros: $0.entry.evictedThroughMicros)
         }
         let checkpoint = Checkpoint(options, metadata: metadata, lock: lock, book: book)
-        return (checkpoint, answer(recovered, positions.offsets, contents))
+        let isFormat1 = recovered.committed == nil && metadata.format1Through != noBatch
+        return (checkpoint, answer(recovered, positions.offsets, contents, isFormat1: isFormat1))
     }
 
     /// Takes the spec as it is now into the metadata, and a checkpoint of an earlier version into this format: before
@@ -313,7 +314,8 @@ struct Opening {
     }
 
     private func answer(
-        _ recovered: RecoveredFolder, _ positions: [String: SourceOffsets], _ contents: FolderContents
+        _ recovered: RecoveredFolder, _ positions: [String: SourceOffsets], _ contents: FolderContents,
+        isFormat1: Bool
     ) -> Recovered {
         var answer = Recovered(foreignFiles: contents.foreignFiles)
         if let commit = recovered.committed, let offsets = recovered.offsets.first(where: { $0.batch == commit.batch })
@@ -330,6 +332,7 @@ struct Opening {
             }
             answer.inHand = inHand.entry(histories: histories)
         }
+        answer.marks = recovered.committed.map(\.entry.marks) ?? (isFormat1 ? nil : [])
         return answer
     }
 }

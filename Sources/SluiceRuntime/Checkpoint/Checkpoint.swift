@@ -9,7 +9,7 @@
 // and from time to time hands the plan of `planMaintenance()` to `perform(_:merge:)` on a background thread. What a
 // crash between any two of these leaves is in Recovery.swift.
 
-internal import SluiceConnectors
+package import SluiceConnectors
 package import SluiceEngine
 package import SluicePlan
 package import SluiceSystem
@@ -74,6 +74,8 @@ package struct Recovered: Hashable, Sendable {
     package var inHand: OffsetsEntry?
     /// Files in the folder that are not the checkpoint's, relative to it; worth a warning.
     package var foreignFiles: [String] = []
+    /// What sinks have left marks of: of the newest commit; nil where an earlier version has written all there is.
+    package var marks: [SinkMark]? = []
 
     /// The id of the batch to run next (again).
     package var nextBatch: Int64 { (committed?.commit.batch ?? noBatch) + 1 }

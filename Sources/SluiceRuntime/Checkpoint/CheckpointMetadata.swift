@@ -1,6 +1,7 @@
 // metadata.json: what is fixed for the life of a checkpoint. Replaced atomically (temp, sync, rename), so it is never
 // torn.
 
+package import SluiceConnectors
 package import SluicePlan
 
 /// The content of `metadata.json`.

@@ -2,25 +2,14 @@
 // when it is rolled back: two files with one name and one batch can then be told apart, however whole each of them is.
 // A file that somebody has put back from elsewhere or from another time is refused by its name.
 
+package import SluiceConnectors
+
 /// What every file of a checkpoint carries since format 2.
 struct FileOrigin: Hashable, Sendable {
     /// `CheckpointMetadata.queryID`.
     var queryID: String
     /// The life that was in force at the file's batch.
     var life: String
-}
-
-/// A stretch of batches that follow from each other.
-package struct CheckpointLife: Hashable, Sendable {
-    /// Random; made when the life begins.
-    package var id: String
-    /// Its first batch.
-    package var from: Int64
-
-    package init(id: String, from: Int64) {
-        self.id = id
-        self.from = from
-    }
 }
 
 extension FileOrigin {

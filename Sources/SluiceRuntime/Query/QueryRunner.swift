@@ -55,6 +55,8 @@ package struct RunnableQuery {
     package var positionsAreHistory: [Bool]
     /// One per entry of `plan.output.sinks`.
     package var sinks: [any Sink]
+    /// Whether a sink's mark may be missing.
+    package var acceptsMissingMark = false
 
     package init(
         plan: PhysicalPlan, trigger: TriggerSpec, checkpointFolder: String, retainBatches: Int,
@@ -155,12 +157,12 @@ package final class QueryRunner {
         }
         merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
         try restoreState(evictedThroughMicros: committed?.commit.evictedThroughMicros)
-        // What a sink's commits move is known only when sources have been asked, so the batch in hand comes without.
-        let inHand = rerun.map { SinkBatch(id: $0.batch, fingerprint: $0.fingerprint, consumed: []) }
-        for sink in query.sinks {
-            try sink.recover(
-                queryID: checkpoint.metadata.queryID, lastCommitted: committed?.commit.batch, inHand: inHand)
-        }
+        let start = SinkStart(
+            queryID: checkpoint.metadata.queryID, lives: checkpoint.metadata.lives,
+            lastCommitted: committed?.commit.batch,
+            inHand: rerun.map { SinkBatch(id: $0.batch, fingerprint: $0.fingerprint) },
+            marks: opened.recovered.marks, acceptsMissingMark: query.acceptsMissingMark)
+        for sink in query.sinks { try sink.recover(start) }
         control.didCommit(committed?.commit.batch)
     }
 
@@ -189,6 +191,7 @@ package final class QueryRunner {
             let didRun = try fire(triggerMillis: start)
             control.enter(.waiting)
             lastTriggerMillis = start
+            for sink in query.sinks { try sink.keepAlive() }
             if isDone(didRun: didRun) { break }
             if !didRun { try syncCommit() }
             // Nothing more will come: a no-data batch that is due, and then the end, need no trigger.
@@ -332,11 +335,7 @@ package final class QueryRunner {
         nextBatch = entry.batch + 1
         control.didCommit(entry.batch)
         lastEvictionMillis = entry.evictionWatermarkMillis
-        for (source, position) in zip(query.sources, positions) {
-            let consumed = try source.consumed(at: position)
-            let isReported = consumed.map { consumed in query.sinks.contains { $0.reports(consumed) } } ?? false
-            source.didCommit(position, isReported: isReported)
-        }
+        for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
         environment.report(progress(entry, result, from: before, latest: latest, timer))
         try maintain()
         tailMicros = timer.cost.commitMicros + timer.sinceLastMicros
@@ -358,12 +357,12 @@ package final class QueryRunner {
     private func makeDurable(_ entry: OffsetsEntry, _ result: BatchResult) throws {
         let encodings = query.plan.output.distinctEncodings
         let parts = query.plan.output.sinks.map { sink in
-            result.outputs[encodings.firstIndex(of: sink.encoding) ?? 0]
+            guard let index = encodings.firstIndex(of: sink.encoding) else {
+                preconditionFailure("every sink's encoding is among the plan's")
+            }
+            return result.outputs[index]
         }
-        var batch = SinkBatch(id: entry.batch, fingerprint: entry.fingerprint, consumed: [])
-        for (source, input) in zip(query.sources, entry.sources) {
-            if let consumed = try source.consumed(at: input.next) { batch.consumed.append(consumed) }
-        }
+        let batch = SinkBatch(id: entry.batch, fingerprint: entry.fingerprint)
         let failures = FirstFailure()
         let (sinks, checkpoint) = (query.sinks, self.checkpoint)
         nonisolated(unsafe) let writeState: () throws -> Void = {
@@ -372,7 +371,7 @@ package final class QueryRunner {
                 result.deltas.map { unsafe ShardPayload(shard: $0.shard, bytes: $0.payload.buffer.bytes) },
                 lastJoinTimeMicros: result.newestDeltaMicros, evictedThroughMicros: result.evictedThroughMicros)
         }
-        environment.pool.run(1 + sinks.count) { [batch] index in
+        environment.pool.run(1 + sinks.count) { index in
             failures.catching {
                 if index == 0 {
                     unsafe try writeState()
@@ -412,6 +411,8 @@ package final class QueryRunner {
                 "removedRows": Int64(result.stateRowsRemoved),
             ])
         commit.cost = cost
+        // Sinks that share a transaction share its mark.
+        commit.marks = query.sinks.compactMap(\.mark).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         for side in tracker.sides {
             guard let partitions = side.partitions else { continue }
             commit.partitionMaximaMillis[side.input] = partitions.compactMapValues(\.watermarkMillis)

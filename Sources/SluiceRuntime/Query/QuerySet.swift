@@ -14,6 +14,8 @@ package struct QuerySetOptions: Sendable {
     package var checkpointRoot: String?
     /// The queries to run; empty for all.
     package var queries: [String] = []
+    /// A mark that a sink should find and does not is no reason not to start.
+    package var acceptsMissingMark = false
 
     package init() {}
 
@@ -76,13 +78,15 @@ package final class QuerySet: Sendable {
         let query = planned.spec
         let trigger = options.trigger ?? query.trigger.value
         let connectors = ConnectorEnvironment(
-            query: query.name.value, fileSystem: environment.fileSystem, clock: environment.clock,
+            query: query.name.value, group: query.group, fileSystem: environment.fileSystem, clock: environment.clock,
             log: environment.log.with([.query: .string(query.name.value)]), shouldStop: shouldStop,
             patienceMillis: TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil)
         var sources: [any Source] = []
         var positionsAreHistory: [Bool] = []
         for input in plan.inputs {
-            guard var source = spec.sources.first(where: { $0.name.value == input.source }) else { continue }
+            guard var source = spec.sources.first(where: { $0.name.value == input.source }) else {
+                preconditionFailure("the plan names a source that the spec does not have: \(input.source)")
+            }
             // The checkpoint is found from any working folder, so what it calls a file must not depend on that.
             if case .file(var file) = source.connector {
                 file.path.value = absolutePath(file.path.value)
@@ -91,22 +95,20 @@ package final class QuerySet: Sendable {
             sources.append(try makeSource(source, for: input, in: connectors))
             positionsAreHistory.append(source.connector.positionsAreHistory)
         }
-        var sinks: [any Sink] = []
-        var hasReportingSink = false
-        for output in plan.output.sinks {
-            guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else { continue }
-            let isReporting = !hasReportingSink && sink.connector.isExactlyOnceKafka
-            sinks.append(
-                makeSink(
-                    sink, header: plan.output.csvHeader(output.format),
-                    sourceTopics: isReporting ? plan.inputs.compactMap(\.topic) : nil, in: connectors))
-            hasReportingSink = hasReportingSink || isReporting
-        }
-        return RunnableQuery(
+        let sinks = makeSinks(
+            plan.output.sinks.map { output in
+                guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else {
+                    preconditionFailure("the plan names a sink that the spec does not have: \(output.name)")
+                }
+                return (sink, plan.output.csvHeader(output.format))
+            }, sourceTopics: plan.inputs.compactMap(\.topic), in: connectors)
+        var runnable = RunnableQuery(
             plan: plan, trigger: trigger,
             checkpointFolder: options.checkpointFolder(query),
             retainBatches: query.state.retainBatches,
             sources: sources, positionsAreHistory: positionsAreHistory, sinks: sinks)
+        runnable.acceptsMissingMark = options.acceptsMissingMark
+        return runnable
     }
 
     /// Runs all queries until each has finished or failed. Blocks. True when none has failed.
@@ -150,12 +152,6 @@ extension PlannedQuery {
 
 /// Somebody waits for the end of a query that ends by itself, so it does not wait for brokers for ever.
 private let finitePatienceMillis: Int64 = 60_000
-
-extension SinkConnectorSpec {
-    fileprivate var isExactlyOnceKafka: Bool {
-        if case .kafka(let kafka) = self { kafka.isExactlyOnce } else { false }
-    }
-}
 
 extension SourceConnectorSpec {
     /// True where the offsets name every file that was ever taken.

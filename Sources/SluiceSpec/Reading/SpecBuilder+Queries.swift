@@ -3,7 +3,7 @@
 enum QueryKeys {
     static let all = [
         "from", "join", "where", "select", "trigger", "checkpoint", "watermark_policy", "late", "to", "state",
-        "on_failure",
+        "on_failure", "group",
     ]
 }
 
@@ -52,7 +52,15 @@ extension SpecBuilder {
         query.sinks = sinks
         query.state = state
         query.onFailure = onFailure?.value ?? .restart
+        if let group = readGroup(map) { query.group = group }
         return query
+    }
+
+    /// The group that shows the query's progress.
+    private func readGroup(_ map: MapReader) -> String? {
+        guard let node = map["group"], let group = scalar(node, "the name of a consumer group") else { return nil }
+        if group.text.isEmpty { diagnostics.error(.missingValue, at: node.place, "`group` names no consumer group") }
+        return group.text
     }
 
     /// A source's name; it counts as used even when it is unknown.

@@ -70,8 +70,11 @@ package protocol FileSystem: Sendable {
     func rename(_ from: String, to: String) throws(FileError)
     /// Removes a file; removing what is not there is no error.
     func remove(_ path: String) throws(FileError)
-    /// nil when another process (or another lock of this one) holds it.
-    func lock(folder: String) throws(FileError) -> (any FolderLock)?
+    /// Locks a folder itself, which no hand deletes without noticing; nil when another process (or another lock of this
+    /// one) holds it.
+    /// - Parameter note: a file in the folder that is locked with it and says which process has it: for people, and for
+    ///   earlier versions, which locked only that.
+    func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)?
     /// Lets the system give up its copy in memory of a durable file that nobody is expected to read soon. A hint.
     func forget(_ path: String)
 }

@@ -122,20 +122,21 @@ package struct RealFileSystem: FileSystem {
         }
     }
 
-    package func lock(folder: String) throws(FileError) -> (any FolderLock)? {
-        let path = folder + "/lock"
-        let descriptor = try openDescriptor(path, O_RDWR | O_CREAT, "open")
-        let lock = RealFolderLock(descriptor: descriptor)
-        if uninterrupted({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
-            if errno == EWOULDBLOCK { return nil }
-            throw FileError(operation: "lock", path: path, errno: errno)
+    package func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)? {
+        let folderLock = RealFolderLock()
+        if try !folderLock.add(openDescriptor(folder, O_RDONLY | O_DIRECTORY, "lock"), folder, mayBeUnable: note != nil)
+        {
+            return nil
         }
-        // The number is for people who look for the process; the lock itself is the kernel's.
+        guard let note else { return folderLock }
+        let path = "\(folder)/\(note)"
+        let descriptor = try openDescriptor(path, O_RDWR | O_CREAT, "open")
+        guard try folderLock.add(descriptor, path, mayBeUnable: false) else { return nil }
         let text = Array("\(getpid())\n".utf8)
         var code = ftruncate(descriptor, 0) == 0 ? 0 : errno
         if code == 0 { code = unsafe text.withUnsafeBytes { unsafe writeFully(to: descriptor, [$0]) } }
         if code != 0 { throw FileError(operation: "write", path: path, errno: code) }
-        return lock
+        return folderLock
     }
 
     package func forget(_ path: String) {
@@ -224,10 +225,22 @@ private final class RealFile: ReadableFile {
     }
 }
 
-private final class RealFolderLock: FolderLock {
-    private let descriptor: Int32
+private final class RealFolderLock: FolderLock, @unchecked Sendable {
+    // @unchecked: changed only while it is being made.
+    private var descriptors: [Int32] = []
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
+    /// Takes over a descriptor and locks what it is open on; false when another has that locked.
+    /// - Parameter mayBeUnable: a file system that cannot lock folders (some network ones) is no error.
+    func add(_ descriptor: Int32, _ path: String, mayBeUnable: Bool) throws(FileError) -> Bool {
+        descriptors.append(descriptor)
+        if uninterrupted({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 { return true }
+        switch errno {
+        case EWOULDBLOCK: return false
+        case EBADF where mayBeUnable, EINVAL where mayBeUnable, ENOLCK where mayBeUnable, EOPNOTSUPP where mayBeUnable:
+            return true
+        default: throw FileError(operation: "lock", path: path, errno: errno)
+        }
+    }
 
-    deinit { _ = close(descriptor) }
+    deinit { for descriptor in descriptors { _ = close(descriptor) } }
 }

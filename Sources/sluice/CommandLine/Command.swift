@@ -27,6 +27,8 @@ struct RunOptions: Hashable {
     var listen: String?
     /// The file with what requests must carry.
     var tokenFile: String?
+    /// Start although the mark of a query's last batch is gone from Kafka.
+    var acceptsMissingMark = false
     var logLevel: LogLevel = .info
     var logFormat: LogFormat = .logfmt
 }

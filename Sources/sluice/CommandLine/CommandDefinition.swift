@@ -82,6 +82,9 @@ extension CommandDefinition {
                 help: "Serve status and control at HOST:PORT or unix:PATH; port 0 picks a free one."),
             tokenFile(help: "Answer only requests that carry the token in this file."),
             OptionDefinition(
+                name: "accept-missing-mark",
+                help: "Start although Kafka has lost the mark of a query's last batch: no later batch is in its topics."),
+            OptionDefinition(
                 name: "log-level", valueName: "level", help: "Log events from this level on.",
                 choices: choices(LogLevel.self)),
             OptionDefinition(
@@ -94,6 +97,7 @@ extension CommandDefinition {
                     specs: parsed.arguments, queries: parsed.values["query"] ?? [], trigger: parsed.last("trigger"),
                     checkpoint: parsed.last("checkpoint"), progress: parsed.last("progress"),
                     listen: parsed.last("listen"), tokenFile: parsed.last("token-file"),
+                    acceptsMissingMark: parsed.values["accept-missing-mark"] != nil,
                     logLevel: parsed.choice("log-level", default: .info),
                     logFormat: parsed.choice("log-format", default: .logfmt)))
         })

@@ -13,10 +13,12 @@ import Testing
 
     private func sink(
         _ mock: MockEnvironment, isExactlyOnce: Bool = true, patienceMillis: Int64? = 30_000
-    ) -> KafkaSink {
-        KafkaSink(
-            name: "out", mock.sinkSpec("t", isExactlyOnce: isExactlyOnce), sourceTopics: [],
-            environment: mock.environment(patienceMillis: patienceMillis))
+    ) -> any Sink {
+        let spec = SinkSpec(
+            name: Located("out", at: SourcePosition(file: "test.yaml", line: 1, column: 1)),
+            connector: .kafka(mock.sinkSpec("t", isExactlyOnce: isExactlyOnce)),
+            format: .json(timeZone: "UTC", writesNulls: false))
+        return makeSinks([(spec, [])], sourceTopics: [], in: mock.environment(patienceMillis: patienceMillis))[0]
     }
 
     private func parts(_ rows: [String]) -> [OutputBytes] {
@@ -30,9 +32,9 @@ import Testing
         return [output]
     }
 
-    private func batch(_ id: Int64) -> SinkBatch { SinkBatch(id: id, fingerprint: "f\(id)", consumed: []) }
+    private func batch(_ id: Int64) -> SinkBatch { SinkBatch(id: id, fingerprint: "f\(id)") }
 
-    private func run(_ sink: KafkaSink, _ id: Int64, _ rows: [String]) throws {
+    private func run(_ sink: any Sink, _ id: Int64, _ rows: [String]) throws {
         try sink.stage(batch(id), parts: parts(rows), rowCount: rows.count)
         try sink.commit(batch: id)
     }
@@ -41,7 +43,7 @@ import Testing
     {
         cluster.createTopic("t", partitions: 1)
         let sink = sink(MockEnvironment(cluster), isExactlyOnce: isExactlyOnce)
-        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try sink.recover(lastCommitted: nil)
         try run(sink, 0, ["a", "b"])
         try run(sink, 1, [])
         try run(sink, 2, (0..<1000).map { "row \($0)" })
@@ -51,7 +53,7 @@ import Testing
     @Test func `More rows than librdkafka's queue takes go through`() throws {
         cluster.createTopic("t", partitions: 1)
         let sink = sink(MockEnvironment(cluster))
-        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try sink.recover(lastCommitted: nil)
         let rows = (0..<120_000).map { "\($0)" }
         try run(sink, 0, rows)
         // The mock keeps the newest 5 MB.
@@ -62,7 +64,7 @@ import Testing
         cluster.createTopic("t", partitions: 1)
         cluster.failNext(.initProducerID, [RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS])
         let sink = sink(MockEnvironment(cluster))
-        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try sink.recover(lastCommitted: nil)
         cluster.failNext(.addPartitionsToTransaction, [RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS])
         cluster.failNext(
             .produce, [RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS])
@@ -75,7 +77,7 @@ import Testing
     @Test func `A client that is fenced ends the query for good`() throws {
         cluster.createTopic("t", partitions: 1)
         let sink = sink(MockEnvironment(cluster))
-        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try sink.recover(lastCommitted: nil)
         cluster.failNext(.endTransaction, [RD_KAFKA_RESP_ERR_PRODUCER_FENCED])
         let error = #expect(throws: ConnectorError.self) { try run(sink, 0, ["a"]) }
         #expect(error?.code == "kafka-fenced" && error?.isRetriable == false)
@@ -86,7 +88,7 @@ import Testing
         cluster.failNext(.initProducerID, [RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED])
         let sink = sink(MockEnvironment(cluster))
         let error = #expect(throws: ConnectorError.self) {
-            try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+            try sink.recover(lastCommitted: nil)
         }
         #expect(error?.code == "kafka-not-authorized" && error?.isRetriable == false)
     }
@@ -95,7 +97,7 @@ import Testing
         cluster.createTopic("t", partitions: 1)
         let mock = MockEnvironment(cluster)
         let sink = sink(mock, patienceMillis: nil)
-        try sink.recover(queryID: "id", lastCommitted: nil, inHand: nil)
+        try sink.recover(lastCommitted: nil)
         try run(sink, 0, ["a"])
         cluster.setBroker(isUp: false)
         mock.stop()
@@ -105,30 +107,58 @@ import Testing
 }
 
 @Suite struct CommittedBatchTests {
-    private func mark(_ batch: Int64, _ fingerprint: String = "f") -> CommittedBatch {
-        CommittedBatch(queryID: "id", sink: "out", batch: batch, fingerprint: fingerprint)
+    private func mark(_ batch: Int64, _ fingerprint: String = "f", life: String = "a") -> CommittedBatch {
+        CommittedBatch(queryID: "id", life: life, batch: batch, fingerprint: fingerprint)
     }
 
     @Test func `A mark reads back as it was written`() {
         #expect(CommittedBatch(mark(7).text) == mark(7))
         for text in [
-            "", "sluice/1", "sluice/2 query=a sink=b batch=1 input=c", "sluice/1 query=a sink=b batch=x input=c",
+            "", "sluice/1", "sluice/3 query=a life=b batch=1 input=c", "sluice/1 query=a sink=b batch=x input=c",
             "sluice/1 query=a sink=b batch=-1 input=c", "sluice/1 sink=a query=b batch=1 input=c", mark(1).text + " x",
+            "sluice/2 query=a sink=b batch=1 input=c",
         ] { #expect(CommittedBatch(text) == nil, "\(text)") }
     }
 
+    @Test func `A mark of the version before reads back, with its sink`() {
+        let old = CommittedBatch("sluice/1 query=a sink=b batch=1 input=c")
+        #expect(old?.sink == "b" && old?.batch == 1 && old?.isOfThisFormat == false)
+    }
+
+    private func found(
+        _ marks: [CommittedBatch], _ last: Int64?, _ inHand: SinkBatch?, expected: Int64? = nil,
+        lives: [(String, Int64)] = [("a", 0)]
+    ) -> RecoveredTransaction {
+        let start = SinkStart(
+            queryID: "id", lives: lives.map { CheckpointLife(id: $0.0, from: $0.1) }, lastCommitted: last,
+            inHand: inHand)
+        return RecoveredTransaction(marks, start, expected: expected)
+    }
+
+    private let inHand = SinkBatch(id: 5, fingerprint: "f")
+
     @Test func `A mark says whether the batch in hand is visible`() {
-        let inHand = SinkBatch(id: 5, fingerprint: "f", consumed: [])
-        func found(_ marks: [CommittedBatch], _ last: Int64?, _ inHand: SinkBatch?) -> RecoveredSink {
-            RecoveredSink(marks, lastCommitted: last, inHand: inHand)
-        }
         #expect(found([], nil, nil) == .clean)
         #expect(found([mark(4), mark(3)], 4, inHand) == .clean)
-        #expect(found([mark(5), mark(5)], 4, inHand) == .inHandIsVisible)
+        #expect(found([mark(5), mark(5)], 4, inHand, expected: 3) == .inHandIsVisible)
         #expect(found([mark(5, "other")], 4, inHand) == .ahead(mark(5, "other")))
         #expect(found([mark(6), mark(5)], 4, inHand) == .ahead(mark(6)))
         #expect(found([mark(5)], 4, nil) == .ahead(mark(5)))
         #expect(found([mark(0)], nil, nil) == .ahead(mark(0)))
+    }
+
+    @Test func `A mark that should be there, and is not, is missed`() {
+        #expect(found([], 4, inHand, expected: 3) == .missing(3))
+        #expect(found([mark(2)], 4, inHand, expected: 3) == .missing(3))
+        #expect(found([mark(3)], 4, inHand, expected: 3) == .clean)
+    }
+
+    @Test func `A rollback that was asked for may repeat what is in the topics, another copy may not`() {
+        let lives = [("a", Int64(0)), ("b", 3)]
+        #expect(found([mark(9)], 2, nil, lives: lives) == .repeatsAfterRollback(mark(9)))
+        #expect(found([mark(3, life: "b")], 2, SinkBatch(id: 3, fingerprint: "f"), lives: lives) == .inHandIsVisible)
+        #expect(found([mark(9, life: "c")], 2, nil, lives: lives) == .ahead(mark(9, life: "c")))
+        #expect(found([mark(2, life: "c")], 2, nil, lives: lives) == .ahead(mark(2, life: "c")))
     }
 }
 

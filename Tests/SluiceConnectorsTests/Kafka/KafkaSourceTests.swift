@@ -67,7 +67,7 @@ import Testing
             let batch = try self.values(source, ranges)
             #expect(batch.count == Int(ranges.reduce(0) { $0 + $1.end - $1.start }))
             read += batch
-            source.didCommit(position, isReported: false)
+            source.didCommit(position)
         }
         #expect(read == written)
     }
@@ -104,7 +104,7 @@ import Testing
                 OffsetRange(partition: "0", start: 2, end: 2), OffsetRange(partition: "1", start: 0, end: 0),
             ])
         #expect(try values(source, ranges).isEmpty)
-        source.didCommit(position, isReported: false)
+        source.didCommit(position)
         #expect(try plan(source, &position).isEmpty)
         cluster.write("t", partition: 1, ["new"])
         #expect(try values(source, plan(source, &position)) == ["new"])

@@ -123,7 +123,7 @@ struct MockEnvironment {
     func environment(patienceMillis: Int64? = 30_000) -> ConnectorEnvironment {
         let flag = isStopped
         return ConnectorEnvironment(
-            query: "q", fileSystem: SimulatedFileSystem(), clock: SystemClock(), log: lines.log,
+            query: "q", group: "sluice-q", fileSystem: SimulatedFileSystem(), clock: SystemClock(), log: lines.log,
             shouldStop: { flag.value.load(ordering: .sequentiallyConsistent) }, patienceMillis: patienceMillis)
     }
 

@@ -2,6 +2,7 @@
 // of another copy that went its own way, of another batch. Every pair is tried. Each has to be refused by name, unless
 // nothing that the checkpoint stands on is different for it.
 
+import SluiceConnectors
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSystem

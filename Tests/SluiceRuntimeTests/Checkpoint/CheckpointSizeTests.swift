@@ -51,7 +51,9 @@ private final class CountingFileSystem: FileSystem {
     func syncFolder(_ path: String) throws(FileError) { try base.syncFolder(path) }
     func rename(_ from: String, to: String) throws(FileError) { try base.rename(from, to: to) }
     func remove(_ path: String) throws(FileError) { try base.remove(path) }
-    func lock(folder: String) throws(FileError) -> (any FolderLock)? { try base.lock(folder: folder) }
+    func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)? {
+        try base.lock(folder: folder, note: note)
+    }
 }
 
 /// One row a batch, one shard, one side; leaves `lifetime` batches later, or never.

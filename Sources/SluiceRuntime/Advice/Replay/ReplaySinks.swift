@@ -16,7 +16,7 @@ final class NullSink: Sink {
 
     var description: String { "NullSink" }
 
-    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) {}
+    func recover(_ start: SinkStart) {}
     func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) {}
     func commit(batch: Int64) { clock.skip(micros: commitMicros) }
     func sync() {}
@@ -39,9 +39,7 @@ final class PassingFileSink: Sink, @unchecked Sendable {
 
     var description: String { sink.description }
 
-    func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
-        try sink.recover(queryID: queryID, lastCommitted: lastCommitted, inHand: inHand)
-    }
+    func recover(_ start: SinkStart) throws(ConnectorError) { try sink.recover(start) }
 
     func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         for name in (try? fileSystem.list(folder)) ?? [] { try? fileSystem.remove("\(folder)/\(name)") }

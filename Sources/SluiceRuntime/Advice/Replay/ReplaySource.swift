@@ -93,7 +93,7 @@ final class ReplaySource: Source {
         return try source.open(ranges)
     }
 
-    func didCommit(_ position: SourceOffsets, isReported: Bool) {}
+    func didCommit(_ position: SourceOffsets) {}
 
     func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
         try source.readable(partitions)

@@ -67,7 +67,7 @@ final class TriggerReplay {
         let folder = "\(checkpoint)\(folderMark)\(ProcessFacts.id)"
         removeLeftovers(checkpoint, files)
         try files.makeFolders(folder)
-        guard let lock = try files.lock(folder: folder) else { throw ReplayProblem("\(folder) is in use") }
+        guard let lock = try files.lock(folder: folder, note: nil) else { throw ReplayProblem("\(folder) is in use") }
         do {
             let fork = CheckpointFork(folder: checkpoint, fileSystem: files)
             let first = max(records.first?.batch ?? 0, unreadable?.batch ?? 0)
@@ -96,7 +96,7 @@ final class TriggerReplay {
         for name in (try? files.list(place)) ?? [] where name.hasPrefix(mark) {
             let path = "\(place)/\(name)"
             guard name.dropFirst(mark.count).allSatisfy({ ("0"..."9").contains($0) }), isReplay(path, files),
-                let lock = try? files.lock(folder: path)
+                let lock = try? files.lock(folder: path, note: nil)
             else { continue }
             withExtendedLifetime(lock) { removeAll(path) }
         }
@@ -166,9 +166,9 @@ final class TriggerReplay {
         path.value = "\(folder)/out-\(index)"
         sink.connector = .file(path: path)
         let connectors = ConnectorEnvironment(
-            query: plan.query, fileSystem: environment.fileSystem, clock: clock, log: .none)
-        let file = makeSink(sink, header: plan.output.csvHeader(output.format), sourceTopics: nil, in: connectors)
-        return PassingFileSink(file, folder: path.value, fileSystem: environment.fileSystem)
+            query: plan.query, group: "", fileSystem: environment.fileSystem, clock: clock, log: .none)
+        let sinks = makeSinks([(sink, plan.output.csvHeader(output.format))], sourceTopics: [], in: connectors)
+        return PassingFileSink(sinks[0], folder: path.value, fileSystem: environment.fileSystem)
     }
 }
 
