@@ -123,7 +123,8 @@ package final class SimulatedFileSystem: FileSystem {
         }
     }
 
-    package func append(_ path: String, _ bytes: [UInt8]) throws(FileError) {
+    package func append(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError) {
+        let bytes = unsafe parts.flatMap { unsafe Array($0) }
         try run(.append, path, tears: bytes.count) { (disk, path, written) throws(FileError) in
             try disk.write(path, bytes.prefix(written), replaces: false)
         }

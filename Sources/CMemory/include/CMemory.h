@@ -1,6 +1,9 @@
-// Two things about memory that Swift has no words for.
+// What Swift has no words for: the processor's prefetch, a setting of the allocator, and memory that can run out without
+// the end of the process.
 #ifndef SLUICE_CMEMORY_H
 #define SLUICE_CMEMORY_H
+
+#include <stddef.h>
 
 /// Starts to load the cache line at `place`, which may be any address.
 static inline void sluice_prefetch(const void *place) { __builtin_prefetch(place); }
@@ -9,5 +12,25 @@ static inline void sluice_prefetch(const void *place) { __builtin_prefetch(place
 /// library does so only until the first one is freed, and keeps the holes that time buckets leave when they end: a
 /// tenth of the memory of a large join.
 void sluice_give_back_large_blocks(void);
+
+/// As realloc, for `wanted` bytes, or where there is no room for those, `needed` bytes; says in `granted` which. Where
+/// not even those can be had, a block that is kept for this is given up first, and the calling thread is told by
+/// `sluice_memory_is_short`: it finishes the step it is in and gives its batch up. NULL when that was not enough either.
+void *sluice_grow(void *block, size_t wanted, size_t needed, size_t *granted);
+
+/// As calloc, otherwise as `sluice_grow`.
+void *sluice_zeroed(size_t count, size_t size);
+
+/// Keeps a block of so many bytes for when memory runs out; does nothing when there is one.
+void sluice_keep_memory_reserve(size_t byte_count);
+
+/// Set for a thread when memory has run out under it; the thread sets it back when it begins something else.
+extern _Thread_local int sluice_memory_shortage;
+
+/// For tests: after so many calls that ask for memory every one fails until the reserve is gone; -1 for never.
+extern int sluice_failing_allocation;
+
+static inline int sluice_memory_is_short(void) { return sluice_memory_shortage; }
+static inline void sluice_forget_memory_shortage(void) { sluice_memory_shortage = 0; }
 
 #endif

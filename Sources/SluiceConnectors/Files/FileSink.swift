@@ -131,19 +131,38 @@ package final class FileSink: Sink, @unchecked Sendable {
         guard rowCount > 0 else { return }
         forgetOldOutput()
         let temporary = path(temporaryName(batch.id))
+        try write(parts, to: temporary)
         do throws(FileError) {
-            // The parts keep their bytes alive while they are in the array.
-            let bytes = unsafe ([header] + parts).map { unsafe $0.buffer.bytes }
-            unsafe try fileSystem.write(temporary, bytes)
             try fileSystem.sync(temporary)
             try fileSystem.syncFolder(folder)
         } catch {
             throw ConnectorError(writing: error)
         }
         staged.insert(batch.id)
-        let byteCount = parts.reduce(0) { $0 + $1.buffer.count }
+        let byteCount = parts.reduce(0) { $0 + $1.byteCount }
         cached.append((path(fileName(batch.id)), byteCount))
         cachedByteCount += byteCount
+    }
+
+    private func write(_ parts: [OutputBytes], to path: String) throws(ConnectorError) {
+        if parts.allSatisfy(\.spilled.isEmpty) {
+            do throws(FileError) {
+                // The parts keep their bytes alive while they are in the array.
+                unsafe try fileSystem.write(path, ([header] + parts).map { unsafe $0.buffer.bytes })
+            } catch { throw ConnectorError(writing: error) }
+            return
+        }
+        do throws(FileError) {
+            unsafe try fileSystem.write(path, [header.buffer.bytes])
+        } catch { throw ConnectorError(writing: error) }
+        for part in parts {
+            try part.forEachSegment(
+                { segment throws(ConnectorError) in
+                    do throws(FileError) {
+                        unsafe try fileSystem.append(path, [segment.buffer.bytes])
+                    } catch { throw ConnectorError(writing: error) }
+                }, unreadable: ConnectorError.init(unreadable:))
+        }
     }
 
     private func forgetOldOutput() {

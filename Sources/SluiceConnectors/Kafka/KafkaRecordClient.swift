@@ -96,17 +96,32 @@ struct RecordHeaders {
         _ parts: [OutputBytes], to topicName: String, headers: RecordHeaders
     ) throws(KafkaFailure) -> Bool {
         guard let topic = unsafe topics[topicName] else { preconditionFailure("no topic `\(topicName)`") }
+        var isHeld = true
         for part in parts {
-            var row = 0
-            while let full = unsafe writeRows(part, from: row, to: topic, headers) {
-                row = full.row
-                guard full.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
-                    try throwIfFatal()
-                    if isTransactional, full.error == RD_KAFKA_RESP_ERR__STATE { return false }
-                    throw KafkaFailure(full.error, what)
-                }
-                try waitForRoom()
+            try part.forEachSegment(
+                { segment throws(KafkaFailure) in
+                    if isHeld { isHeld = unsafe try write(segment, to: topic, headers) }
+                },
+                unreadable: { error in
+                    KafkaFailure(
+                        error.isRetriable ? .fatal : .permanent, code: "output-unreadable", error.description)
+                })
+        }
+        return isHeld
+    }
+
+    private func write(
+        _ segment: OutputBytes, to topic: OpaquePointer, _ headers: RecordHeaders
+    ) throws(KafkaFailure) -> Bool {
+        var row = 0
+        while let full = unsafe writeRows(segment, from: row, to: topic, headers) {
+            row = full.row
+            guard full.error == RD_KAFKA_RESP_ERR__QUEUE_FULL else {
+                try throwIfFatal()
+                if isTransactional, full.error == RD_KAFKA_RESP_ERR__STATE { return false }
+                throw KafkaFailure(full.error, what)
             }
+            try waitForRoom()
         }
         return true
     }

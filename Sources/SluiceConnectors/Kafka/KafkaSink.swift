@@ -32,7 +32,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         precondition(
-            parts.reduce(0) { unsafe $0 + $1.outputRecords.count } == rowCount, "a record for every row")
+            parts.reduce(0) { $0 + $1.recordCount } == rowCount, "a record for every row")
         staged = rowCount > 0 ? (batch, parts) : nil
     }
 

@@ -198,7 +198,7 @@ package final class KafkaTransaction: @unchecked Sendable {
         _ batch: SinkBatch, sink: String, topic: String, parts: [OutputBytes], rowCount: Int
     ) throws(KafkaFailure) {
         precondition(
-            parts.reduce(0) { unsafe $0 + $1.outputRecords.count } == rowCount, "a record for every row")
+            parts.reduce(0) { $0 + $1.recordCount } == rowCount, "a record for every row")
         if batch.id == visibleBatch { return }
         let isLast = monitor.withLock {
             if openBatch?.id != batch.id || staged[sink] != nil { staged = [:] }

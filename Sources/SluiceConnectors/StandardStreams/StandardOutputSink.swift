@@ -34,8 +34,14 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
         staged = nil
         let all = header + parts
         header = []
-        // `all` keeps the bytes alive until the call has returned.
-        let code = unsafe writeFully(to: descriptor, all.map { unsafe $0.buffer.bytes })
+        for part in all {
+            try part.forEachSegment(
+                { segment throws(ConnectorError) in try write(segment) }, unreadable: ConnectorError.init(unreadable:))
+        }
+    }
+
+    private func write(_ segment: OutputBytes) throws(ConnectorError) {
+        let code = unsafe writeFully(to: descriptor, [segment.buffer.bytes])
         switch code {
         case 0: return
         case EPIPE:

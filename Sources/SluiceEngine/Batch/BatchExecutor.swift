@@ -98,6 +98,10 @@ package enum BatchError: Error, Sendable, CustomStringConvertible {
     case badRow(source: String, place: String, record: String)
     /// The source failed while the batch read from it.
     case input(source: String, any Error)
+    /// There is no more memory.
+    case outOfMemory
+    /// Output that does not fit into memory cannot be put away.
+    case spill(SpillError)
 
     package var description: String {
         switch self {
@@ -105,6 +109,8 @@ package enum BatchError: Error, Sendable, CustomStringConvertible {
             "source `\(source)` has a record that does not fit its columns, at \(place): \(record) "
                 + "(correct it, or choose `bad_rows: null` or `bad_rows: drop`, which go on)"
         case .input(_, let error): "\(error)"
+        case .outOfMemory: "there is no more memory"
+        case .spill(let error): "\(error)"
         }
     }
 }
@@ -121,14 +127,23 @@ package final class BatchExecutor {
     ///   - plan: fixed for the executor's life.
     ///   - laneCount: how many chunks may be decoded at a time; does not change the output.
     ///   - zones: time zone rules by name.
-    package init(plan: PhysicalPlan, laneCount: Int, zones: TimeZones, parallel: @escaping ParallelFor) {
+    ///   - resources: what a batch may use.
+    package init(
+        plan: PhysicalPlan, laneCount: Int, zones: TimeZones, resources: BatchResources = BatchResources(),
+        parallel: @escaping ParallelFor
+    ) {
         self.plan = plan
         self.parallel = parallel
         shards =
             plan.join.map { join in
-                (0..<join.shards).map { JoinShard($0, plan: plan, join: join, zones: zones) }
+                (0..<join.shards).map {
+                    JoinShard($0, plan: plan, join: join, zones: zones, resources: resources)
+                }
             } ?? []
-        lanes = (0..<max(1, laneCount)).map { _ in DecodeLane(plan: plan, zones: zones) }
+        let laneCount = max(1, laneCount)
+        lanes = (0..<laneCount).map { _ in
+            DecodeLane(plan: plan, zones: zones, resources: resources, laneCount: laneCount)
+        }
     }
 
     /// Runs one batch. O(rows read + matches + rows evicted); the rows kept do not count.
@@ -155,6 +170,7 @@ package final class BatchExecutor {
                 newest[number] = shard.writeDelta()
             }
             forEachShard(of: chunks, isSmall: rowCount < 256) { unsafe work($0) }
+            try throwFailure()
             recycle(chunks)
         }
         var result = BatchResult(outputs: [], sources: counters)
@@ -162,6 +178,16 @@ package final class BatchExecutor {
         collectOutputs(
             shards.map(\.outputs), rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
         return result
+    }
+
+    private func throwFailure() throws(BatchError) {
+        for shard in shards {
+            switch shard.failure {
+            case nil: continue
+            case .memory?: throw .outOfMemory
+            case .spill(let error)?: throw .spill(error)
+            }
+        }
     }
 
     private func runWithoutJoin(_ input: any InputBytes, lateMillis: Int64) throws(BatchError) -> BatchResult {
@@ -214,7 +240,7 @@ package final class BatchExecutor {
     private func collectOutputs(_ parts: [[OutputBytes]], rowCount: Int, _ result: inout BatchResult) {
         result.outputRowCount = rowCount
         result.outputs = plan.output.distinctEncodings.indices.map { encoding in
-            parts.map { $0[encoding] }.filter { $0.buffer.count > 0 }
+            parts.map { $0[encoding] }.filter { !$0.isEmpty }
         }
     }
 
@@ -287,6 +313,9 @@ package final class BatchExecutor {
 
     /// Live rows of both sides.
     package var stateRowCount: Int { shards.reduce(0) { $0 + $1.rowCount } }
+
+    /// Memory that the state of both sides holds.
+    package var stateByteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }
 }
 
 /// One value per worker index; each index is written by one worker.

@@ -8,6 +8,7 @@
 //
 // The loop over records works on `inout` structs only: a class property would cost an exclusivity check per access.
 
+internal import CMemory
 internal import SluicePlan
 internal import SluiceSpec
 
@@ -21,8 +22,17 @@ final class DecodeLane: @unchecked Sendable {
     /// By the order of the chunk it happened in.
     private(set) var failure: (order: Int, error: BatchError)?
 
-    init(plan: PhysicalPlan, zones: TimeZones) {
-        inputs = plan.inputs.indices.map { LaneInputBox(LaneInput(plan, $0, zones: zones)) }
+    private let resources: BatchResources
+    /// Output of this batch that this lane may keep in memory, and what it keeps.
+    private let outputByteCountMax: Int
+    private var outputByteCount = 0
+
+    init(plan: PhysicalPlan, zones: TimeZones, resources: BatchResources, laneCount: Int) {
+        self.resources = resources
+        outputByteCountMax = resources.outputByteCountMax / laneCount
+        inputs = plan.inputs.indices.map {
+            LaneInputBox(LaneInput(plan, $0, zones: zones, resources: resources, laneCount: laneCount))
+        }
     }
 
     /// Starts on one input of a batch.
@@ -31,6 +41,7 @@ final class DecodeLane: @unchecked Sendable {
         lateMicros = millisToMicros(lateMillis)
         counters = SourceCounters()
         failure = nil
+        outputByteCount = 0
     }
 
     /// Reads and decodes one chunk. False after a failure, which is kept in `failure`.
@@ -39,11 +50,12 @@ final class DecodeLane: @unchecked Sendable {
         chunk.begin(shardCount: inputs[current].input.facts.shardCount)
         chunk.order = bytes.order(of: number)
         input.removeAll()
+        sluice_forget_memory_shortage()
+        if resources.isMemoryShort() { return fail(chunk, .outOfMemory) }
         do {
             try bytes.read(chunk: number, into: &input)
         } catch {
-            failure = (chunk.order, .input(source: box.input.facts.source, error))
-            return false
+            return fail(chunk, .input(source: box.input.facts.source, error))
         }
         input.text.reserve(inputPaddingByteCount)
         let startsFile = bytes.startsFile(number)
@@ -55,12 +67,27 @@ final class DecodeLane: @unchecked Sendable {
         if box.input.facts.isWatermarkPerPartition, let partition = bytes.partition(of: number) {
             counters.add(box.input.counters, partition: partition)
         }
-        guard isGood else {
-            failure = (chunk.order, badRow(box, bytes, number))
-            return false
-        }
+        guard isGood else { return fail(chunk, badRow(box, bytes, number)) }
         chunk.finish(emitter: &box.input.emitter)
+        if sluice_memory_is_short() != 0 { return fail(chunk, .outOfMemory) }
+        if let error = box.input.emitter?.failure ?? keepOutputSmall(chunk) { return fail(chunk, .spill(error)) }
         return true
+    }
+
+    private func fail(_ chunk: DecodedChunk, _ error: BatchError) -> Bool {
+        failure = (chunk.order, error)
+        return false
+    }
+
+    /// Without a join the output of all chunks is kept to the end of the batch: what is too much is put away.
+    private func keepOutputSmall(_ chunk: DecodedChunk) -> SpillError? {
+        guard let spill = resources.spill else { return nil }
+        let byteCount = chunk.outputByteCount
+        outputByteCount += byteCount
+        guard outputByteCount > outputByteCountMax else { return nil }
+        outputByteCount -= byteCount
+        do throws(SpillError) { try chunk.putAwayOutputs(in: spill) } catch { return error }
+        return nil
     }
 
     private func badRow(_ box: LaneInputBox, _ bytes: any InputBytes, _ chunk: Int) -> BatchError {
@@ -150,13 +177,17 @@ private struct LaneInput: ~Copyable {
     private var row = ByteBuffer()
     private var lateMicros = Int64.min
 
-    init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
+    init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones, resources: BatchResources, laneCount: Int) {
         let facts = LaneFacts(physical, number, zones: zones)
         let plan = physical.inputs[number]
         decoder = RecordDecoder(input: plan, zones: zones)
         stateRow = RowBuilder(layout: RowLayout(columns: plan.columns.prefix(facts.stateKinds.count)))
         let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
-        emitter = facts.hasJoin ? nil : RowEmitter(output: physical.output, layouts: layouts, zones: zones)
+        emitter =
+            facts.hasJoin
+            ? nil
+            : RowEmitter(
+                output: physical.output, layouts: layouts, zones: zones, resources: resources, share: laneCount)
         self.facts = facts
     }
 

@@ -97,6 +97,13 @@ final class DecodedChunk: @unchecked Sendable {
         outputs = emitter?.takeOutputs() ?? []
     }
 
+    /// Of the encoded rows in memory.
+    var outputByteCount: Int { outputs.reduce(0) { $0 + $1.buffer.count } }
+
+    func putAwayOutputs(in spill: any OutputSpill) throws(SpillError) {
+        for output in outputs { try output.putAway(in: spill) }
+    }
+
     func takeOutputs() -> [OutputBytes] {
         defer { outputs = [] }
         return outputs

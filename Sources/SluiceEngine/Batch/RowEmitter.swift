@@ -16,8 +16,17 @@ struct RowEmitter: ~Copyable {
     private(set) var outputs: [OutputBytes] = []
     /// Rows of the batch that passed the output filter.
     private(set) var rowCount = 0
+    private let spill: (any OutputSpill)?
+    /// Text of one encoding that stays in memory.
+    private let textByteCountMax: Int
+    /// Why rows could not be put away; what was to be is lost, and so is the batch.
+    private(set) var failure: SpillError?
 
-    init(output: OutputPlan, layouts: [RowLayout], zones: TimeZones) {
+    /// - Parameter share: how many emitters share what a batch may keep in memory.
+    init(output: OutputPlan, layouts: [RowLayout], zones: TimeZones, resources: BatchResources, share: Int) {
+        spill = resources.spill
+        textByteCountMax =
+            resources.spill == nil ? .max : max(resources.outputByteCountMax / max(1, share), 1 << 20)
         let encodings = output.distinctEncodings
         first = RowEncoder(output: output, format: encodings[0].format, layouts: layouts, zones: zones)
         firstFramer = FramerBox(encodings[0], layouts: layouts, zones: zones)
@@ -31,6 +40,7 @@ struct RowEmitter: ~Copyable {
     /// Starts a batch's output.
     mutating func begin() {
         rowCount = 0
+        failure = nil
         if outputs.isEmpty { outputs = (0...others.count).map { _ in OutputBytes() } }
         for output in outputs { output.recycle() }
         outputs[0].exchange(with: &buffers)
@@ -62,7 +72,23 @@ struct RowEmitter: ~Copyable {
         if let firstFramer { unsafe firstFramer.framer.finishRow(left: left, right: right, in: &buffers) }
         for (index, box) in others.enumerated() {
             unsafe box.encode(left, right, into: outputs[index + 1])
+            if outputs[index + 1].buffer.count > textByteCountMax { putAway(outputs[index + 1]) }
         }
+        if buffers.text.count > textByteCountMax { putAwayFirst() }
+    }
+}
+
+extension RowEmitter {
+    @inline(never)
+    private mutating func putAwayFirst() {
+        outputs[0].exchange(with: &buffers)
+        putAway(outputs[0])
+        outputs[0].exchange(with: &buffers)
+    }
+
+    private mutating func putAway(_ output: OutputBytes) {
+        guard let spill else { return }
+        do throws(SpillError) { try output.putAway(in: spill) } catch { failure = failure ?? error }
     }
 }
 

@@ -1,6 +1,7 @@
 // What drives rows of one side through the join: predicates, scratch memory, output. Apart from the sides, so that both
 // can be handed to it at once.
 
+internal import CMemory
 internal import SluicePlan
 internal import SluiceSpec
 
@@ -15,10 +16,13 @@ struct JoinDriver: ~Copyable {
     private var left = SideCounters()
     private var right = SideCounters()
 
-    init(plan: PhysicalPlan, join: JoinPlan, layouts: [RowLayout], zones: TimeZones) {
+    init(
+        plan: PhysicalPlan, join: JoinPlan, layouts: [RowLayout], zones: TimeZones, resources: BatchResources
+    ) {
         residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
         residualRunner = residual?.runner
-        emitter = RowEmitter(output: plan.output, layouts: layouts, zones: zones)
+        emitter = RowEmitter(
+            output: plan.output, layouts: layouts, zones: zones, resources: resources, share: join.shards)
     }
 
     /// Starts a batch.
@@ -50,7 +54,7 @@ struct JoinDriver: ~Copyable {
         let rows = unsafe chunk.content.bytes(shard: shard)
         guard var next = rows.baseAddress else { return }
         let end = unsafe next + rows.count
-        while unsafe next < end {
+        while unsafe next < end, sluice_memory_is_short() == 0 {
             unsafe next = unsafe driveBlock(
                 from: next, to: end, own: &own, other: &other, skipStoringThrough: threshold)
         }

@@ -13,6 +13,7 @@
 //
 // A shard is worked on by one thread at a time and shares nothing with the others.
 
+internal import CMemory
 internal import SluicePlan
 internal import SluiceSpec
 
@@ -26,6 +27,12 @@ struct ShardCounters {
     var right = SideCounters()
 }
 
+/// Why a shard cannot finish a batch.
+enum ShardFailure {
+    case memory
+    case spill(SpillError)
+}
+
 final class JoinShard {
     private let number: Int
     private var left: JoinSide
@@ -34,39 +41,61 @@ final class JoinShard {
     private var leftDelta: DeltaWriter
     private var rightDelta: DeltaWriter
 
-    init(_ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones) {
+    private let resources: BatchResources
+    /// Why the batch cannot go on; the state is then no batch's.
+    private(set) var failure: ShardFailure?
+
+    init(_ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones, resources: BatchResources) {
         self.number = number
+        self.resources = resources
         left = JoinSide(0, of: join, inputs: plan.inputs)
         right = JoinSide(1, of: join, inputs: plan.inputs)
         leftDelta = DeltaWriter(layout: left.layout)
         rightDelta = DeltaWriter(layout: right.layout)
-        driver = JoinDriver(plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones)
+        driver = JoinDriver(
+            plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones, resources: resources)
     }
 
     /// Starts a batch: then `drive` left, `drive` right, `evict`. The output is in `outputs` afterwards; the change of
     /// state is for `writeDelta`.
-    func begin() { driver.begin() }
+    func begin() {
+        failure = nil
+        driver.begin()
+    }
 
     /// Takes one side's rows of the batch through the join: 0 left, then 1 right.
     func drive(side: Int, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
-        if side == 0 {
-            // Left rows are stored even if evictable: this batch's right rows have not been seen.
-            for chunk in chunks {
+        sluice_forget_memory_shortage()
+        // Left rows are stored even if evictable: this batch's right rows have not been seen.
+        let threshold = side == 0 ? nil : right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
+        for chunk in chunks where mayGoOn() {
+            if side == 0 {
                 driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
-            }
-        } else {
-            let threshold = right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
-            for chunk in chunks {
+            } else {
                 driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: threshold)
             }
         }
+        _ = mayGoOn()
+    }
+
+    /// False when there is no memory, or no room for output. What is not done then is not missed: the batch fails.
+    private func mayGoOn() -> Bool {
+        if failure != nil { return false }
+        if let error = driver.emitter.failure {
+            failure = .spill(error)
+        } else if sluice_memory_is_short() != 0 || resources.isMemoryShort() {
+            failure = .memory
+        }
+        return failure == nil
     }
 
     /// Ends a batch: what the watermark has passed leaves.
     func evict(watermarkMillis: Int64) {
+        if failure != nil { return }
         driver.evict(&left, through: left.threshold(evictionWatermarkMillis: watermarkMillis))
         driver.evict(&right, through: right.threshold(evictionWatermarkMillis: watermarkMillis))
         driver.emitter.finish()
+        _ = mayGoOn()
     }
 
     var counters: ShardCounters {
@@ -86,6 +115,9 @@ final class JoinShard {
 
     /// Live rows of both sides.
     var rowCount: Int { left.store.liveCount + right.store.liveCount }
+
+    /// Memory that both sides' state holds.
+    var byteCount: Int { left.store.byteCount + right.store.byteCount }
 
     /// Join time at or below which rows are dead, per side.
     var evictedThrough: [Int64] { [left.store.evictedThrough, right.store.evictedThrough] }

@@ -115,7 +115,9 @@ internal import Glibc
     @inline(never)
     private mutating func grow() {
         let wanted = max(64, capacity * 2)
-        let grown = unsafe realloc(capacity > 0 ? targets : nil, wanted * MemoryLayout<ProbeTarget>.stride)
+        let byteCount = wanted * MemoryLayout<ProbeTarget>.stride
+        var granted = 0
+        let grown = unsafe sluice_grow(capacity > 0 ? targets : nil, byteCount, byteCount, &granted)
         guard let grown = unsafe grown else { fatalError("out of memory: \(wanted) probe targets") }
         unsafe targets = unsafe grown.bindMemory(to: ProbeTarget.self, capacity: wanted)
         capacity = wanted

@@ -1,6 +1,7 @@
 // Growable raw memory with one owner: arenas of rows, encoded output, state deltas. malloc and realloc rather than an
 // Array because realloc of a large block moves page tables and not bytes, and because rows want 8-byte alignment.
 
+internal import CMemory
 internal import Glibc
 
 /// A growable block of bytes, freed with its owner. Appending is amortised O(bytes).
@@ -30,10 +31,11 @@ internal import Glibc
     @inline(never)
     private mutating func grow(_ additional: Int) {
         let wanted = max(count + additional, capacity + capacity / 2, 64)
-        let grown = unsafe realloc(capacity > 0 ? base : nil, wanted)
+        var granted = 0
+        let grown = unsafe sluice_grow(capacity > 0 ? base : nil, wanted, count + additional, &granted)
         guard let grown = unsafe grown else { fatalError("out of memory: \(wanted) bytes for a buffer") }
         unsafe base = grown
-        capacity = wanted
+        capacity = granted
     }
 
     /// Keeps the memory and forgets the content.

@@ -13,6 +13,9 @@ package final class OutputBytes: @unchecked Sendable {
     package var records = ByteBuffer()
     /// The keys that `records` speak of, one after another.
     package var keys = ByteBuffer()
+    /// Rows before those in `buffer` that were put away, oldest first.
+    package private(set) var spilled: [SpilledSegment] = []
+    private var spill: (any OutputSpill)?
 
     package init() {}
 
@@ -23,6 +26,48 @@ package final class OutputBytes: @unchecked Sendable {
         buffer.recycle()
         records.recycle()
         keys.recycle()
+        spilled.removeAll()
+    }
+
+    /// True when there is nothing in it.
+    package var isEmpty: Bool { buffer.count == 0 && spilled.isEmpty }
+
+    /// Of all rows' text.
+    package var byteCount: Int { spilled.reduce(buffer.count) { $0 + $1.textByteCount } }
+
+    /// Of all rows, where the encoding has records.
+    package var recordCount: Int {
+        spilled.reduce(records.count) { $0 + $1.recordsByteCount } / MemoryLayout<OutputRecord>.stride
+    }
+
+    /// Puts away what is in memory, whole rows.
+    func putAway(in spill: any OutputSpill) throws(SpillError) {
+        if buffer.count == 0 { return }
+        self.spill = spill
+        defer {
+            buffer.removeAll()
+            records.removeAll()
+            keys.removeAll()
+        }
+        spilled.append(try spill.append(self))
+    }
+
+    /// Calls `body` with all rows, in order and in pieces: those that were put away first, then those in memory. A
+    /// piece is valid during the call.
+    package func forEachSegment<Failure: Error>(
+        _ body: (OutputBytes) throws(Failure) -> Void, unreadable: (SpillError) -> Failure
+    ) throws(Failure) {
+        if let spill {
+            let piece = OutputBytes()
+            for segment in spilled {
+                piece.buffer.removeAll()
+                piece.records.removeAll()
+                piece.keys.removeAll()
+                do throws(SpillError) { try spill.read(segment, into: piece) } catch { throw unreadable(error) }
+                try body(piece)
+            }
+        }
+        if buffer.count > 0 { try body(self) }
     }
 
     /// Trades memory with buffers that are being written.

@@ -9,6 +9,7 @@
 // Invariants: buckets are ascending by index and do not overlap; a row stands in the bucket of its join time; rows at
 // or below `evictedThrough` are not counted, not probed and not written to deltas.
 
+internal import CMemory
 internal import Glibc
 
 typealias BucketPointer = UnsafeMutablePointer<TimeBucket>
@@ -148,8 +149,9 @@ struct MatchMark {
     private mutating func makeBucket(index: Int64, at position: Int) -> BucketPointer {
         if bucketCount == bucketCapacity {
             let capacity = max(8, bucketCapacity * 2)
-            let grown = unsafe realloc(
-                bucketCapacity > 0 ? buckets : nil, capacity * MemoryLayout<BucketPointer>.stride)
+            let byteCount = unsafe capacity * MemoryLayout<BucketPointer>.stride
+            var granted = 0
+            let grown = unsafe sluice_grow(bucketCapacity > 0 ? buckets : nil, byteCount, byteCount, &granted)
             guard let grown = unsafe grown else { fatalError("out of memory: \(capacity) buckets") }
             unsafe buckets = unsafe grown.bindMemory(to: BucketPointer.self, capacity: capacity)
             bucketCapacity = capacity

@@ -13,6 +13,7 @@
 // so a bucket rebuilt from the checkpoint answers every probe in the same order as the one that was lost. Rows are
 // never removed one by one: those at or below `StateStore.evictedThrough` are dead, and probes do not ask for them.
 
+internal import CMemory
 internal import Glibc
 
 /// One key in one time cell: its newest row and the chain of the older ones.
@@ -257,7 +258,7 @@ struct StateRowHeader {
 
     private mutating func allocateEntries(_ bits: Int) {
         precondition(bits <= 31, "a state bucket is limited to a billion keys")
-        guard let fresh = unsafe calloc(1 << bits, MemoryLayout<IndexEntry>.stride) else {
+        guard let fresh = unsafe sluice_zeroed(1 << bits, MemoryLayout<IndexEntry>.stride) else {
             fatalError("out of memory: an index of \(1 << bits) entries")
         }
         unsafe entries = unsafe fresh.bindMemory(to: IndexEntry.self, capacity: 1 << bits)
@@ -284,7 +285,9 @@ struct StateRowHeader {
     private mutating func appendNode(_ node: ChainNode) -> UInt32 {
         if nodeCount == nodeCapacity {
             let capacity = max(8, nodeCapacity * 2)
-            let grown = unsafe realloc(nodeCapacity > 0 ? nodes : nil, capacity * MemoryLayout<ChainNode>.stride)
+            let byteCount = capacity * MemoryLayout<ChainNode>.stride
+            var granted = 0
+            let grown = unsafe sluice_grow(nodeCapacity > 0 ? nodes : nil, byteCount, byteCount, &granted)
             guard let grown = unsafe grown else { fatalError("out of memory: \(capacity) chain nodes") }
             unsafe nodes = unsafe grown.bindMemory(to: ChainNode.self, capacity: capacity)
             nodeCapacity = capacity

@@ -9,6 +9,8 @@ enum FolderLayout {
     static let commits = "commits"
     static let state = "state"
     static let sources = "sources"
+    /// Output of the batch in hand that does not fit into memory; of no use to anybody afterwards.
+    static let spill = "spill"
     /// Ends the name of a file that is written to take another's place.
     static let temporarySuffix = ".tmp"
 }

@@ -29,11 +29,14 @@ package struct QueryEnvironment: Sendable {
     package var log: Log
     /// Called on the query's thread after each batch.
     package var report: @Sendable (QueryProgress) -> Void
+    /// nil: nothing but the system limits what the process uses.
+    package var memoryLimit: MemoryLimit?
 
     package init(
         fileSystem: any FileSystem, clock: any Clock, pool: WorkerPool, zones: TimeZones, log: Log,
-        report: @escaping @Sendable (QueryProgress) -> Void
+        memoryLimit: MemoryLimit? = nil, report: @escaping @Sendable (QueryProgress) -> Void
     ) {
+        self.memoryLimit = memoryLimit
         self.fileSystem = fileSystem
         self.clock = clock
         self.pool = pool
@@ -49,6 +52,8 @@ package struct RunnableQuery {
     package var trigger: TriggerSpec
     package var checkpointFolder: String
     package var retainBatches: Int
+    /// Memory that the state may hold, in bytes; nil: no limit.
+    package var stateByteCountMax: Int64?
     /// One per input of the plan; the same instances for the life of the runner.
     package var sources: [any Source]
     /// True per source whose offsets name every file it ever took.
@@ -81,6 +86,7 @@ package final class QueryRunner {
 
     let checkpoint: Checkpoint
     private let executor: BatchExecutor
+    private let spill: FileSpill
     private(set) var tracker: WatermarkTracker
     private var positions: [SourceOffsets]
     private var nextBatch: Int64
@@ -132,8 +138,13 @@ package final class QueryRunner {
         query.plan = opened.plan
         self.query = query
         checkpoint = opened.checkpoint
+        spill = try FileSpill(folder: query.checkpointFolder, fileSystem: environment.fileSystem)
+        var resources = BatchResources(spill: spill)
+        if let limit = environment.memoryLimit {
+            resources.isMemoryShort = { [name = query.plan.query] in limit.mustStop(name) }
+        }
         executor = BatchExecutor(
-            plan: query.plan, laneCount: environment.pool.width, zones: environment.zones,
+            plan: query.plan, laneCount: environment.pool.width, zones: environment.zones, resources: resources,
             parallel: environment.pool.parallelFor)
         tracker = WatermarkTracker(query.plan, nowMillis: environment.clock.wallMillis)
         let committed = opened.recovered.committed
@@ -167,7 +178,10 @@ package final class QueryRunner {
     }
 
     /// After an error too, nothing of this runner works on the checkpoint any more: the next one takes it over.
-    deinit { try? maintenance.wait() }
+    deinit {
+        try? maintenance.wait()
+        environment.memoryLimit?.didEnd(query.plan.query)
+    }
 
     /// Runs until the trigger is done, all sources have ended, or a stop is asked for. Throws what stopped a batch.
     package func run() throws {
@@ -316,14 +330,12 @@ package final class QueryRunner {
             inputs.append(batch.ranges.isEmpty ? NoInputBytes() : try source.open(batch.ranges))
         }
         timer.end(\.openMicros)
-        let result = try executor.run(
-            inputs,
-            watermarks: BatchWatermarks(
-                lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis))
+        let result = try execute(entry, inputs)
         timer.end(\.engineMicros)
         try makeDurable(entry, result)
         timer.end(\.durableMicros)
         for sink in query.sinks { try sink.commit(batch: entry.batch) }
+        try spill.removeAll()
         timer.end(\.visibleMicros)
         timer.cost = measured(timer.cost)
         commit(entry, result)
@@ -339,6 +351,30 @@ package final class QueryRunner {
         environment.report(progress(entry, result, from: before, latest: latest, timer))
         try maintain()
         tailMicros = timer.cost.commitMicros + timer.sinceLastMicros
+    }
+
+    /// Runs the engine, and stops the query where it would use more memory than it may.
+    private func execute(_ entry: OffsetsEntry, _ inputs: [any InputBytes]) throws -> BatchResult {
+        let watermarks = BatchWatermarks(
+            lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis)
+        do {
+            let result = try executor.run(inputs, watermarks: watermarks)
+            let byteCount = executor.stateByteCount
+            guard let limit = query.stateByteCountMax, Int64(byteCount) > limit else { return result }
+            throw MemoryError(
+                .state(byteCountMax: limit), batch: entry.batch, stateRows: result.stateRowsTotal,
+                stateByteCount: byteCount)
+        } catch BatchError.outOfMemory {
+            throw MemoryError(
+                memoryReason, batch: entry.batch, stateRows: executor.stateRowCount,
+                stateByteCount: executor.stateByteCount)
+        }
+    }
+
+    private var memoryReason: MemoryError.Reason {
+        guard let limit = environment.memoryLimit else { return .system }
+        let used = limit.usedByteCount
+        return used > limit.byteCountMax ? .process(byteCount: used, byteCountMax: limit.byteCountMax) : .system
     }
 
     /// The cost of a batch whose output is visible, with what the timer does not know.

@@ -108,6 +108,7 @@ package final class QuerySet: Sendable {
             retainBatches: query.state.retainBatches,
             sources: sources, positionsAreHistory: positionsAreHistory, sinks: sinks)
         runnable.acceptsMissingMark = options.acceptsMissingMark
+        runnable.stateByteCountMax = query.state.maxBytes
         return runnable
     }
 

@@ -150,6 +150,7 @@ func isRetriable(_ error: any Error) -> Bool {
     case let error as ConnectorError: error.isRetriable
     case let error as CheckpointError: error.isRetriable
     case BatchError.input(_, let error): isRetriable(error)
+    case BatchError.spill(let error): error.isRetriable
     default: false
     }
 }

@@ -253,7 +253,6 @@ extension SpecBuilder {
         }
         if let node = inner["max_bytes"] {
             state.maxBytes = size(node, "`max_bytes`")
-            unsupported("`state.max_bytes`", at: inner.keyPlace("max_bytes"))
         }
         if let node = inner["retain_batches"],
             let batches = count(node, "`retain_batches`", in: 1...Int64(Int32.max))

@@ -60,8 +60,8 @@ package protocol FileSystem: Sendable {
     func readAll(_ path: String) throws(FileError) -> [UInt8]
     /// Creates or replaces a file with `parts` one after another; durable on return only after `sync`.
     func write(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError)
-    /// Adds bytes to the end of a file, creating it if need be; durable on return only after `sync`.
-    func append(_ path: String, _ bytes: [UInt8]) throws(FileError)
+    /// Adds `parts` one after another to the end of a file, creating it if need be; durable on return only after `sync`.
+    func append(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError)
     /// Makes a file's content durable (fsync).
     func sync(_ path: String) throws(FileError)
     /// Makes creations, renames and removals in a folder durable.
@@ -80,5 +80,14 @@ package protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+    /// As the other one, for bytes in one array.
+    package func append(_ path: String, _ bytes: [UInt8]) throws(FileError) {
+        var failure: FileError?
+        unsafe bytes.withUnsafeBytes { bytes in
+            do throws(FileError) { unsafe try append(path, [bytes]) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     package func forget(_ path: String) {}
 }

@@ -90,16 +90,8 @@ package struct RealFileSystem: FileSystem {
         unsafe try put(parts, into: path, O_WRONLY | O_CREAT | O_TRUNC)
     }
 
-    package func append(_ path: String, _ bytes: [UInt8]) throws(FileError) {
-        var failure: FileError?
-        unsafe bytes.withUnsafeBytes { bytes in
-            do throws(FileError) {
-                unsafe try put([bytes], into: path, O_WRONLY | O_CREAT | O_APPEND)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
+    package func append(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError) {
+        unsafe try put(parts, into: path, O_WRONLY | O_CREAT | O_APPEND)
     }
 
     package func sync(_ path: String) throws(FileError) {

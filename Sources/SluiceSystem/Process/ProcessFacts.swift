@@ -17,6 +17,37 @@ package enum ProcessFacts {
     /// The most memory the process ever had in use, in bytes.
     package static var peakResidentBytes: Int64 { Int64(usage.ru_maxrss) * 1024 }
 
+    /// Bytes of memory that the process may have: those of the machine, or of the control group it is in or of one above
+    /// that; nil where neither can be known.
+    package static var memoryByteCount: Int64? { memoryByteCount(RealFileSystem()) }
+
+    /// - Parameter files: for tests.
+    package static func memoryByteCount(_ files: any FileSystem) -> Int64? {
+        func lines(_ path: String) -> [Substring] {
+            String(decoding: (try? files.readAll(path)) ?? [], as: UTF8.self).split(separator: "\n")
+        }
+        var limits: [Int64] = []
+        let total = lines("/proc/meminfo").first { $0.hasPrefix("MemTotal:") }?.split(separator: " ")
+        if let total, total.count > 1, let kibibytes = Int64(total[1]) { limits.append(kibibytes * 1024) }
+        for line in lines("/proc/self/cgroup") {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            let isVersion2 = fields[0] == "0" && fields[1].isEmpty
+            guard isVersion2 || fields[1].split(separator: ",").contains("memory") else { continue }
+            var group = String(fields[2])
+            let root = isVersion2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"
+            let name = isVersion2 ? "memory.max" : "memory.limit_in_bytes"
+            while true {
+                if let text = lines("\(root)\(group == "/" ? "" : group)/\(name)").first, let limit = Int64(text) {
+                    limits.append(limit)
+                }
+                if group == "/" || group.isEmpty { break }
+                group = parentFolder(of: group)
+            }
+        }
+        return limits.min()
+    }
+
     /// How many threads the process has; nil where /proc is not there.
     package static var threadCount: Int? {
         guard let bytes = try? RealFileSystem().readAll("/proc/self/status") else { return nil }

@@ -46,7 +46,9 @@ private final class CountingFileSystem: FileSystem {
     func write(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError) {
         try unsafe base.write(path, parts)
     }
-    func append(_ path: String, _ bytes: [UInt8]) throws(FileError) { try base.append(path, bytes) }
+    func append(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError) {
+        try unsafe base.append(path, parts)
+    }
     func sync(_ path: String) throws(FileError) { try base.sync(path) }
     func syncFolder(_ path: String) throws(FileError) { try base.syncFolder(path) }
     func rename(_ from: String, to: String) throws(FileError) { try base.rename(from, to: to) }
