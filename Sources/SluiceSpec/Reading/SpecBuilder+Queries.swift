@@ -72,7 +72,7 @@ extension SpecBuilder {
     func append(_ source: Located<String>?, to inputs: inout QueryInputs) {
         let name = source?.value ?? ""
         let entry = sources[name]
-        inputs.scope.inputs.append(entry?.scope ?? ColumnScope.Input(name: name, columns: [], isUnknown: true))
+        inputs.scope.inputs.append(entry?.scope ?? ColumnScope.Input(name: name, isUnknown: true))
         inputs.eventTimes.append((name, entry?.eventTime ?? .unknown))
     }
 

@@ -10,7 +10,7 @@ extension SpecBuilder {
     func readSource(_ named: NamedNode) -> SourceEntry {
         let name = named.name
         var entry = SourceEntry(
-            name: name, scope: ColumnScope.Input(name: name.value, columns: [], isUnknown: true), eventTime: .unknown,
+            name: name, scope: ColumnScope.Input(name: name.value, isUnknown: true), eventTime: .unknown,
             spec: nil, readsStandardInput: false)
         guard
             let map = MapReader(
@@ -170,7 +170,7 @@ extension SpecBuilder {
     }
 
     private func readColumns(_ node: YAMLNode, source: String, _ connector: String?) -> ColumnScope.Input {
-        var input = ColumnScope.Input(name: source, columns: [], isUnknown: true)
+        var input = ColumnScope.Input(name: source, isUnknown: true)
         guard case .mapping(let entries) = node.kind else {
             if case .invalid = node.kind { return input }
             diagnostics.error(
@@ -187,7 +187,7 @@ extension SpecBuilder {
             if entry.key.isEmpty {
                 diagnostics.error(.badName, at: entry.keyPlace, "a column needs a name")
             } else if let column = readColumn(entry, connector) {
-                input.columns.append(column)
+                input.add(column)
             } else {
                 input.brokenColumns.insert(entry.key)
             }
@@ -265,7 +265,7 @@ extension SpecBuilder {
         _ column: Located<String>, _ node: YAMLNode?, _ scope: ColumnScope.Input, _ what: String
     ) -> Bool {
         guard let node, let scalar = scalar(node, what) else { return false }
-        if let declared = scope.columns.first(where: { $0.name == column.value }) {
+        if let declared = scope.column(column.value) {
             if declared.type == .timestamp { return true }
             diagnostics.error(
                 .eventTime, at: node.place,
@@ -276,7 +276,7 @@ extension SpecBuilder {
         if scope.isUnknown || scope.brokenColumns.contains(column.value) { return true }
         diagnostics.error(
             .unknownColumn, at: node.place, "the source has no column `\(scalar.shown)`",
-            fix: suggestion(for: column.value, in: scope.columns.map(\.name), listing: "its columns are"))
+            fix: suggestion(for: column.value, in: scope.suggestions, listing: "its columns are"))
         return false
     }
 
