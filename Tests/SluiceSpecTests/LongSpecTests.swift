@@ -1,5 +1,5 @@
-// Specs that are long, as programs write them. Length is no nesting, and what is checked once for each part may not look
-// at all the others: each of these takes well under a second, and took minutes, or the stack, before.
+// Specs that are long, as programs write them. Length is no nesting, and what is checked once for each part may not
+// look at all the others: each of these takes well under a second, and took minutes, or the stack, before.
 
 import SluiceSpec
 import Testing

@@ -59,8 +59,8 @@ extension BatchRecord {
         }
     }
 
-    /// From the report of a batch that ran in this process. It has no advances: progress shows offsets to people, and of
-    /// a source with many partitions not all of them.
+    /// From the report of a batch that ran in this process. It has no advances: progress shows offsets to people, and
+    /// of a source with many partitions not all of them.
     package init(_ progress: QueryProgress) {
         self.init(
             batch: progress.batchID, timeMillis: progress.timestampMillis, inputRows: Int64(progress.inputRows),

@@ -203,6 +203,12 @@ struct ExpressionParser {
         if lowered == "interval", let interval = try interval(from: current) { return interval }
         guard token.kind == .symbol("(") else { return try column(first: name, from: current.range) }
         if lowered == "cast" { return try cast(from: current.range.lowerBound) }
+        if tokens[min(index + 1, tokens.count - 1)].kind == .symbol("*") {
+            throw ExpressionError(
+                code: .unknownFunction, range: current.range,
+                message: "`\(text.shown(current.range))(*)` looks at many rows, and expressions look at one",
+                fix: "aggregate in the system that reads the sink")
+        }
         let operands = try arguments(of: name)
         return try node(
             .call(name: name, nameRange: current.range, operands), from: current.range.lowerBound, over: operands)
@@ -217,6 +223,9 @@ struct ExpressionParser {
             advance()
             let whole = range.lowerBound..<tokens[index - 1].range.upperBound
             return Syntax(kind: .name(source: first, column: name), range: whole, height: 1)
+        case .symbol("*"):
+            throw unexpected(
+                "after `\(text.shown(range)).`", fix: "name each column; without `select` all of them come out")
         default: throw unexpected("after `\(text.shown(range)).`", fix: "write `source.column`")
         }
     }

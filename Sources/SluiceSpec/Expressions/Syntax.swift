@@ -62,8 +62,8 @@ struct Syntax: Sendable {
         case negate(Syntax)
         /// A comparison.
         case binary(Operator, Syntax, Syntax)
-        /// Operands joined by operators of one strength, to be taken from left to right: a level of the tree for each run
-        /// of one operator, however long. Never without a link.
+        /// Operands joined by operators of one strength, to be taken from left to right: a level of the tree for each
+        /// run of one operator, however long. Never without a link.
         case chain(Syntax, [Link])
         case between(Syntax, Syntax, Syntax, isNegated: Bool)
         case inList(Syntax, [Syntax], isNegated: Bool)

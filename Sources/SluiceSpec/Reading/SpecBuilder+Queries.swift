@@ -208,8 +208,10 @@ extension SpecBuilder {
     private func triggerValue(_ node: YAMLNode) -> Located<TriggerSpec>? {
         guard let scalar = scalar(node, "`trigger`") else { return nil }
         let isWord = scalar.text.unicodeScalars.first.map { Lexer.isNameStart($0) && $0 != "P" } ?? false
-        return isWord
-            ? word(node, "`trigger`", TriggerSpec.words, orElse: "a duration such as `10s`") : triggerInterval(node)
+        return isWord || ForeignWords.trigger(scalar.text) != nil
+            ? word(
+                node, "`trigger`", TriggerSpec.words, orElse: "a duration such as `10s`", foreign: ForeignWords.trigger)
+            : triggerInterval(node)
     }
 
     private func triggerInterval(_ node: YAMLNode) -> Located<TriggerSpec>? {

@@ -113,7 +113,8 @@ extension SpecBuilder {
 
     private func readRecordFormat(_ node: YAMLNode, _ connector: String?) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {
-            return word(node, "`format`", ["json": .json, "csv": .csv(CSVOptions())])?.value
+            return word(
+                node, "`format`", ["json": .json, "csv": .csv(CSVOptions())], foreign: ForeignWords.format)?.value
         }
         guard let entry = onlyFormat(entries, node) else { return nil }
         let isJSON = entry.key == "json"
@@ -146,7 +147,7 @@ extension SpecBuilder {
         for entry in entries where !formats.contains(entry.key) {
             diagnostics.error(
                 .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a format",
-                fix: suggestion(for: entry.key, in: formats, listing: "formats are"))
+                fix: ForeignWords.format(entry.key) ?? suggestion(for: entry.key, in: formats, listing: "formats are"))
         }
         let known = entries.filter { formats.contains($0.key) }
         if known.count != 1, known.count == entries.count {
@@ -309,7 +310,8 @@ extension SpecBuilder {
                 "`bad_rows` to a sink", at: map.keyPlace("bad_rows"), fix: "use `null`, `drop` or `fail` for now")
             return located(.sink(sink.value), node)
         }
-        return word(node, "`bad_rows`", ["null": .null, "drop": .drop, "fail": .fail])
+        return word(
+            node, "`bad_rows`", ["null": .null, "drop": .drop, "fail": .fail], foreign: ForeignWords.badRows)
     }
 
     /// `{ to: SINK }`.

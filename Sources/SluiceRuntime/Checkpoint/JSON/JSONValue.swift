@@ -1,6 +1,6 @@
-// The JSON of checkpoint files, reports and requests: objects, arrays, text, booleans and 64-bit integers. Anything else
-// (duplicate names, deep nesting, bytes behind the end) is refused, so that what was read is what was written. Numbers
-// with fractions are written in reports, and read from nothing but a report (`init(report:)`).
+// The JSON of checkpoint files, reports and requests: objects, arrays, text, booleans and 64-bit integers. Anything
+// else (duplicate names, deep nesting, bytes behind the end) is refused, so that what was read is what was written.
+// Numbers with fractions are written in reports, and read from nothing but a report (`init(report:)`).
 
 /// One value of a checkpoint file, a report or a request.
 enum JSONValue: Hashable, Sendable {
