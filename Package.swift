@@ -24,8 +24,8 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         // libdeflate rather than zlib: the same gzip files, written in half the time (whole buffers, no stream).
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
-        // simdjson finds the structure of JSON text at gigabytes a second; it stays behind a C API of three
-        // functions, because C++ interoperability would spread to every module that imports it.
+        // simdjson finds the structure of JSON text at gigabytes a second; it stays behind a small C API, because C++
+        // interoperability would spread to every module that imports it.
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),

@@ -9,6 +9,8 @@ package import SluiceSpec
 /// What planning one query gave.
 package struct PlanningResult: Sendable {
     package var query: QuerySpec
+    /// What the query reads, in the order of its inputs.
+    package var sources: [SourceSpec] = []
     /// What the query writes to, in the order of its `to`.
     package var sinks: [SinkSpec] = []
     /// Hides secrets that names hold, such as a topic's, from explain output.
@@ -32,6 +34,7 @@ package enum Planner {
         let sources = Dictionary(spec.sources.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         let sinks = Dictionary(spec.sinks.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         var result = PlanningResult(query: query)
+        result.sources = ([query.from] + query.joins.map(\.with)).compactMap { sources[$0.value] }
         result.sinks = query.sinks.compactMap { sinks[$0.value] }
         result.secretMask = spec.secretMask
         result.diagnostics = NameChecks(query: query, sources: sources).diagnose()
@@ -46,7 +49,7 @@ package enum Planner {
             }
             result.optimized = plan
             let (records, mistakes) = RecordChecks(query: query, sinks: result.sinks).read()
-            result.diagnostics += JoinChecks.diagnose(plan) + mistakes
+            result.diagnostics += JoinChecks.diagnose(plan) + UnmatchedRowChecks.diagnose(plan) + mistakes
             if !result.diagnostics.contains(where: { $0.severity == .error }) {
                 result.physical = PhysicalPlanner.plan(
                     plan, query: query, sources: sources, sinks: sinks, records: records)

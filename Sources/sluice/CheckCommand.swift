@@ -29,10 +29,14 @@ struct CheckCommand {
 extension LoadedSpec {
     /// One line for a person, such as `2 errors, 1 warning`.
     var summary: String {
-        let errors = diagnostics.count { $0.severity == .error }
-        let warnings = diagnostics.count - errors
         func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-        if diagnostics.isEmpty { return "no mistakes: \(plans.count == 1 ? "1 query" : "\(plans.count) queries")" }
-        return [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map(counted).joined(separator: ", ")
+        func counted(_ severity: Diagnostic.Severity) -> String? {
+            let count = diagnostics.count { $0.severity == severity }
+            return count == 0 ? nil : counted(count, severity.rawValue)
+        }
+        let found = [counted(.error), counted(.warning), counted(.hint)].compactMap(\.self)
+        if diagnostics.contains(where: { $0.severity != .hint }) { return found.joined(separator: ", ") }
+        let queries = plans.count == 1 ? "1 query" : "\(plans.count) queries"
+        return (["no mistakes: \(queries)"] + found).joined(separator: ", ")
     }
 }

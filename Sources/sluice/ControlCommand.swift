@@ -65,9 +65,12 @@ extension ControlAction {
     }
 }
 
+/// Far beyond any token.
+private let tokenFileBytesMax = 64 << 10
+
 /// The token in a file: what stands there, without spaces and line breaks around it.
 func readToken(_ path: String, _ files: any FileSystem) throws -> String {
-    let text = String(decoding: try files.readAll(path), as: UTF8.self)
+    let text = String(decoding: try files.readNamed(path, atMost: tokenFileBytesMax), as: UTF8.self)
     let token = text.split(whereSeparator: \.isWhitespace)
     guard token.count == 1 else { throw TokenError(description: "\(path) does not hold one token") }
     return String(token[0])

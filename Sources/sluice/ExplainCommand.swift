@@ -17,7 +17,9 @@ struct ExplainCommand {
     /// The exit code: 1 when the spec has errors.
     func run() throws -> Int32 {
         let loaded = try SpecLoader(fileSystem: files, environment: environmentVariable).load([options.spec])
-        for diagnostic in loaded.diagnostics { printError(diagnostic.rendered(lines: loaded.lines)) }
+        for diagnostic in loaded.diagnostics where diagnostic.severity != .hint {
+            printError(diagnostic.rendered(lines: loaded.lines))
+        }
         if loaded.hasErrors { return 1 }
         let results = loaded.plans.map(\.result)
         switch options.format {

@@ -1,6 +1,5 @@
 // `sluice run`: the queries of the specs, until they end or a signal asks them to.
 
-internal import Glibc
 internal import SluiceEngine
 internal import SluiceRuntime
 internal import SluiceSpec
@@ -11,85 +10,141 @@ struct RunCommand {
     private let options: RunOptions
     private let files: any FileSystem
     private let clock: any Clock
+    private let output: ErrorOutput
+    private let signals: RunSignals
 
-    init(_ options: RunOptions, files: any FileSystem, clock: any Clock) {
+    init(
+        _ options: RunOptions, files: any FileSystem, clock: any Clock, output: ErrorOutput, signals: RunSignals
+    ) {
         self.options = options
         self.files = files
         self.clock = clock
+        self.output = output
+        self.signals = signals
+    }
+
+    /// What the options ask for, as far as it can be told without the specs.
+    private struct Asked {
+        var set = QuerySetOptions()
+        var address: SocketAddress?
+        var allowedHosts: [AllowedHost] = []
+        var progressBytesMax = ProgressFile.byteCountMaxDefault
+    }
+
+    private struct WrongUsage: Error {
+        var message: String
+
+        init(_ message: String) { self.message = message }
+    }
+
+    /// Where requests come in, and what they must carry.
+    private struct Listener {
+        var socket: ListeningSocket
+        var token: String?
+        var allowedHosts: [AllowedHost]
     }
 
     /// The exit code: 0 when every query ended well, 1 when one failed or the specs have errors, 2 for wrong usage.
     func run() throws -> Int32 {
-        var setOptions = QuerySetOptions()
-        setOptions.checkpointRoot = options.checkpoint
-        setOptions.queries = options.queries
-        setOptions.acceptsMissingMark = options.acceptsMissingMark
-        if let text = options.trigger {
-            do throws(TriggerProblem) {
-                setOptions.trigger = try TriggerSpec(text: text)
-            } catch {
-                return wrongUsage("--trigger: \(error)")
-            }
+        do {
+            let asked = try readOptions()
+            let loaded = try loadSpecs()
+            output.say(loaded.diagnostics, loaded.lines)
+            guard let spec = loaded.spec, !loaded.hasErrors else { return 1 }
+            try checkQueries(loaded.plans.map(\.spec.name.value))
+            // Nothing has begun that would have to be ended.
+            if signals.isStopping { return 0 }
+            let listener = try openListener(asked)
+            return run(asked.set.chosen(loaded.plans), spec, asked, listener)
+        } catch let problem as WrongUsage {
+            output.error(problem.message)
+            return 2
         }
-        var address: SocketAddress?
-        if let text = options.listen {
-            do throws(AddressProblem) { address = try SocketAddress(text) } catch {
-                return wrongUsage("--listen: \(error)")
-            }
-        } else if options.tokenFile != nil {
-            return wrongUsage("--token-file is for --listen")
-        }
-        let loaded = try loadSpecs()
-        for diagnostic in loaded.diagnostics { printError(diagnostic.rendered(lines: loaded.lines)) }
-        guard let spec = loaded.spec, !loaded.hasErrors else { return 1 }
-        let names = loaded.plans.map(\.spec.name.value)
-        for name in options.queries where !names.contains(name) {
-            let meant = nearest(to: name, in: names).map { ", did you mean `\($0)`?" } ?? ""
-            return wrongUsage("--query: there is no query `\(name)`\(meant)")
-        }
-        let socket = try address.map { try ListeningSocket($0) }
-        if let socket, !socket.address.isLocal, options.tokenFile == nil {
-            return wrongUsage("--listen: an address that other machines can reach needs --token-file")
-        }
-        let token = try options.tokenFile.map { try readToken($0, files) }
-        return run(setOptions.chosen(loaded.plans), spec, setOptions, socket, token)
     }
 
-    private func run(
-        _ plans: [PlannedQuery], _ spec: Spec, _ setOptions: QuerySetOptions, _ socket: ListeningSocket?,
-        _ token: String?
-    ) -> Int32 {
+    private func readOptions() throws(WrongUsage) -> Asked {
+        var asked = Asked()
+        asked.set.checkpointRoot = options.checkpoint
+        asked.set.queries = options.queries
+        asked.set.acceptsMissingMark = options.acceptsMissingMark
+        if let text = options.trigger {
+            do throws(TriggerProblem) { asked.set.trigger = try TriggerSpec(text: text) } catch {
+                throw WrongUsage("--trigger: \(error)")
+            }
+        }
+        if let text = options.progressMax {
+            do throws(SizeProblem) { asked.progressBytesMax = try parseSize(text) } catch {
+                throw WrongUsage("--progress-max: `\(text)` is not a size: write it as `64MiB`")
+            }
+            if options.progress == nil { throw WrongUsage("--progress-max is for --progress") }
+        }
+        if let text = options.listen {
+            do throws(AddressProblem) { asked.address = try SocketAddress(text) } catch {
+                throw WrongUsage("--listen: \(error)")
+            }
+        } else if options.tokenFile != nil || !options.allowedHosts.isEmpty {
+            throw WrongUsage("--\(options.tokenFile == nil ? "allow-host" : "token-file") is for --listen")
+        }
+        for text in options.allowedHosts {
+            do throws(AddressProblem) { asked.allowedHosts.append(try AllowedHost(text)) } catch {
+                throw WrongUsage("--allow-host: \(error)")
+            }
+        }
+        return asked
+    }
+
+    private func checkQueries(_ names: [String]) throws(WrongUsage) {
+        for name in options.queries where !names.contains(name) {
+            let meant = nearest(to: name, in: names).map { ", did you mean `\($0)`?" } ?? ""
+            throw WrongUsage("--query: there is no query `\(name)`\(meant)")
+        }
+    }
+
+    private func openListener(_ asked: Asked) throws -> Listener? {
+        guard let address = asked.address else { return nil }
+        let socket = try ListeningSocket(address)
+        if !socket.address.isLocal, options.tokenFile == nil {
+            throw WrongUsage("--listen: an address that other machines can reach needs --token-file")
+        }
+        let token = try options.tokenFile.map { try readToken($0, files) }
+        return Listener(socket: socket, token: token, allowedHosts: asked.allowedHosts)
+    }
+
+    private func run(_ plans: [PlannedQuery], _ spec: Spec, _ asked: Asked, _ listener: Listener?) -> Int32 {
         let mask = SharedMask(spec.secretMask)
-        let board = socket.map { _ in StatusBoard() }
-        let environment = environment(mask, board)
+        let board = listener.map { _ in StatusBoard() }
+        let environment = environment(mask, board, asked.progressBytesMax)
         let set = QuerySet(
-            plans, spec: spec, options: setOptions, environment: environment,
+            plans, spec: spec, options: asked.set, environment: environment,
             didChange: { [board] query in board?.didChange(query) })
         let reload: @Sendable () throws(ReloadError) -> ReloadReport = { [self] () throws(ReloadError) in
             try self.reload(set, mask, environment.log)
         }
-        handleSignals(set, reload)
+        signals.begin(
+            RunSignals.Actions(
+                stop: { set.stop() },
+                // On a thread of its own: a reload waits for batches, and a signal to stop must not wait for that.
+                reload: { SystemThread(name: "reload") { _ = try? reload() }?.detach() }))
         var server: StatusServer?
-        if let socket, let board {
+        if let listener, let board {
             let service = StatusService(
                 queries: set, board: board,
-                policy: AccessPolicy(address: socket.address, token: token.map { Array($0.utf8) }),
+                policy: AccessPolicy(
+                    address: listener.socket.address, token: listener.token.map { Array($0.utf8) },
+                    allowedHosts: listener.allowedHosts),
                 hide: { mask.hide($0) }, reload: reload)
-            server = StatusServer(service, on: socket, clock: clock)
+            server = StatusServer(service, on: listener.socket, clock: clock)
             if server == nil {
-                printError("error: the system has no thread or no descriptor for the status server")
+                output.error("the system has no thread or no descriptor for the status server")
                 return 1
             }
-            printError("listening on \(socket.address.text)")
+            let address = listener.socket.address.text
+            output.say("listening on \(address)", .info, [.address: .string(address)])
         }
         let isWell = set.run()
         server?.stop()
+        if !signals.isStopping, options.logLevel <= .info { sayWhatWasIdle(set, mask) }
         return isWell ? 0 : 1
-    }
-
-    private func wrongUsage(_ message: String) -> Int32 {
-        printError("error: \(message)")
-        return 2
     }
 
     private func loadSpecs() throws(FileError) -> LoadedSpec {
@@ -111,7 +166,7 @@ struct RunCommand {
         } catch {
             switch error {
             case .refused(let diagnostics, let lines):
-                for diagnostic in diagnostics { printError(mask.hide(diagnostic.rendered(lines: lines))) }
+                output.say(diagnostics, lines, hide: { mask.hide($0) })
                 log.warning("Specs were read again and refused, nothing has changed")
             case .unreadable(let problem):
                 log.warning("Specs cannot be read, nothing has changed", [.error: .string("\(problem)")])
@@ -121,10 +176,14 @@ struct RunCommand {
         }
     }
 
-    private func environment(_ mask: SharedMask, _ board: StatusBoard?) -> QueryEnvironment {
+    private func environment(
+        _ mask: SharedMask, _ board: StatusBoard?, _ progressBytesMax: Int64
+    ) -> QueryEnvironment {
         let log = Log(
             level: options.logLevel, format: options.logFormat, clock: clock, hide: { mask.hide($0) })
-        let progress = options.progress.map { ProgressFile(path: $0, files: files, log: log) }
+        let progress = options.progress.map {
+            ProgressFile(path: $0, byteCountMax: progressBytesMax, files: files, log: log)
+        }
         return QueryEnvironment(
             fileSystem: files, clock: clock, pool: WorkerPool(width: ProcessFacts.processorCount),
             zones: systemTimeZones(files), log: log,
@@ -135,20 +194,13 @@ struct RunCommand {
             })
     }
 
-    /// The first signal to stop lets the batch in hand finish; the second ends the process as it is, which loses
-    /// nothing. A hang-up reads the specs again.
-    private func handleSignals(
-        _ set: QuerySet, _ reload: @escaping @Sendable () throws(ReloadError) -> ReloadReport
-    ) {
-        let flag = StopFlag()
-        _ = SluiceSystem::handleSignals { signal in
-            if signal == .hangUp {
-                // On a thread of its own: a reload waits for batches, and a signal to stop must not wait for that.
-                SystemThread(name: "reload") { _ = try? reload() }?.detach()
-                return
-            }
-            if flag.raise() { _exit(130) }
-            set.stop()
+    /// A run that has read nothing looks like one that did not work.
+    private func sayWhatWasIdle(_ set: QuerySet, _ mask: SharedMask) {
+        let isAlone = set.statuses.count == 1
+        for query in set.idleQueries {
+            let start = isAlone ? "nothing" : "`\(query.name)` has nothing"
+            let last = query.lastBatch.map { "new: batch \($0) was the last" } ?? "to read yet: no batch has run"
+            output.say(mask.hide("\(start) \(last), \(query.checkpointFolder)"), .info, [.query: .string(query.name)])
         }
     }
 }
@@ -170,13 +222,6 @@ private final class SharedMask: Sendable {
     func hide(_ text: String) -> String { mask.withLock { $0 }.hide(text) }
 }
 
-/// True from the second time on that it is raised.
-private final class StopFlag: Sendable {
-    private let isRaised = Atomic<Bool>(false)
-
-    func raise() -> Bool { isRaised.exchange(true, ordering: .sequentiallyConsistent) }
-}
-
 extension QueryProgress {
     /// Paths are all that a record quotes of a spec.
     fileprivate func hidingSecrets(_ mask: SharedMask) -> QueryProgress {
@@ -194,32 +239,5 @@ extension QueryProgress {
             return source
         }
         return shown
-    }
-}
-
-/// Where progress records go, one line a batch, from any query's thread.
-private final class ProgressFile: Sendable {
-    private let path: String
-    private let files: any FileSystem
-    private let log: Log
-    private let isFailing = Mutex(false)
-
-    init(path: String, files: any FileSystem, log: Log) {
-        self.path = path
-        self.files = files
-        self.log = log
-    }
-
-    /// A query does not stop because its progress cannot be written; it is said once.
-    func append(_ progress: QueryProgress) {
-        isFailing.withLock { isFailing in
-            do throws(FileError) {
-                try files.append(path, Array((progress.json + "\n").utf8))
-                isFailing = false
-            } catch {
-                if !isFailing { log.warning("Progress cannot be written", [.error: .string("\(error)")]) }
-                isFailing = true
-            }
-        }
     }
 }

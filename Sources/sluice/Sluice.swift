@@ -7,24 +7,40 @@ internal import SluiceSystem
 @main
 struct Sluice {
     static func main() {
+        let arguments = CommandLine.arguments
+        let clock = SystemClock()
+        let words = Array(arguments.dropFirst())
+        // First of all: a signal that comes while the rest of the process is being made is not the end of it.
+        let signals =
+            words.first == "run"
+            ? RunSignals(lastWords: ErrorOutput(arguments: words, clock: clock, waits: false)) : nil
         ignoreBrokenPipes()
         giveBackLargeBlocks()
         raiseOpenFileLimit()
-        switch parseCommandLine(Array(CommandLine.arguments.dropFirst())) {
-        case .command(let command): exit(run(command))
+        let output = ErrorOutput(arguments: words, clock: clock)
+        // The Swift runtime takes them from /proc. Not even the program's own name: nobody knows what was asked for.
+        guard !arguments.isEmpty else {
+            output.error("the command line cannot be read: is /proc mounted?")
+            exit(2)
+        }
+        switch parseCommandLine(words) {
+        case .command(let command): exit(run(command, clock, output, signals))
         case .information(let text): printLine(text)
         case .wrongUsage(let text):
-            printError(text)
+            output.say(text, .error)
             exit(2)
         }
     }
 
-    private static func run(_ command: Command) -> Int32 {
+    private static func run(
+        _ command: Command, _ clock: SystemClock, _ output: ErrorOutput, _ signals: RunSignals?
+    ) -> Int32 {
         let files = RealFileSystem()
-        let clock = SystemClock()
         do {
             switch command {
-            case .run(let options): return try RunCommand(options, files: files, clock: clock).run()
+            case .run(let options):
+                let signals = signals ?? RunSignals(lastWords: output)
+                return try RunCommand(options, files: files, clock: clock, output: output, signals: signals).run()
             case .check(let options): return try CheckCommand(options, files: files).run()
             case .explain(let options): return try ExplainCommand(options, files: files).run()
             case .control(let options): return try ControlCommand(options, files: files).run()
@@ -32,7 +48,7 @@ struct Sluice {
             case .demo: return try DemoCommand(files: files, clock: clock, print: printLine).run() ? 0 : 1
             }
         } catch {
-            printError("error: \(error)")
+            output.error("\(error)")
             return 1
         }
     }

@@ -22,7 +22,9 @@ struct TuneCommand {
         let question: (latency: Int64?, intervals: [Int64])
         do throws(TriggerProblem) { question = try parsedQuestion() } catch { return wrongUsage("\(error)") }
         let loaded = try SpecLoader(fileSystem: files, environment: environmentVariable).load([options.spec])
-        for diagnostic in loaded.diagnostics { printError(diagnostic.rendered(lines: loaded.lines)) }
+        for diagnostic in loaded.diagnostics where diagnostic.severity != .hint {
+            printError(diagnostic.rendered(lines: loaded.lines))
+        }
         guard let spec = loaded.spec, !loaded.hasErrors else { return 1 }
         let names = loaded.plans.map(\.spec.name.value)
         guard let planned = loaded.plans.first(where: { $0.spec.name.value == options.query }) else {

@@ -49,6 +49,31 @@ import Testing
         #expect(lines.last == "4 errors")
     }
 
+    @Test func `What is no regular file, or too large, is no spec and no secret, and is not waited for`() throws {
+        let folder = try TemporaryFolder()
+        #expect(mkfifo("\(folder.path)/pipe.yaml", 0o600) == 0)
+        try folder.write("large.yaml", "")
+        #expect(truncate("\(folder.path)/large.yaml", 5 << 30) == 0)
+        try folder.write("good.yaml", StopTests.copySpec())
+        for (name, code) in [("pipe.yaml", "not-a-file"), ("/dev/zero", "not-a-file"), ("large.yaml", "too-large")] {
+            let outcome = try SluiceProcess.run(["check", "good.yaml", name], in: folder)
+            #expect(outcome.exitCode == 1)
+            #expect(outcome.standardOutput.hasPrefix("\(name):1:1: error[\(code)]: this is no spec"), "\(outcome)")
+            try folder.write("secret.yaml", StopTests.copySpec().replacing("out }", with: "\"${file:\(name)}\" }"))
+            let secret = try SluiceProcess.run(["check", "secret.yaml"], in: folder)
+            #expect(secret.exitCode == 1)
+            #expect(secret.standardOutput.contains("error[unreadable-secret]: the file `\(name)` cannot be read: it"))
+            let token = ["run", "good.yaml", "--listen", "127.0.0.1:0", "--token-file", name]
+            #expect(try SluiceProcess.run(token, in: folder).standardError.contains("cannot read \(name): it"))
+        }
+    }
+
+    @Test func `No command at all is wrong usage`() throws {
+        let outcome = try SluiceProcess.run([], in: try TemporaryFolder())
+        #expect(outcome.exitCode == 2 && outcome.standardOutput.isEmpty)
+        #expect(outcome.standardError.contains("There is no command") && outcome.standardError.contains("COMMANDS:"))
+    }
+
     @Test func `check gives the same as JSON`() throws {
         let folder = try TemporaryFolder()
         try folder.write("spec.yaml", Self.mistakes)

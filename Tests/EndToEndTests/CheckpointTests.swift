@@ -55,6 +55,16 @@ import Testing
         """
     }
 
+    @Test func `A checkpoint of the same query name in another spec is refused as what it is`() throws {
+        let folder = try Self.prepared()
+        let other = Self.spec().replacing("max_files_per_trigger: 1", with: "follow: true")
+        try folder.write("other.yaml", other)
+        let outcome = try SluiceProcess.run(["run", "other.yaml", "--trigger", "available_now"], in: folder)
+        #expect(outcome.exitCode == 1)
+        #expect(outcome.standardError.contains("it belongs to a query of the same name in another spec"))
+        #expect(outcome.standardError.contains("give the query a new checkpoint folder"))
+    }
+
     // MARK: Damage
 
     enum Damage: String, CaseIterable {

@@ -48,6 +48,43 @@ import Testing
         return progressRecords(folder)
     }
 
+    @Test func `A progress file that is full is begun anew, and the one before is kept`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write(
+            "spec.yaml",
+            StopTests.copySpec().replacing("follow: true", with: "max_files_per_trigger: 1")
+                .replacing("path: numbers.jsonl", with: "path: in"))
+        for number in 0..<30 { try folder.write("in/\(number + 10)", "{\"n\":\(number)}\n") }
+        let arguments = ["run", "spec.yaml", "--trigger", "available_now", "--progress", "p.jsonl"]
+        #expect(try SluiceProcess.run(arguments + ["--progress-max", "10KB"], in: folder).exitCode == 0)
+        #expect(folder.names(in: ".").filter { $0.hasPrefix("p.jsonl") } == ["p.jsonl", "p.jsonl.1"])
+        for name in ["p.jsonl", "p.jsonl.1"] { #expect((folder.bytes(name)?.count ?? .max) <= 10_000) }
+        let kept = (progressRecords(folder, "p.jsonl.1") + progressRecords(folder, "p.jsonl"))
+            .compactMap { $0["batchId"] as? Int }
+        #expect(kept.last == 29 && kept == Array((kept.first ?? 0)...29), "whole lines, and the newest")
+    }
+
+    @Test func `A progress file that somebody renames is made again`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("spec.yaml", StopTests.copySpec())
+        try folder.write("numbers.jsonl", "{\"n\":1}\n")
+        let sluice = try SluiceProcess(["run", "spec.yaml", "--progress", "p.jsonl"], in: folder)
+        try sluice.waitUntil("no first record") { progressRecords(folder, "p.jsonl").count == 1 }
+        try folder.rename("p.jsonl", to: "p.old")
+        try folder.append("numbers.jsonl", "{\"n\":2}\n")
+        try sluice.waitUntil("no second record") { progressRecords(folder, "p.jsonl").count == 1 }
+        #expect(sluice.stop().exitCode == 0)
+        #expect(progressRecords(folder, "p.old").count == 1)
+    }
+
+    @Test(arguments: [["--progress-max", "1MiB"], ["--progress", "p", "--progress-max", "much"]])
+    func `A limit of the progress file that is none is wrong usage`(options: [String]) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("spec.yaml", StopTests.copySpec())
+        let outcome = try SluiceProcess.run(["run", "spec.yaml"] + options, in: folder)
+        #expect(outcome.exitCode == 2 && outcome.standardError.contains("--progress-max"))
+    }
+
     @Test func `Progress has one record a batch, in Spark's names and units`() throws {
         let records = try joined()
         #expect(records.map { $0["batchId"] as? Int } == [0, 1, 2, 3], "and none for the run that found nothing")

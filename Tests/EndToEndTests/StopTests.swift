@@ -52,6 +52,28 @@ import Testing
         #expect(numbers == Array(0..<written))
     }
 
+    /// Set in /proc's mask of the signals that a process catches.
+    private static func catches(_ signal: Int32, _ processID: pid_t) -> Bool {
+        let status = (try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)) ?? ""
+        let mask = status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }?.split(separator: "\t").last
+        return (mask.flatMap { UInt64($0, radix: 16) } ?? 0) >> UInt64(signal - 1) & 1 == 1
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT])
+    func `A signal that comes while specs are still read ends the run well`(signal: Int32) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("numbers.jsonl", Self.line(1))
+        // Long enough to read that the signal comes before there is a query.
+        let condition = (0..<20_000).map { "n <> -\($0)" }.joined(separator: " and ")
+        try folder.write(
+            "spec.yaml", Self.copySpec().replacing("from: numbers,", with: "from: numbers, where: \(condition),"))
+        let sluice = try SluiceProcess(["run", "spec.yaml"], in: folder)
+        try sluice.waitUntil("it does not listen to signals") { Self.catches(signal, sluice.processID) }
+        let outcome = sluice.stop(signal)
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+        #expect(!folder.exists("checkpoints") && !outcome.standardError.contains("Query started"))
+    }
+
     @Test func `A signal ends a query that waits for its trigger without waiting for it`() throws {
         let folder = try TemporaryFolder()
         try folder.write("spec.yaml", Self.copySpec(trigger: "1h"))
@@ -88,6 +110,7 @@ import Testing
         stuck.send(signal)
         let ended = stuck.wait()
         #expect(ended.exitCode == 130)
+        #expect(ended.standardError.contains("stopped at once by a second signal"))
         #expect(!folder.exists("checkpoints/copy/commits/0"))
 
         let again = try SluiceProcess.run(["run", "spec.yaml", "--trigger", "available_now"], in: folder)

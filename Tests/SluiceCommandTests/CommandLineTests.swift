@@ -9,11 +9,13 @@ struct CommandLineTests {
     func options() {
         let expected = RunOptions(
             specs: ["a.yaml", "b.yaml"], queries: ["q1", "q2"], trigger: "10 seconds", checkpoint: "dir",
-            progress: "p.jsonl", listen: "127.0.0.1:0", logLevel: .debug, logFormat: .json)
+            progress: "p.jsonl", progressMax: "1MiB", listen: "127.0.0.1:0", allowedHosts: ["a", "b"], logLevel: .debug,
+            logFormat: .json)
         #expect(
             parseCommandLine([
                 "run", "--query", "q1", "a.yaml", "--trigger=once", "--query=q2", "--trigger", "10 seconds", "b.yaml",
-                "--checkpoint", "dir", "--progress=p.jsonl", "--listen", "127.0.0.1:0", "--log-level=debug",
+                "--checkpoint", "dir", "--progress=p.jsonl", "--progress-max", "1MiB", "--allow-host", "a",
+                "--allow-host=b", "--listen", "127.0.0.1:0", "--log-level=debug",
                 "--log-format", "json",
             ]) == .command(.run(expected)))
         #expect(parseCommandLine(["run", "a.yaml"]) == .command(.run(RunOptions(specs: ["a.yaml"]))))
@@ -85,7 +87,7 @@ struct CommandLineTests {
     func help() {
         #expect(parseCommandLine(["--version"]) == .information(sluiceVersion))
         #expect(parseCommandLine(["run", "--version"]) == .information(sluiceVersion))
-        for arguments in [[], ["--help"], ["-h"], ["help"]] {
+        for arguments in [["--help"], ["-h"], ["help"]] {
             #expect(parseCommandLine(arguments) == .information(overviewHelp()))
         }
         for definition in CommandDefinition.all {
@@ -96,6 +98,11 @@ struct CommandLineTests {
             for option in definition.options { #expect(text.contains(option.usage)) }
             #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(text)")
         }
+    }
+
+    @Test("No command at all is wrong usage, and shows what there is")
+    func nothing() {
+        #expect(parseCommandLine([]) == .wrongUsage("Error: There is no command.\n\n" + overviewHelp()))
     }
 
     @Test("The help of a command, word for word")

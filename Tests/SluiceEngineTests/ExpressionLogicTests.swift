@@ -51,6 +51,30 @@ private func or(_ a: Value, _ b: Value) -> Value { not(and(not(a), not(b))) }
         }
     }
 
+    @Test func `a chain of one operator is taken from left to right`() {
+        let numbers: [(DataType, [Tree])] = [
+            (.int, [int(7), int(-2), int(3), int(Int64(Int32.max))]),
+            (.long, [long(.max), long(-1), long(2), null(.long)]),
+            (.double, [double(0.1), double(-2.5), double(1e300), double(0)]),
+            (
+                .decimal(precision: 38, scale: 2),
+                [150, -1, 7].map { literal(.decimal($0), .decimal(precision: 38, scale: 2)) }
+            ),
+        ]
+        for (type, values) in numbers {
+            for function in [Function.add, .subtract, .multiply, .divide, .remainder] {
+                for (a, b) in zip(values, values.dropFirst()) {
+                    let nested = call(function, [call(function, [a, b], type), a], type)
+                    #expect(
+                        "\(compute(call(function, [a, b, a], type)))" == "\(compute(nested))", "\(function) \(type)")
+                }
+            }
+        }
+        let hour = literal(.duration(3_600_000_000), .duration)
+        let later = call(.add, [literal(.timestamp(5), .timestamp), hour, hour, hour], .timestamp)
+        #expect(value(of: later) == .timestamp(5 + 3 * 3_600_000_000))
+    }
+
     private static let samples: [(DataType, [Value])] = [
         (.int, [.integer(-1), .integer(0), .integer(7), .null]),
         (.long, [.integer(.min), .integer(0), .integer(.max), .null]),

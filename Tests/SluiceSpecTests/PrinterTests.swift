@@ -75,7 +75,7 @@ import Testing
     @Test func `the golden specs meet nearly every code`() throws {
         let shown = try Golden.names.map { try Golden.text("\($0).txt") }.joined()
         let elsewhere: Set<DiagnosticCode> = [
-            .invalidUTF8, .aliasBomb, .tooDeep, .tooLarge, .duplicateName, .zonelessTimestamp,
+            .invalidUTF8, .aliasBomb, .tooDeep, .tooLarge, .notAFile, .duplicateName, .zonelessTimestamp,
         ]
         for code in DiagnosticCode.allCases where !elsewhere.contains(code) {
             #expect(shown.contains("[\(code.rawValue)]"), "\(code.rawValue)")

@@ -83,7 +83,7 @@ final class DecodedChunk: @unchecked Sendable {
     var content = DecodedRows()
     /// Where its rows stand among those of all chunks of its input.
     var order = 0
-    /// Without a join: the encoded rows instead of `rows`.
+    /// Without a join: the encoded rows, and nothing in `content`.
     private var outputs: [OutputBytes] = []
     private(set) var emitted = 0
 

@@ -93,11 +93,21 @@ extension ExpressionCompiler {
         case .round where operands.count == 1:
             value(operands[0], into: target)
             load(.integer(0), into: target + 1)
-            emit(arithmetic(function, operands, type: type), into: target, operandCount: 2)
+            let zero = DataType.int
+            emit(arithmetic(function, operands[0].type, zero, type: type), into: target, operandCount: 2)
+        case .add, .subtract, .multiply, .divide, .remainder:
+            value(operands[0], into: target)
+            var left = operands[0].type
+            for operand in operands.dropFirst() {
+                value(operand, into: target + 1)
+                emit(arithmetic(function, left, operand.type, type: type), into: target, operandCount: 2)
+                left = type
+            }
         case .not, .isNull, .isNotNull, .like, .lower, .upper, .trim, .length, .substring, .windowStart, .windowEnd,
-            .add, .subtract, .multiply, .divide, .remainder, .negate, .abs, .round:
+            .negate, .abs, .round:
             for (index, operand) in operands.enumerated() { value(operand, into: target + index) }
-            emit(arithmetic(function, operands, type: type), into: target, operandCount: operands.count)
+            let right = operands.count > 1 ? operands[1].type : .int
+            emit(arithmetic(function, operands[0].type, right, type: type), into: target, operandCount: operands.count)
         }
     }
 
@@ -142,13 +152,11 @@ extension ExpressionCompiler {
         place(end)
     }
 
-    /// The instruction for a function whose operands are all evaluated.
-    private func arithmetic(_ function: Function, _ operands: [Tree], type: DataType) -> Instruction {
-        let first = operands[0].type == .null ? type : operands[0].type
-        var instruction = Instruction(opcode: opcode(function, first), flag: type == .int)
+    /// The instruction for a function whose operands, of types `left` and `right`, are all evaluated.
+    private func arithmetic(_ function: Function, _ left: DataType, _ right: DataType, type: DataType) -> Instruction {
+        var instruction = Instruction(opcode: opcode(function, left == .null ? type : left), flag: type == .int)
         instruction.scales = DecimalScales(
-            left: operands[0].type.scale, right: operands.count > 1 ? operands[1].type.scale : 0, result: type.scale,
-            precision: type.precision)
+            left: left.scale, right: right.scale, result: type.scale, precision: type.precision)
         return instruction
     }
 

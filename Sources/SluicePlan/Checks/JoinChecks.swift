@@ -13,6 +13,10 @@ enum PlanDiagnosticCode: String, CaseIterable {
     case stateGrows = "state-grows"
     /// A comparison of event times that filters pairs but bounds no state.
     case comparisonWithoutBound = "comparison-without-bound"
+    /// Bounds by which every match of the right side comes before its left row.
+    case backwardBounds = "backward-bounds"
+    /// A query's condition that no unmatched row of an outer join meets.
+    case unmatchedFiltered = "unmatched-filtered"
 }
 
 extension Diagnostic {
@@ -40,7 +44,7 @@ struct JoinChecks {
     }
 
     private func diagnose() -> [Diagnostic] {
-        checkEquality() + checkBounds() + checkEviction() + checkComparisons()
+        checkEquality() + checkBounds() + checkDirection() + checkEviction() + checkComparisons()
     }
 
     private func diagnostic(
@@ -83,6 +87,23 @@ struct JoinChecks {
             ]
         }
         return []
+    }
+
+    /// Bounds the other way round are right for some joins and a slip in most.
+    private func checkDirection() -> [Diagnostic] {
+        guard let time = join.time, time.basis == .range, let upper = time.bounds.upper, upper <= 0,
+            time.bounds.lower ?? .min < 0, !time.bounds.isEmpty
+        else { return [] }
+        let (left, right) = (name(time.left), name(time.right))
+        let reach = time.limits.filter { $0.end == .lower }.map(\.micros).max().map { spoken($0 == .min ? .max : -$0) }
+        let before = reach.map { "at most \($0) before it" } ?? "any time before it"
+        return [
+            Diagnostic(
+                .hint, .backwardBounds, at: time.limits[0].position,
+                "a row of \(sourcesText([.left])) matches rows of \(sourcesText([.right])) that came \(before), and "
+                    + "none that comes after it",
+                fix: "if it should be the other way round: `\(right) between \(left) and \(left) + \(reach ?? "1 h")`")
+        ]
     }
 
     // MARK: Eviction

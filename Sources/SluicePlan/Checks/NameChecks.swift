@@ -57,7 +57,8 @@ struct NameChecks {
             }
         }
         return expressions.flatMap { expression in
-            expression.columns.subtracting(known).map { "column `\($0.source).\($0.column)`" }.sorted()
+            // Not `subtracting`, which goes through all that are known.
+            expression.columns.filter { !known.contains($0) }.map { "column `\($0.source).\($0.column)`" }.sorted()
                 .map { unknown(.unknownColumn, $0, at: expression.position) }
         }
     }

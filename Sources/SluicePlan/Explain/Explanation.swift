@@ -13,12 +13,13 @@ extension PlanningResult {
 
     /// Both plans as trees, then in words what is kept, late and unmatched; ends in a line break.
     package func explainText() -> String {
-        var lines = ["Query \(query.name.value)"]
+        var lines = ["Query \(query.name.value)", "checkpoint: \(checkpoint)"]
         func section(_ title: String, _ body: [String]) {
             if !body.isEmpty { lines += ["", "== \(title) =="] + body }
         }
         section("Logical plan, as written", logicalTree?.lines ?? [])
-        if let optimizedTree {
+        // Without a rule that applies it is the plan as written.
+        if let optimizedTree, !appliedRules.isEmpty {
             section("Logical plan after \(appliedRules.joined(separator: ", "))", optimizedTree.lines)
         }
         section("Physical plan", physicalTree?.lines ?? [])
@@ -33,13 +34,17 @@ extension PlanningResult {
     /// One digraph, each plan a cluster; ends in a line break.
     package func explainDot() -> String { Explanation.dot([self]) }
 
+    private var checkpoint: String { secretMask.hide(query.checkpoint) }
     private var logicalTree: OperatorNode? { logical?.operators.hidingSecrets(secretMask) }
     private var optimizedTree: OperatorNode? { optimized?.operators.hidingSecrets(secretMask) }
-    private var physicalTree: OperatorNode? { physical?.operators(writingTo: sinks).hidingSecrets(secretMask) }
+    private var physicalTree: OperatorNode? {
+        physical?.operators(readingFrom: sources, writingTo: sinks).hidingSecrets(secretMask)
+    }
 
     var json: JSONText {
         .object([
             ("query", .string(query.name.value)),
+            ("checkpoint", .string(checkpoint)),
             ("logical", logicalTree?.json ?? .null),
             ("rules", .array(appliedRules.map { .string($0) })),
             ("optimized", optimizedTree?.json ?? .null),

@@ -3,10 +3,10 @@
 internal import SluiceSpec
 
 extension PhysicalPlan {
-    /// The tree; `sinks` are the query's own, which say what the plan does not need to know.
-    func operators(writingTo sinks: [SinkSpec]) -> OperatorNode {
+    /// The tree; `sources` and `sinks` are the query's own, which say what the plan does not need to know.
+    func operators(readingFrom sources: [SourceSpec], writingTo sinks: [SinkSpec]) -> OperatorNode {
         var node = OperatorNode(name: "Project", summary: "[\(output.columns.map(text).joined(separator: ", "))]")
-        var below = join.map(operators) ?? operators(input: 0)
+        var below = join.map { operators($0, sources) } ?? operators(input: 0, sources)
         if let filter = output.filter {
             below = OperatorNode(name: "Filter", summary: text(filter), children: [below])
         }
@@ -19,7 +19,12 @@ extension PhysicalPlan {
     }
 
     private func details(of sink: SinkSpec) -> [(name: String, value: String)] {
-        guard case .kafka(let kafka) = sink.connector else { return [] }
+        let kafka: KafkaSinkSpec
+        switch sink.connector {
+        case .file(let path): return [("folder", path.value)]
+        case .standardOutput: return [("writes to", "standard output")]
+        case .kafka(let spec): kafka = spec
+        }
         var details = [
             (name: "kafka topic", value: kafka.topic.value),
             (name: "delivery", value: kafka.isExactlyOnce ? "exactly once" : "at least once"),
@@ -30,7 +35,7 @@ extension PhysicalPlan {
         return details
     }
 
-    private func operators(_ join: JoinPlan) -> OperatorNode {
+    private func operators(_ join: JoinPlan, _ sources: [SourceSpec]) -> OperatorNode {
         var node = OperatorNode(name: "SymmetricHashJoin", summary: join.type.rawValue)
         let keys = join.keys.map { key in
             let left = name(ColumnSlot(input: 0, index: key.left))
@@ -43,11 +48,11 @@ extension PhysicalPlan {
         }
         if let residual = join.residual { node.details.append(("residual", text(residual))) }
         node.details.append(("shards", "\(join.shards)"))
-        node.children = JoinInput.allCases.map { side in operators(side, of: join) }
+        node.children = JoinInput.allCases.map { side in operators(side, of: join, sources) }
         return node
     }
 
-    private func operators(_ side: JoinInput, of join: JoinPlan) -> OperatorNode {
+    private func operators(_ side: JoinInput, of join: JoinPlan, _ sources: [SourceSpec]) -> OperatorNode {
         let plan = join.side(side)
         let input = inputs[side.rawValue]
         let columns = input.columns.prefix(plan.stateColumnCount).map(\.name).joined(separator: ", ")
@@ -60,17 +65,19 @@ extension PhysicalPlan {
         }
         if let bucket = plan.bucketWidthMicros { node.details.append(("bucket", spoken(bucket))) }
         if let cell = plan.cellWidthMicros { node.details.append(("cell", spoken(cell))) }
-        node.children = [operators(input: side.rawValue)]
+        node.children = [operators(input: side.rawValue, sources)]
         return node
     }
 
     /// What one source's rows go through before the join, the last step first.
-    private func operators(input index: Int) -> OperatorNode {
+    private func operators(input index: Int, _ sources: [SourceSpec]) -> OperatorNode {
         let input = inputs[index]
         var node = OperatorNode(
             name: "Source",
             summary: "\(quotedName(input.source)) [\(input.columns.map(\.name).joined(separator: ", "))]")
-        if let topic = input.topic { node.details.append(("kafka topic", topic)) }
+        if let source = sources.first(where: { $0.name.value == input.source }) {
+            node.details.append(source.connector.place)
+        }
         node.details.append(("format", input.format.name))
         if input.timeZone != "UTC" { node.details.append(("time zone", input.timeZone)) }
         if input.badRows != .null { node.details.append(("bad rows", input.badRows.name)) }
@@ -127,6 +134,17 @@ extension PhysicalPlan {
     }
 
     private static func text(_ sink: OutputSink) -> String { "\(quotedName(sink.name)) (\(sink.format.name))" }
+}
+
+extension SourceConnectorSpec {
+    /// Where its rows come from.
+    fileprivate var place: (name: String, value: String) {
+        switch self {
+        case .kafka(let kafka): ("kafka topic", kafka.topic.value)
+        case .file(let file): (file.isFollowed ? "followed file" : "file", file.path.value)
+        case .standardInput: ("reads", "standard input")
+        }
+    }
 }
 
 extension RecordFormat {

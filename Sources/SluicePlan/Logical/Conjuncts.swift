@@ -40,12 +40,10 @@ extension Expression {
 
     /// All of `conjuncts` in one condition; nil when there is none.
     package static func conjunction(_ conjuncts: [Expression]) -> Expression? {
-        guard let first = conjuncts.first else { return nil }
-        return conjuncts.dropFirst().reduce(first) { all, next in
-            Expression(
-                .call(.and, [all, next]), type: .boolean, isNullable: all.isNullable || next.isNullable,
-                at: all.position)
-        }
+        guard conjuncts.count > 1 else { return conjuncts.first }
+        return Expression(
+            .call(.and, conjuncts), type: .boolean, isNullable: conjuncts.contains(where: \.isNullable),
+            at: conjuncts[0].position)
     }
 
     /// The columns it reads.

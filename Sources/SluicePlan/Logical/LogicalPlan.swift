@@ -70,10 +70,14 @@ package struct LogicalJoinKey: Hashable, Sendable {
 
     package func column(_ side: JoinInput) -> ColumnReference { side == .left ? left : right }
 
-    /// True for the same pair of columns, wherever it was written.
-    func names(sameAs other: LogicalJoinKey) -> Bool {
-        left == other.left && right == other.right && isNullSafe == other.isNullSafe
+    /// What is equal for the same pair of columns, wherever it was written.
+    struct Names: Hashable {
+        var left: ColumnReference
+        var right: ColumnReference
+        var isNullSafe: Bool
     }
+
+    var names: Names { Names(left: left, right: right, isNullSafe: isNullSafe) }
 }
 
 /// A stream-stream join: its condition, at first as written in `conditions`, taken apart by the rules.

@@ -57,10 +57,12 @@ struct PhysicalPlanner {
         guard let source = sources[chain.relation.source] else { return false }
         let input = inputs.count
         let fields = source.columns.filter { if case .field = $0.origin { true } else { false } }
+        let places = Dictionary(
+            fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         let columns = chain.relation.columns.map { column in
             InputColumn(
                 name: column.name, type: column.type, origin: column.origin,
-                declaredIndex: fields.firstIndex { $0.name == column.name } ?? 0)
+                declaredIndex: places[column.name] ?? 0)
         }
         for (index, column) in columns.enumerated() {
             slots[ColumnReference(source: chain.relation.source, column: column.name)] =

@@ -111,23 +111,24 @@ private struct TimeSum {
         case .call(let function, let operands):
             let terms = operands.compactMap { TimeSum($0, left: left, right: right) }
             guard terms.count == operands.count else { return nil }
-            switch (function, terms.count) {
-            case (.add, 2):
-                guard let negated = TimeSum().minus(terms[1]), let sum = terms[0].minus(negated) else { return nil }
-                self = sum
-            case (.subtract, 2):
-                guard let difference = terms[0].minus(terms[1]) else { return nil }
-                self = difference
-            case (.negate, 1):
-                guard let negated = TimeSum().minus(terms[0]) else { return nil }
-                self = negated
-            default: return nil
-            }
+            guard let sum = Self.combined(function, terms) else { return nil }
+            self = sum
         default: return nil
         }
     }
 
     private init() {}
+
+    private static func combined(_ function: Function, _ terms: [TimeSum]) -> TimeSum? {
+        guard let first = terms.first else { return nil }
+        let rest = terms.dropFirst()
+        switch function {
+        case .add: return rest.reduce(first) { sum, term in TimeSum().minus(term).flatMap { sum?.minus($0) } }
+        case .subtract: return rest.reduce(first) { difference, term in difference?.minus(term) }
+        case .negate: return TimeSum().minus(first)
+        default: return nil
+        }
+    }
 
     func minus(_ other: TimeSum) -> TimeSum? {
         let (micros, overflow) = micros.subtractingReportingOverflow(other.micros)

@@ -29,11 +29,13 @@ enum PruneColumns: RewriteRule {
         switch plan {
         case .sink(let sinks, let child): return .sink(sinks, prune(child, needed: needed))
         case .project(let columns, let child):
-            return .project(columns, prune(child, needed: columns.reduce([]) { $0.union($1.expression.columns) }))
+            return .project(
+                columns, prune(child, needed: columns.reduce(into: []) { $0.formUnion($1.expression.columns) }))
         case .filter(let filter, let child) where filter.place == .query:
-            return .filter(filter, prune(child, needed: filter.conjuncts.reduce(needed) { $0.union($1.columns) }))
+            return .filter(
+                filter, prune(child, needed: filter.conjuncts.reduce(into: needed) { $0.formUnion($1.columns) }))
         case .join(var join, let left, let right):
-            var paired = join.residual.reduce(needed) { $0.union($1.columns) }
+            var paired = join.residual.reduce(into: needed) { $0.formUnion($1.columns) }
             for key in join.keys { paired.formUnion([key.left, key.right]) }
             if let time = join.time { paired.formUnion([time.left, time.right]) }
             let prunedLeft = pruneSide(left, of: join.leftConditions, paired)
@@ -47,14 +49,16 @@ enum PruneColumns: RewriteRule {
 
     /// The columns of a side that state keeps, in the order of their names.
     private static func stateColumns(_ side: LogicalPlan, _ needed: Set<ColumnReference>) -> [ColumnReference] {
-        needed.filter { side.sources.contains($0.source) }.sorted { ($0.column, $0.source) < ($1.column, $1.source) }
+        let sources = side.sources
+        return needed.filter { sources.contains($0.source) }.sorted { ($0.column, $0.source) < ($1.column, $1.source) }
     }
 
     /// `conditions` are the join's own over that side: they are judged before a row gets to state.
     private static func pruneSide(
         _ plan: LogicalPlan, of conditions: [LogicalExpression], _ needed: Set<ColumnReference>
     ) -> LogicalPlan {
-        let state = needed.filter { plan.sources.contains($0.source) }
+        let sources = plan.sources
+        let state = needed.filter { sources.contains($0.source) }
         let others = conditions.reduce(into: Set()) { $0.formUnion($1.columns) }
         guard InputChain(plan) != nil else { return prune(plan, needed: state.union(others)) }
         return pruneInput(plan, state: state, others: others, isJoined: true)

@@ -26,8 +26,9 @@ enum SplitJoinCondition: RewriteRule {
     private static func split(_ join: Join, left: Set<String>, right: Set<String>) -> Join {
         var join = join
         var keys: [LogicalJoinKey] = []
+        var names: Set<LogicalJoinKey.Names> = []
         func add(_ key: LogicalJoinKey) {
-            if !keys.contains(where: { $0.names(sameAs: key) }) { keys.append(key) }
+            if names.insert(key.names).inserted { keys.append(key) }
         }
         for key in join.keys { add(key) }
         for conjunct in join.conditions {

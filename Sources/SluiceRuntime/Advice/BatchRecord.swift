@@ -14,7 +14,7 @@ package struct BatchRecord: Hashable, Sendable {
     package var removedRows: Int64
     /// nil when the batch ran under a version that did not measure.
     package var cost: BatchCost?
-    /// By the sources' names in the spec.
+    /// By the sources' names in the spec; empty where that was not written down.
     package var advances: [String: Advance]
 
     /// How far a batch moved a source.
@@ -59,7 +59,8 @@ extension BatchRecord {
         }
     }
 
-    /// From the report of a batch that ran in this process. Progress does not know sources by their names in the spec.
+    /// From the report of a batch that ran in this process. It has no advances: progress shows offsets to people, and
+    /// of a source with many partitions not all of them.
     package init(_ progress: QueryProgress) {
         self.init(
             batch: progress.batchID, timeMillis: progress.timestampMillis, inputRows: Int64(progress.inputRows),

@@ -33,7 +33,7 @@ extension Checkpoint {
         }
         for source in newest?.sources ?? [] where source.isHistory != historySources.contains(source.source) {
             throw .incompatibleSpec(
-                folder: folder, reason: "the source `\(source.source)` counts its progress in another way")
+                folder: folder, reason: otherSpecReason(source.source))
         }
     }
 

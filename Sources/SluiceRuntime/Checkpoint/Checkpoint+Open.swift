@@ -207,7 +207,7 @@ struct Opening {
                 continue
             } else {
                 throw .incompatibleSpec(
-                    folder: folder, reason: "the source `\(source.source)` counts its progress in another way")
+                    folder: folder, reason: otherSpecReason(source.source))
             }
         }
         return histories

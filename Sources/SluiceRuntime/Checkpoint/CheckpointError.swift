@@ -76,5 +76,12 @@ extension CheckpointError: CustomStringConvertible {
     }
 }
 
+/// A source's place in a checkpoint has a form that the source of that name does not have: files that were taken whole,
+/// where it follows them, or the other way round.
+func otherSpecReason(_ source: String) -> String {
+    "the source `\(source)` of the query that made it is of another kind, so it belongs to a query of the same name in "
+        + "another spec, or the source was changed since"
+}
+
 /// The version of every file's format that this program writes. A reader accepts this and all earlier ones.
 let checkpointFormat: Int64 = 2

@@ -9,7 +9,8 @@ internal import Synchronization
 final class Compressors: Sendable {
     private let idle = Mutex<[Compressor]>([])
 
-    /// Appends `bytes` as one gzip member. Returns the member's byte count.
+    /// Appends `bytes` as one gzip member. Returns the member's byte count. Memory that is short ends the
+    /// process.
     func append(_ bytes: UnsafeRawBufferPointer, to output: OutputBytes) -> Int {
         let compressor = idle.withLock { $0.popLast() } ?? Compressor()
         defer { idle.withLock { $0.append(compressor) } }

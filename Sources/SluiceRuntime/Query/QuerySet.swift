@@ -53,6 +53,9 @@ package final class QuerySet: Sendable {
 
     /// A query with its supervisor, not started.
     func makeMember(_ planned: PlannedQuery, spec: Spec) -> QueryMember {
+        // What is shown of it says where it really is.
+        var shown = planned
+        shown.result.query.checkpoint = options.checkpointFolder(planned.spec)
         let query = planned.spec
         let trigger = options.trigger ?? query.trigger.value
         // What was read from a pipe and not committed cannot be read again: starting anew would skip it.
@@ -66,7 +69,7 @@ package final class QuerySet: Sendable {
             try Self.makeQuery(planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
         }
         return QueryMember(
-            planned: planned, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor)
+            planned: shown, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor)
     }
 
     /// A query with a fresh set of connectors, which wait for brokers until `shouldStop` is true.
@@ -136,6 +139,13 @@ package final class QuerySet: Sendable {
 
     /// Ends every query after the batch in hand.
     package func stop() { for member in members.stopAll() { member.supervisor.stop() } }
+
+    /// Queries that have finished without a batch, each with the last that an earlier run has committed, and where.
+    package var idleQueries: [(name: String, lastBatch: Int64?, checkpointFolder: String)] {
+        members.all.filter { $0.supervisor.status == .finished && !$0.supervisor.hasRunBatches }.map { member in
+            (member.name, member.description.lastBatch, options.checkpointFolder(member.planned.spec))
+        }
+    }
 
     package var statuses: [(name: String, status: QueryStatus)] {
         members.all.map { ($0.supervisor.name, $0.supervisor.status) }

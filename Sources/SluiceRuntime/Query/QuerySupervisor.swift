@@ -56,6 +56,9 @@ package final class QuerySupervisor: Sendable {
 
     package var status: QueryStatus { control.status }
 
+    /// True when a batch was committed since the supervisor was made.
+    var hasRunBatches: Bool { batchesDone.load(ordering: .relaxed) > 0 }
+
     /// Ends the query after the batch in hand. From any thread, any number of times.
     package func stop() { control.stop() }
 

@@ -45,18 +45,15 @@ package struct SpecLoader {
     /// Reads, checks and plans. A path may be a folder: then all its `*.yaml` and `*.yml` count.
     /// - Throws: `FileError` when a path cannot be read at all.
     package func load(_ paths: [String]) throws(FileError) -> LoadedSpec {
-        var files: [(name: String, text: [UInt8])] = []
-        for path in paths {
-            for file in try specFiles(path) { files.append((file, try fileSystem.readAll(file))) }
-        }
+        let (files, unread) = try read(paths)
         let fileSystem = self.fileSystem
         let (spec, readDiagnostics) = SpecReader.read(
-            files: files, environment: environment,
+            files: files, unread: unread, environment: environment,
             readSecretFile: { path in
-                do throws(FileError) {
-                    return .success(try fileSystem.readAll(path))
+                do throws(NamedFileProblem) {
+                    return .success(try fileSystem.readNamed(path, atMost: SpecReader.secretBytesMax))
                 } catch {
-                    return .failure(UnreadableFile(reason: "\(error)"))
+                    return .failure(UnreadableFile(reason: error.reason))
                 }
             })
         var loaded = LoadedSpec(
@@ -74,6 +71,37 @@ package struct SpecLoader {
             loaded.diagnostics.sort { $0.position < $1.position }
         }
         return loaded
+    }
+
+    /// The files of `paths`, and what is wrong with those that cannot be specs.
+    private func read(
+        _ paths: [String]
+    ) throws(FileError) -> (files: [(name: String, text: [UInt8])], unread: [Diagnostic]) {
+        var files: [(name: String, text: [UInt8])] = []
+        var unread: [Diagnostic] = []
+        for path in paths {
+            for file in try specFiles(path) {
+                do throws(NamedFileProblem) {
+                    files.append((file, try fileSystem.readNamed(file, atMost: SpecReader.fileBytesMax)))
+                } catch {
+                    let start = SourcePosition(file: file, line: 1, column: 1)
+                    switch error {
+                    case .failed(let error): throw error
+                    case .tooLarge:
+                        unread.append(
+                            Diagnostic(
+                                .error, .tooLarge, at: start, "this is no spec: \(error.reason)",
+                                fix: "split it: several files on one command line form one spec"))
+                    case .notAFile:
+                        unread.append(
+                            Diagnostic(
+                                .error, .notAFile, at: start, "this is no spec: \(error.reason)",
+                                fix: "write the spec into a file, and name that"))
+                    }
+                }
+            }
+        }
+        return (files, unread)
     }
 
     /// Which zones there are is known here only: the spec reader and the planner read no files.

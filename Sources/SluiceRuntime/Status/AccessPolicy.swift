@@ -9,45 +9,77 @@ package struct AccessPolicy: Sendable {
     private let address: ListeningAddress
     /// Compared with, never shown.
     private let token: [UInt8]?
+    /// Names that the listener has elsewhere.
+    private let allowedHosts: [AllowedHost]
 
-    package init(address: ListeningAddress, token: [UInt8]?) {
+    package init(address: ListeningAddress, token: [UInt8]?, allowedHosts: [AllowedHost] = []) {
         self.address = address
         self.token = token
+        self.allowedHosts = allowedHosts
     }
 
     /// Throws why a request is refused, before anything else of it is looked at.
     func admit(_ request: HTTPRequest) throws(HTTPError) {
-        try checkSizes(request)
+        try checkFraming(request)
         try checkHost(request)
         try checkToken(request)
     }
 
-    private func checkSizes(_ request: HTTPRequest) throws(HTTPError) {
+    /// What is known of a request's length and limits before its body has come. Two readings of where a request ends
+    /// are how one is hidden in another.
+    func checkFraming(_ request: HTTPRequest) throws(HTTPError) {
+        func refuse(_ status: Int, _ code: String, _ message: String) throws(HTTPError) {
+            throw HTTPError(status, code, message, closesConnection: true)
+        }
         let target = request.query.reduce(request.path.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count + 2 }
-        if target > HTTPLimits.targetBytesMax { throw HTTPError(400, "target-too-long", "the URL is too long") }
+        if target > HTTPLimits.targetBytesMax { try refuse(400, "target-too-long", "the URL is too long") }
         let headers = request.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
-        if headers > HTTPLimits.headerBytesMax {
-            throw HTTPError(400, "headers-too-large", "the headers are too large")
+        if headers > HTTPLimits.headerBytesMax { try refuse(400, "headers-too-large", "the headers are too large") }
+        if request.headers.contains(where: { !isHeaderName($0.name) }) {
+            try refuse(400, "bad-header", "a header's name is a word, with its colon right behind it")
         }
-        // Two readings of where a body ends are how a request is hidden in another one.
-        guard request.values("content-length").count + request.values("transfer-encoding").count <= 1 else {
-            throw HTTPError(400, "ambiguous-length", "a request says once how long it is")
+        let (lengths, codings) = (request.values("content-length"), request.values("transfer-encoding"))
+        if lengths.count + codings.count > 1 {
+            try refuse(400, "ambiguous-length", "a request says once how long it is")
         }
-        if request.isBodyCut || request.body.count > HTTPLimits.bodyBytesMax {
-            throw HTTPError(413, "body-too-large", "a body has at most \(HTTPLimits.bodyBytesMax) bytes")
+        if codings.contains(where: { $0.lowercased() != "chunked" }) {
+            try refuse(400, "unknown-coding", "`chunked` is the only transfer coding that is read")
         }
+        if lengths.contains(where: { Int($0) ?? .max > HTTPLimits.bodyBytesMax }) || request.isBodyCut
+            || request.body.count > HTTPLimits.bodyBytesMax
+        {
+            try refuse(413, "body-too-large", "a body has at most \(HTTPLimits.bodyBytesMax) bytes")
+        }
+    }
+
+    /// RFC 9110's token.
+    private func isHeaderName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\"(),/:;<=>?@[\\]{}".utf8.contains($0) }
     }
 
     private func checkHost(_ request: HTTPRequest) throws(HTTPError) {
         guard let host = request.single("host") else {
-            throw HTTPError(400, "bad-host", "a request has exactly one `Host`")
+            throw HTTPError(400, "bad-host", "a request has exactly one `Host`", closesConnection: true)
         }
-        guard address.isOwn(host: host) else {
-            throw HTTPError(403, "foreign-host", "`Host` is not an address of this listener")
+        guard address.isOwn(host: host) || allowedHosts.contains(where: { $0.covers(host) }) else {
+            throw HTTPError(
+                403, "foreign-host",
+                "`Host` is not an address of this listener; a proxy's or service's name is allowed by `--allow-host`")
         }
-        for origin in request.values("origin") where origin.lowercased() != "http://\(host.lowercased())" {
+        for origin in request.values("origin") where !isOwn(origin: origin.lowercased(), host: host.lowercased()) {
             throw HTTPError(403, "foreign-origin", "requests of other pages are refused")
         }
+    }
+
+    /// Whether a page of this listener has sent a request. A proxy may speak TLS to its clients, and to the listener
+    /// under another `Host`.
+    private func isOwn(origin: String, host: String) -> Bool {
+        if origin == "http://\(host)" { return true }
+        for scheme in ["http://", "https://"] where origin.hasPrefix(scheme) {
+            let name = String(origin.dropFirst(scheme.count))
+            return allowedHosts.contains { $0.covers(name) }
+        }
+        return false
     }
 
     private func checkToken(_ request: HTTPRequest) throws(HTTPError) {

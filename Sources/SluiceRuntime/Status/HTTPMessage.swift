@@ -50,6 +50,9 @@ package struct HTTPRequest: Hashable, Sendable {
 /// How much a client may send.
 package enum HTTPLimits {
     package static let bodyBytesMax = 16 << 10
+    /// So much of a body that does not say how long it is, is read over when it is too long, so that the client hears
+    /// why.
+    package static let bodyBytesReadMax = 1 << 20
     /// Path and query together.
     package static let targetBytesMax = 2 << 10
     /// Names and values together.
@@ -96,19 +99,23 @@ struct HTTPError: Error, Hashable, Sendable {
     var code: String
     var message: String
     var headers: [HTTPRequest.Field] = []
+    /// True where nobody can be sure where the request ends: what comes next on the connection is not read.
+    var closesConnection = false
     /// Beside `error` in the answer.
     var details: [JSONMember] = []
 
-    init(_ status: Int, _ code: String, _ message: String) {
+    init(_ status: Int, _ code: String, _ message: String, closesConnection: Bool = false) {
         self.status = status
         self.code = code
         self.message = message
+        self.closesConnection = closesConnection
     }
 
     var response: HTTPResponse {
         let error = JSONValue.object([JSONMember("code", .string(code)), JSONMember("message", .string(message))])
         var response = HTTPResponse(status, json: .object([JSONMember("error", error)] + details))
         response.headers += headers
+        if closesConnection { response.headers.append(HTTPRequest.Field("Connection", "close")) }
         return response
     }
 }

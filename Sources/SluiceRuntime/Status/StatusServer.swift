@@ -98,12 +98,8 @@ private let handleRequest: MHD_AccessHandlerCallback = { context, connection, ur
     guard let held = unsafe slot.pointee else {
         let request = unsafe readHead(connection, url, method)
         unsafe slot.pointee = Unmanaged.passRetained(Exchange(request)).toOpaque()
-        // A body that is announced as too large is refused before it is sent.
-        if let length = request.single("content-length").flatMap({ Int($0) }), length > HTTPLimits.bodyBytesMax {
-            var refused = request
-            refused.isBodyCut = true
-            return unsafe queue(shell.service.respond(to: refused, nonce: makeNonce()), shell, connection)
-        }
+        // Before its body is sent, which may be too large, or end nobody knows where.
+        if let refusal = shell.service.refusal(ofHead: request) { return unsafe queue(refusal, shell, connection) }
         return sluice_http_yes
     }
     let exchange = unsafe Unmanaged<Exchange>.fromOpaque(held).takeUnretainedValue()
@@ -162,7 +158,7 @@ private func takeBody(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) -> 
     unsafe exchange.request.body.append(contentsOf: bytes.prefix(max(0, room)))
     exchange.bodyBytes += bytes.count
     if bytes.count > room { exchange.request.isBodyCut = true }
-    return exchange.bodyBytes <= 4 * HTTPLimits.bodyBytesMax
+    return exchange.bodyBytes <= HTTPLimits.bodyBytesReadMax
 }
 
 /// Suspends the connection and answers from a thread of its own.

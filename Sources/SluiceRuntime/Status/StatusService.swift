@@ -44,6 +44,16 @@ package struct StatusService: Sendable {
         return response
     }
 
+    /// The answer to a request whose body is not worth waiting for; nil for any other.
+    package func refusal(ofHead request: HTTPRequest) -> HTTPResponse? {
+        do throws(HTTPError) { try policy.checkFraming(request) } catch {
+            var response = error.response
+            response.headers += securityHeaders(nonce: "")
+            return response
+        }
+        return nil
+    }
+
     /// True when a person leads a browser to the page.
     private func isNavigation(_ request: HTTPRequest) -> Bool {
         guard let route = try? Route(request) else { return false }
@@ -138,7 +148,7 @@ package struct StatusService: Sendable {
         var body = json(query).text()
         body.removeLast()
         body += #","plan":"#.utf8
-        body += Explanation.json([query.planned.result]).utf8
+        body += hide(Explanation.json([query.planned.result])).utf8
         body += "}\n".utf8
         return HTTPResponse(200, "application/json", body)
     }

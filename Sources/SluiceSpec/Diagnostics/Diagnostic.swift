@@ -26,6 +26,8 @@ package struct Diagnostic: Hashable, Sendable, Error {
     package enum Severity: String, Hashable, Sendable {
         case error
         case warning
+        /// Right as it is, and perhaps not what was meant.
+        case hint
     }
 
     package var severity: Severity

@@ -26,6 +26,10 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case tooDeep = "too-deep"
     /// A file beyond the size limit.
     case tooLarge = "too-large"
+    /// A comma that ends a text inside `{…}` or `[…]`, where it was meant to be part of it.
+    case tornText = "torn-text"
+    /// A pipe, a device or a folder where a spec file belongs.
+    case notAFile = "not-a-file"
     /// `<<` with something else than a map or a list of maps.
     case badMerge = "bad-merge"
     /// A YAML tag such as `!custom`.
@@ -134,7 +138,9 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case idlePartition = "idle-partition"
     /// Two queries that would overwrite each other's output files.
     case sharedSinkPath = "shared-sink-path"
-    /// Two queries with one checkpoint folder.
+    /// A query that reads what it writes.
+    case readsOwnOutput = "reads-own-output"
+    /// A checkpoint folder that something else uses too.
     case sharedCheckpoint = "shared-checkpoint"
     /// Standard input read by more than one query.
     case sharedStandardInput = "shared-stdin"
@@ -163,6 +169,8 @@ final class DiagnosticCollector {
     func error(_ code: DiagnosticCode, at place: Place, _ message: String, fix: String? = nil) {
         all.append(Diagnostic(.error, code, at: place.position, length: place.length, message, fix: fix))
     }
+
+    func add(_ diagnostic: Diagnostic) { all.append(diagnostic) }
 
     func warning(_ code: DiagnosticCode, at place: Place, _ message: String, fix: String? = nil) {
         all.append(Diagnostic(.warning, code, at: place.position, length: place.length, message, fix: fix))

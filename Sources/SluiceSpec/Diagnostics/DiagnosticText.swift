@@ -13,8 +13,13 @@ package struct SourceLines: Sendable {
 
     /// The text of a line (from 1) without its line break; nil if there is no such file or line.
     package func line(_ line: Int, ofFile file: String) -> String? {
+        characters(ofLine: line, inFile: file).map { String(String.UnicodeScalarView($0)) }
+    }
+
+    /// The same without a copy: a line may have millions of characters, and thousands of findings.
+    fileprivate func characters(ofLine line: Int, inFile file: String) -> ArraySlice<Unicode.Scalar>? {
         guard let source = files[file], line >= 1, line <= source.lineCount else { return nil }
-        return source.line(line)
+        return source.scalars[source.range(ofLine: line)]
     }
 }
 
@@ -27,20 +32,18 @@ extension Diagnostic {
     ///         did you mean `watermark`?
     package func rendered(lines: SourceLines) -> String {
         var text = "\(position.file):\(position.line):\(position.column): \(severity.rawValue)[\(code)]: \(message)"
-        if let line = lines.line(position.line, ofFile: position.file) {
-            text += excerpt(of: Array(line.unicodeScalars))
-        }
+        if let line = lines.characters(ofLine: position.line, inFile: position.file) { text += excerpt(of: line) }
         if let fix { text += "\n    \(fix)" }
         return printable(text)
     }
 
     /// The line and its carets, cut to a window when the line is very long.
-    private func excerpt(of line: [Unicode.Scalar]) -> String {
+    private func excerpt(of line: ArraySlice<Unicode.Scalar>) -> String {
         let limit = 160
         let start = min(max(0, position.column - 1), line.count)
         let isLong = line.count > limit
         let first = isLong ? max(0, min(start - 40, line.count - limit)) : 0
-        let shown = line[first..<min(line.count, first + limit)]
+        let shown = line.dropFirst(first).prefix(limit)
         let prefix = first > 0 ? "…" : ""
         let suffix = first + shown.count < line.count ? "…" : ""
         let carets = max(1, min(length, first + shown.count - start))

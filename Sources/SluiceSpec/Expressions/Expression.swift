@@ -25,7 +25,8 @@ package enum Function: String, Hashable, Sendable, CaseIterable {
     case like
     /// First operand against all others.
     case `in`
-    // Arithmetic. The operands share one type, which is the result's too, but for timestamp +/- duration,
+    // Arithmetic, from left to right where there are more than two operands: each step gives a value of the result's
+    // type. The operands share one type, which is the result's too, but for timestamp +/- duration,
     // timestamp - timestamp and duration * long. Decimal operands share precision and scale while the result has
     // those of Spark's DecimalPrecision, so its scale can differ from theirs.
     case add, subtract, multiply, divide, remainder, negate

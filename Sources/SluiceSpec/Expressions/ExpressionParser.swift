@@ -35,15 +35,17 @@ struct ExpressionParser {
     }
 
     private mutating func disjunction() throws(ExpressionError) -> Syntax {
-        var left = try conjunction()
-        while takeKeyword("or") { left = try binary(.or, left, try conjunction()) }
-        return left
+        let first = try conjunction()
+        var links: [Syntax.Link] = []
+        while takeKeyword("or") { links.append((.or, try conjunction())) }
+        return try chain(first, links)
     }
 
     private mutating func conjunction() throws(ExpressionError) -> Syntax {
-        var left = try negation()
-        while takeKeyword("and") { left = try binary(.and, left, try negation()) }
-        return left
+        let first = try negation()
+        var links: [Syntax.Link] = []
+        while takeKeyword("and") { links.append((.and, try negation())) }
+        return try chain(first, links)
     }
 
     private mutating func negation() throws(ExpressionError) -> Syntax {
@@ -99,33 +101,17 @@ struct ExpressionParser {
     }
 
     private mutating func sum() throws(ExpressionError) -> Syntax {
-        var left = try product()
-        while true {
-            if takeSymbol("+") {
-                left = try binary(.add, left, try product())
-            } else if takeSymbol("-") {
-                left = try binary(.subtract, left, try product())
-            } else if takeSymbol("||") {
-                left = try binary(.concat, left, try product())
-            } else {
-                return left
-            }
-        }
+        let first = try product()
+        var links: [Syntax.Link] = []
+        while let operation = takeOperator([.add, .subtract, .concat]) { links.append((operation, try product())) }
+        return try chain(first, links)
     }
 
     private mutating func product() throws(ExpressionError) -> Syntax {
-        var left = try unary()
-        while true {
-            if takeSymbol("*") {
-                left = try binary(.multiply, left, try unary())
-            } else if takeSymbol("/") {
-                left = try binary(.divide, left, try unary())
-            } else if takeSymbol("%") {
-                left = try binary(.remainder, left, try unary())
-            } else {
-                return left
-            }
-        }
+        let first = try unary()
+        var links: [Syntax.Link] = []
+        while let operation = takeOperator([.multiply, .divide, .remainder]) { links.append((operation, try unary())) }
+        return try chain(first, links)
     }
 
     private mutating func unary() throws(ExpressionError) -> Syntax {
@@ -217,6 +203,12 @@ struct ExpressionParser {
         if lowered == "interval", let interval = try interval(from: current) { return interval }
         guard token.kind == .symbol("(") else { return try column(first: name, from: current.range) }
         if lowered == "cast" { return try cast(from: current.range.lowerBound) }
+        if tokens[min(index + 1, tokens.count - 1)].kind == .symbol("*") {
+            throw ExpressionError(
+                code: .unknownFunction, range: current.range,
+                message: "`\(text.shown(current.range))(*)` looks at many rows, and expressions look at one",
+                fix: "aggregate in the system that reads the sink")
+        }
         let operands = try arguments(of: name)
         return try node(
             .call(name: name, nameRange: current.range, operands), from: current.range.lowerBound, over: operands)
@@ -231,6 +223,9 @@ struct ExpressionParser {
             advance()
             let whole = range.lowerBound..<tokens[index - 1].range.upperBound
             return Syntax(kind: .name(source: first, column: name), range: whole, height: 1)
+        case .symbol("*"):
+            throw unexpected(
+                "after `\(text.shown(range)).`", fix: "name each column; without `select` all of them come out")
         default: throw unexpected("after `\(text.shown(range)).`", fix: "write `source.column`")
         }
     }
@@ -389,13 +384,30 @@ struct ExpressionParser {
         return true
     }
 
+    private mutating func takeOperator(_ operators: [Syntax.Operator]) -> Syntax.Operator? {
+        operators.first { takeSymbol($0.rawValue) }
+    }
+
     private func binary(_ operation: Syntax.Operator, _ left: Syntax, _ right: Syntax) throws(ExpressionError) -> Syntax
     {
-        // The end comes from the operand: `self` was copied before the arguments of this call were parsed.
-        let range = left.range.lowerBound..<right.range.upperBound
-        let height = 1 + max(left.height, right.height)
-        if height > Syntax.maximumHeight { throw tooDeep(range) }
-        return Syntax(kind: .binary(operation, left, right), range: range, height: height)
+        try tree(.binary(operation, left, right), from: left, to: right, height: max(left.height, right.height))
+    }
+
+    private func chain(_ first: Syntax, _ links: [Syntax.Link]) throws(ExpressionError) -> Syntax {
+        guard let last = links.last else { return first }
+        let height = links.reduce(first.height) { max($0, $1.operand.height) }
+        // A run of one operator is a level, as the type checker makes one call of it.
+        let changes = zip(links, links.dropFirst()).count { $0.operation != $1.operation }
+        return try tree(.chain(first, links), from: first, to: last.operand, height: height + changes)
+    }
+
+    /// The end comes from the operand: `self` may have been copied before the arguments of a call were parsed.
+    private func tree(
+        _ kind: Syntax.Kind, from first: Syntax, to last: Syntax, height: Int
+    ) throws(ExpressionError) -> Syntax {
+        let range = first.range.lowerBound..<last.range.upperBound
+        if height >= Syntax.maximumHeight { throw tooDeep(range) }
+        return Syntax(kind: kind, range: range, height: height + 1)
     }
 
     private func node(_ kind: Syntax.Kind, from start: Int, over children: [Syntax]) throws(ExpressionError) -> Syntax {
@@ -408,7 +420,7 @@ struct ExpressionParser {
     private func tooDeep(_ range: Range<Int>) -> ExpressionError {
         ExpressionError(
             code: .tooDeep, range: range, message: "an expression of more than \(Syntax.maximumHeight) levels",
-            fix: "use `in (…)` for long lists of alternatives")
+            fix: "take parentheses away, and put operands of one operator side by side")
     }
 
     private func unexpected(_ place: String, fix: String? = nil) -> ExpressionError {

@@ -30,8 +30,15 @@ package struct OutputExpression: Sendable {
 
 /// What a query puts out, as expressions of a sink see it.
 struct OutputScope {
-    var query: String
-    var columns: [OutputColumnSpec]
+    private let query: String
+    private let columns: [OutputColumnSpec]
+    private let types: [String: DataType]
+
+    init(query: String, columns: [OutputColumnSpec]) {
+        self.query = query
+        self.columns = columns
+        types = Dictionary(columns.map { ($0.name, $0.expression.type) }, uniquingKeysWith: { first, _ in first })
+    }
 
     func find(source: String?, column: String, shown: String) -> ColumnScope.Lookup {
         if let source {
@@ -41,9 +48,7 @@ struct OutputScope {
                 .unknownColumn, message: "`\(shown)` is no output column, and a sink sees only those",
                 fix: same.map { "write `\(quotedName($0.name))`" } ?? "select it in the query `\(query)`")
         }
-        if let found = columns.first(where: { $0.name == column }) {
-            return .found(ColumnReference(source: "", column: column), found.expression.type)
-        }
+        if let type = types[column] { return .found(ColumnReference(source: "", column: column), type) }
         return .failed(
             .unknownColumn, message: "the query `\(query)` has no output column `\(shown)`",
             fix: suggestion(for: column, in: columns.map(\.name), listing: "its output columns are"))

@@ -52,12 +52,19 @@ struct Syntax: Sendable {
         case remainder = "%"
     }
 
+    /// An operator and what stands behind it.
+    typealias Link = (operation: Operator, operand: Syntax)
+
     indirect enum Kind: Sendable {
         case literal(Value, DataType)
         case name(source: String?, column: String)
         case not(Syntax)
         case negate(Syntax)
+        /// A comparison.
         case binary(Operator, Syntax, Syntax)
+        /// Operands joined by operators of one strength, to be taken from left to right: a level of the tree for each
+        /// run of one operator, however long. Never without a link.
+        case chain(Syntax, [Link])
         case between(Syntax, Syntax, Syntax, isNegated: Bool)
         case inList(Syntax, [Syntax], isNegated: Bool)
         case like(Syntax, Syntax, isNegated: Bool)

@@ -17,7 +17,11 @@ struct TypeChecker {
         case .not(let operand):
             return boolean(operand, of: "not").map { call(.not, [$0], .boolean, syntax) }
         case .negate(let operand): return negate(operand, syntax)
-        case .binary(let operation, let left, let right): return binary(operation, left, right, syntax)
+        case .binary(let operation, let left, let right):
+            let (a, b) = (check(left), check(right))
+            guard let a, let b else { return nil }
+            return comparison(operation, (a, left), (b, right), syntax)
+        case .chain(let first, let links): return chain(first, links, syntax)
         case .between(let operand, let lower, let upper, let isNegated):
             return between(operand, lower, upper, isNegated, syntax)
         case .inList(let operand, let items, let isNegated): return inList(operand, items, isNegated, syntax)
@@ -54,29 +58,6 @@ struct TypeChecker {
     }
 
     // MARK: Operators
-
-    private func binary(
-        _ operation: Syntax.Operator, _ left: Syntax, _ right: Syntax, _ syntax: Syntax
-    ) -> TypedExpression? {
-        switch operation {
-        case .and, .or:
-            let (a, b) = (boolean(left, of: operation.rawValue), boolean(right, of: operation.rawValue))
-            guard let a, let b else { return nil }
-            return call(operation == .and ? .and : .or, [a, b], .boolean, syntax)
-        case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .nullSafeEqual:
-            let (a, b) = (check(left), check(right))
-            guard let a, let b else { return nil }
-            return comparison(operation, (a, left), (b, right), syntax)
-        case .concat:
-            let (a, b) = (asText(left, of: "||"), asText(right, of: "||"))
-            guard let a, let b else { return nil }
-            return call(.concat, [a, b], .string, syntax)
-        case .add, .subtract, .multiply, .divide, .remainder:
-            let (a, b) = (check(left), check(right))
-            guard let a, let b else { return nil }
-            return arithmetic(operation, a, b, syntax)
-        }
-    }
 
     typealias Checked = (expression: TypedExpression, syntax: Syntax)
 
@@ -196,9 +177,13 @@ struct TypeChecker {
 
     /// Anything that has a text, as text: what `||` and `concat` do with their operands.
     func asText(_ operand: Syntax, of what: String) -> TypedExpression? {
-        guard let value = check(operand).map({ typedNull($0, .string) }) else { return nil }
+        check(operand).flatMap { asText($0, operand.range, of: what) }
+    }
+
+    func asText(_ operand: TypedExpression, _ range: Range<Int>, of what: String) -> TypedExpression? {
+        let value = typedNull(operand, .string)
         guard Coercion.canCast(value.type, to: .string) else {
-            report(.typeMismatch, operand.range, "`\(what)` joins texts, and this is \(article(value.type))")
+            report(.typeMismatch, range, "`\(what)` joins texts, and this is \(article(value.type))")
             return nil
         }
         return converted(value, .string)

@@ -23,7 +23,8 @@ struct MapReader {
             for entry in list where !keys.contains(entry.key) {
                 diagnostics.error(
                     .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a key of \(noun)",
-                    fix: keys.isEmpty ? nil : suggestion(for: entry.key, in: keys, listing: "its keys are"))
+                    fix: ForeignWords.fix(for: entry.key, of: noun, keys: keys)
+                        ?? (keys.isEmpty ? nil : suggestion(for: entry.key, in: keys, listing: "its keys are")))
             }
         case .scalar(let scalar) where scalar.isNull && allowsNull:
             entries = [:]

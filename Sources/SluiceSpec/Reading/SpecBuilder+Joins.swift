@@ -64,7 +64,10 @@ extension SpecBuilder {
             return located(type, node)
         }
         let spark = ["left": "left outer", "right": "right outer", "full": "full outer", "outer": "full outer"]
-        let others = ["semi": "left semi", "anti": "left anti", "leftouter": "left outer", "cross": "inner"]
+        let others = [
+            "semi": "left semi", "anti": "left anti", "leftouter": "left outer", "rightouter": "right outer",
+            "fullouter": "full outer", "leftsemi": "left semi", "leftanti": "left anti", "cross": "inner",
+        ]
         let names = JoinType.allCases.map(\.rawValue)
         let near =
             names.contains(words) ? "write `\(words)`" : (spark[words] ?? others[words]).map { "did you mean `\($0)`?" }
@@ -153,10 +156,22 @@ extension SpecBuilder {
             return (Located(reference, at: place.position, length: place.length), type)
         case .broken: return nil
         case .failed(let code, let message, let fix):
+            if isExpression(column) || source.map(isExpression) == true {
+                diagnostics.error(
+                    .wrongShape, at: place, "`\(shown)` is an expression, and keys are columns",
+                    fix: "write the equality as the join's `where`, beside `keys` of plain columns or a `window`")
+                return nil
+            }
             let side = scope.inputs.map { "`\($0.name)`" }.joined(separator: ", ")
             diagnostics.error(code, at: place, source == nil ? "\(message) (looked for in \(side))" : message, fix: fix)
             return nil
         }
+    }
+
+    /// Whether a key that names no column was meant to compute something.
+    private func isExpression(_ text: String) -> Bool {
+        text.contains { "()+*/%|'\"=<>".contains($0) } || text.lowercased().hasPrefix("case ")
+            || text.contains(" - ")
     }
 
     private func key(_ left: KeyColumn?, _ right: KeyColumn?, _ place: Place) -> JoinKeySpec? {

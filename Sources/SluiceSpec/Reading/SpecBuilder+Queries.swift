@@ -80,7 +80,7 @@ extension SpecBuilder {
     func append(_ source: Located<String>?, to inputs: inout QueryInputs) {
         let name = source?.value ?? ""
         let entry = sources[name]
-        inputs.scope.inputs.append(entry?.scope ?? ColumnScope.Input(name: name, columns: [], isUnknown: true))
+        inputs.scope.inputs.append(entry?.scope ?? ColumnScope.Input(name: name, isUnknown: true))
         inputs.eventTimes.append((name, entry?.eventTime ?? .unknown))
     }
 
@@ -216,8 +216,10 @@ extension SpecBuilder {
     private func triggerValue(_ node: YAMLNode) -> Located<TriggerSpec>? {
         guard let scalar = scalar(node, "`trigger`") else { return nil }
         let isWord = scalar.text.unicodeScalars.first.map { Lexer.isNameStart($0) && $0 != "P" } ?? false
-        return isWord
-            ? word(node, "`trigger`", TriggerSpec.words, orElse: "a duration such as `10s`") : triggerInterval(node)
+        return isWord || ForeignWords.trigger(scalar.text) != nil
+            ? word(
+                node, "`trigger`", TriggerSpec.words, orElse: "a duration such as `10s`", foreign: ForeignWords.trigger)
+            : triggerInterval(node)
     }
 
     private func triggerInterval(_ node: YAMLNode) -> Located<TriggerSpec>? {

@@ -65,7 +65,7 @@ extension SpecBuilder {
                 [
                     "json": .json(timeZone: "UTC", writesNulls: false),
                     "csv": .csv(timeZone: "UTC", separator: UInt8(ascii: ","), writesHeader: false),
-                ])?.value
+                ], foreign: ForeignWords.format)?.value
         }
         guard let entry = onlyFormat(entries, node) else { return nil }
         let isJSON = entry.key == "json"

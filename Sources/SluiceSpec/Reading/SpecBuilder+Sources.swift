@@ -10,7 +10,7 @@ extension SpecBuilder {
     func readSource(_ named: NamedNode) -> SourceEntry {
         let name = named.name
         var entry = SourceEntry(
-            name: name, scope: ColumnScope.Input(name: name.value, columns: [], isUnknown: true), eventTime: .unknown,
+            name: name, scope: ColumnScope.Input(name: name.value, isUnknown: true), eventTime: .unknown,
             spec: nil, readsStandardInput: false)
         guard
             let map = MapReader(
@@ -113,7 +113,8 @@ extension SpecBuilder {
 
     private func readRecordFormat(_ node: YAMLNode, _ connector: String?) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {
-            return word(node, "`format`", ["json": .json, "csv": .csv(CSVOptions())])?.value
+            return word(
+                node, "`format`", ["json": .json, "csv": .csv(CSVOptions())], foreign: ForeignWords.format)?.value
         }
         guard let entry = onlyFormat(entries, node) else { return nil }
         let isJSON = entry.key == "json"
@@ -146,7 +147,7 @@ extension SpecBuilder {
         for entry in entries where !formats.contains(entry.key) {
             diagnostics.error(
                 .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a format",
-                fix: suggestion(for: entry.key, in: formats, listing: "formats are"))
+                fix: ForeignWords.format(entry.key) ?? suggestion(for: entry.key, in: formats, listing: "formats are"))
         }
         let known = entries.filter { formats.contains($0.key) }
         if known.count != 1, known.count == entries.count {
@@ -170,7 +171,7 @@ extension SpecBuilder {
     }
 
     private func readColumns(_ node: YAMLNode, source: String, _ connector: String?) -> ColumnScope.Input {
-        var input = ColumnScope.Input(name: source, columns: [], isUnknown: true)
+        var input = ColumnScope.Input(name: source, isUnknown: true)
         guard case .mapping(let entries) = node.kind else {
             if case .invalid = node.kind { return input }
             diagnostics.error(
@@ -187,7 +188,7 @@ extension SpecBuilder {
             if entry.key.isEmpty {
                 diagnostics.error(.badName, at: entry.keyPlace, "a column needs a name")
             } else if let column = readColumn(entry, connector) {
-                input.columns.append(column)
+                input.add(column)
             } else {
                 input.brokenColumns.insert(entry.key)
             }
@@ -265,7 +266,7 @@ extension SpecBuilder {
         _ column: Located<String>, _ node: YAMLNode?, _ scope: ColumnScope.Input, _ what: String
     ) -> Bool {
         guard let node, let scalar = scalar(node, what) else { return false }
-        if let declared = scope.columns.first(where: { $0.name == column.value }) {
+        if let declared = scope.column(column.value) {
             if declared.type == .timestamp { return true }
             diagnostics.error(
                 .eventTime, at: node.place,
@@ -276,7 +277,7 @@ extension SpecBuilder {
         if scope.isUnknown || scope.brokenColumns.contains(column.value) { return true }
         diagnostics.error(
             .unknownColumn, at: node.place, "the source has no column `\(scalar.shown)`",
-            fix: suggestion(for: column.value, in: scope.columns.map(\.name), listing: "its columns are"))
+            fix: suggestion(for: column.value, in: scope.suggestions, listing: "its columns are"))
         return false
     }
 
@@ -309,7 +310,8 @@ extension SpecBuilder {
                 "`bad_rows` to a sink", at: map.keyPlace("bad_rows"), fix: "use `null`, `drop` or `fail` for now")
             return located(.sink(sink.value), node)
         }
-        return word(node, "`bad_rows`", ["null": .null, "drop": .drop, "fail": .fail])
+        return word(
+            node, "`bad_rows`", ["null": .null, "drop": .drop, "fail": .fail], foreign: ForeignWords.badRows)
     }
 
     /// `{ to: SINK }`.

@@ -75,28 +75,20 @@ extension SpecBuilder {
         return value
     }
 
-    private static let sizeUnits: [String: Int64] = [
-        "": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "g": 1 << 30, "gib": 1 << 30,
-        "t": 1 << 40, "tib": 1 << 40, "kb": 1000, "mb": 1_000_000, "gb": 1_000_000_000, "tb": 1_000_000_000_000,
-    ]
-
     /// Bytes of `64MiB`, `1 GB`, `4096`; above zero.
     func size(_ node: YAMLNode, _ what: String) -> Int64? {
         guard let scalar = scalar(node, what) else { return nil }
-        let digits = scalar.text.prefix { $0 == "_" || ($0.isASCII && $0.isNumber) }
-        let unit = scalar.text.dropFirst(digits.count).drop { $0 == " " }.lowercased()
-        guard let number = Int64(digits.filter { $0 != "_" }), let factor = Self.sizeUnits[unit] else {
-            diagnostics.error(
-                .badSize, at: node.place, "\(what) is a size, and `\(scalar.shown)` is not",
-                fix: "write it as `64MiB`, `1GiB` or `500KB`")
+        do throws(SizeProblem) { return try parseSize(scalar.text) } catch {
+            switch error {
+            case .noSize:
+                diagnostics.error(
+                    .badSize, at: node.place, "\(what) is a size, and `\(scalar.shown)` is not",
+                    fix: "write it as `64MiB`, `1GiB` or `500KB`")
+            case .outOfRange:
+                diagnostics.error(.outOfRange, at: node.place, "\(what) must be a size between 1 byte and 8 EiB")
+            }
             return nil
         }
-        let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
-        guard !overflow, bytes > 0 else {
-            diagnostics.error(.outOfRange, at: node.place, "\(what) must be a size between 1 byte and 8 EiB")
-            return nil
-        }
-        return bytes
     }
 
     /// Microseconds of a duration that is at least `minimum`.
@@ -126,16 +118,18 @@ extension SpecBuilder {
 
     /// One of a few words.
     func word<T>(
-        _ node: YAMLNode, _ what: String, _ words: KeyValuePairs<String, T>, orElse other: String? = nil
+        _ node: YAMLNode, _ what: String, _ words: KeyValuePairs<String, T>, orElse other: String? = nil,
+        foreign: (String) -> String? = { _ in nil }
     ) -> Located<T>? {
         guard let scalar = scalar(node, what) else { return nil }
         let normalized = scalar.text.split(separator: " ").joined(separator: " ")
         if let match = words.first(where: { $0.key == normalized }) { return located(match.value, node) }
         let near = scalar.isSecret ? nil : nearest(to: scalar.text, in: words.map(\.key))
+        let meant = scalar.isSecret ? nil : foreign(scalar.text)
         let list = "values are " + words.map { "`\($0.key)`" }.joined(separator: ", ")
         diagnostics.error(
             .unknownWord, at: node.place, "`\(scalar.shown)` is not a value of \(what)",
-            fix: near.map { "did you mean `\($0)`?" } ?? list + (other.map { " or \($0)" } ?? ""))
+            fix: meant ?? near.map { "did you mean `\($0)`?" } ?? list + (other.map { " or \($0)" } ?? ""))
         return nil
     }
 

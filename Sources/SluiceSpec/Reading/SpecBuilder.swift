@@ -68,7 +68,8 @@ final class SpecBuilder {
             // As in compose files, keys that begin with `x-` are the user's own, for anchors.
             diagnostics.error(
                 .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a key of a spec",
-                fix: suggestion(for: entry.key, in: Self.topLevelKeys, listing: "its keys are"))
+                fix: ForeignWords.fix(for: entry.key, of: "a spec", keys: Self.topLevelKeys)
+                    ?? suggestion(for: entry.key, in: Self.topLevelKeys, listing: "its keys are"))
         }
         let sections = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         let defaults = readDefaults(sections["defaults"])
@@ -88,8 +89,9 @@ final class SpecBuilder {
     /// The whole spec after all files were added. It is worth using only if nothing was reported as an error.
     func finish() -> Spec {
         var spec = Spec()
-        for node in unique(sourceNodes, "source") { sources[node.name.value] = readSource(node) }
+        // Sinks first: a source may name one for its bad rows.
         for node in unique(sinkNodes, "sink") { sinks[node.name.value] = readSink(node) }
+        for node in unique(sourceNodes, "source") { sources[node.name.value] = readSource(node) }
         spec.queries = unique(queryNodes, "query").compactMap { readQuery($0) }
         spec.sources = sources.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
         spec.sinks = sinks.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
@@ -206,88 +208,19 @@ final class SpecBuilder {
         }
     }
 
-    /// In the order of their names; a name that comes again is reported at both places.
+    /// In the order of their names; a name that comes again is reported where it does, with the first place.
     private func unique(_ nodes: [NamedNode], _ noun: String) -> [NamedNode] {
         var first: [String: NamedNode] = [:]
         for node in nodes {
-            guard let earlier = first[node.name.value] else {
+            guard let earlier = first[node.name.value]?.name.position else {
                 first[node.name.value] = node
                 continue
             }
-            for (here, there) in [(earlier, node), (node, earlier)] {
-                diagnostics.error(
-                    .duplicateName, at: here.place, "the \(noun) `\(node.name.value)` is defined twice",
-                    fix: "rename one; the other is at \(there.name.position.file):\(there.name.position.line)")
-            }
+            diagnostics.error(
+                .duplicateName, at: node.place,
+                "the \(noun) `\(node.name.value)` is defined twice: here and at \(earlier.file):\(earlier.line)",
+                fix: "rename one, or remove it")
         }
         return first.values.sorted { $0.name.value < $1.name.value }
     }
-
-    // MARK: Across queries
-
-    private func checkSharedResources(_ spec: Spec) {
-        var writers: [String: String] = [:]
-        var checkpoints: [String: String] = [:]
-        var standardInputReader: String?
-        let paths = Dictionary(
-            spec.sinks.compactMap { sink -> (String, String)? in
-                if case .file(let path) = sink.connector { (sink.name.value, comparablePath(path.value)) } else { nil }
-            }, uniquingKeysWith: { first, _ in first })
-        for query in spec.queries {
-            for sink in query.sinks {
-                guard let path = paths[sink.value] else { continue }
-                if let other = writers.updateValue(query.name.value, forKey: path), other != query.name.value {
-                    diagnostics.error(
-                        .sharedSinkPath, at: Place(position: sink.position, length: sink.length),
-                        "the queries `\(other)` and `\(query.name.value)` would overwrite each other's files",
-                        fix: "give each query a file sink with its own `path`")
-                } else if query.sinks.contains(where: { $0.value < sink.value && paths[$0.value] == path }) {
-                    diagnostics.error(
-                        .sharedSinkPath, at: Place(position: sink.position, length: sink.length),
-                        "two sinks of the query `\(query.name.value)` write to one folder",
-                        fix: "give each file sink its own `path`")
-                }
-            }
-            let namePlace = Place(position: query.name.position, length: query.name.length)
-            if let other = checkpoints.updateValue(query.name.value, forKey: comparablePath(query.checkpoint)) {
-                diagnostics.error(
-                    .sharedCheckpoint, at: namePlace,
-                    "the queries `\(other)` and `\(query.name.value)` have one checkpoint folder",
-                    fix: "give each its own `checkpoint`, or leave it out")
-            }
-            for input in [query.from] + query.joins.map(\.with) where sources[input.value]?.readsStandardInput == true {
-                if let other = standardInputReader {
-                    diagnostics.error(
-                        .sharedStandardInput, at: Place(position: input.position, length: input.length),
-                        other == query.name.value
-                            ? "`\(other)` reads standard input twice"
-                            : "`\(other)` reads standard input already, and its rows come only once",
-                        fix: "put the rows into a file and read that")
-                }
-                standardInputReader = query.name.value
-            }
-        }
-    }
-
-    private func reportUnused() {
-        for (name, source) in sources where !usedSources.contains(name) {
-            diagnostics.warning(
-                .unusedSource, at: Place(position: source.name.position, length: source.name.length),
-                "no query reads the source `\(name)`")
-        }
-        for (name, sink) in sinks where !usedSinks.contains(name) {
-            diagnostics.warning(
-                .unusedSink, at: Place(position: sink.name.position, length: sink.name.length),
-                "no query writes to the sink `\(name)`")
-        }
-    }
-}
-
-/// A path without its `..` parts, for telling whether two name the same folder.
-private func comparablePath(_ path: String) -> String {
-    var parts: [Substring] = []
-    for part in path.split(separator: "/") {
-        if part == "..", let last = parts.last, last != ".." { parts.removeLast() } else { parts.append(part) }
-    }
-    return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
 }

@@ -24,7 +24,8 @@ extension TriggerSpec {
         case .success: throw TriggerProblem("a trigger interval is at least 1ms, not `\(text)`")
         case .failure(let problem):
             let meant = nearest(to: text, in: TriggerSpec.words.map(\.key)).map { "did you mean `\($0)`?" }
-            throw TriggerProblem("`\(text)` is not a trigger; \(meant ?? problem.fix(for: text))")
+            throw TriggerProblem(
+                "`\(text)` is not a trigger; \(ForeignWords.trigger(text) ?? meant ?? problem.fix(for: text))")
         }
     }
 

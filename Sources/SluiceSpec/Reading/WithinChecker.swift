@@ -26,18 +26,17 @@ struct WithinChecker {
     /// True if the form is right; what is wrong is reported.
     func check(_ syntax: Syntax) -> Bool {
         switch syntax.kind {
-        case .binary(.and, let a, let b):
-            let first = check(a)
-            return check(b) && first
+        case .chain(let first, let links) where links[0].operation == .and:
+            // Each is looked at, so that each mistake is found.
+            return links.reduce(check(first)) { check($1.operand) && $0 }
         case .binary(.less, let a, let b), .binary(.lessOrEqual, let a, let b), .binary(.greater, let a, let b),
             .binary(.greaterOrEqual, let a, let b):
             return comparison(a, b, syntax)
         case .between(let x, let low, let high, isNegated: false):
             let first = comparison(x, low, syntax)
             return comparison(x, high, syntax) && first
-        case .binary(.or, _, _), .not, .between(_, _, _, isNegated: true):
-            return reject(
-                syntax, "`within` is one range: `or` and `not` have no place in it", fix: "move it to `where`")
+        case .chain(_, let links) where links[0].operation == .or: return rejectAlternatives(syntax)
+        case .not, .between(_, _, _, isNegated: true): return rejectAlternatives(syntax)
         case .binary(.equal, _, _), .binary(.nullSafeEqual, _, _):
             return reject(syntax, "`within` bounds a range of time", fix: "write equalities as `keys`")
         default:
@@ -45,6 +44,10 @@ struct WithinChecker {
                 syntax, "`within` is made of comparisons of the two event times",
                 fix: "write it as `b.time between a.time and a.time + 2 minutes`, and move the rest to `where`")
         }
+    }
+
+    private func rejectAlternatives(_ syntax: Syntax) -> Bool {
+        reject(syntax, "`within` is one range: `or` and `not` have no place in it", fix: "move it to `where`")
     }
 
     private func comparison(_ a: Syntax, _ b: Syntax, _ syntax: Syntax) -> Bool {
@@ -62,12 +65,16 @@ struct WithinChecker {
         switch syntax.kind {
         case .literal(_, .duration): return Times()
         case .negate(let operand): return times(operand).map { -$0 }
-        case .binary(.add, let a, let b), .binary(.subtract, let a, let b):
-            let (first, second) = (times(a), times(b))
-            guard let first, let second else { return nil }
-            if case .binary(.add, _, _) = syntax.kind { return first + second }
-            return first + -second
-        case .binary(.multiply, let a, let b) where isConstant(a) && isConstant(b): return Times()
+        case .chain(let first, let links) where links.allSatisfy { [.add, .subtract].contains($0.operation) }:
+            let terms =
+                [times(first)]
+                + links.map { link in
+                    times(link.operand).map { link.operation == .add ? $0 : -$0 }
+                }
+            return terms.contains { $0 == nil } ? nil : terms.compactMap(\.self).reduce(Times(), +)
+        case .chain(let first, let links)
+        where isConstant(first) && links.allSatisfy { $0.operation == .multiply && isConstant($0.operand) }:
+            return Times()
         case .name(let source, let column): return eventTime(source, column, syntax)
         case .literal(_, let type):
             _ = reject(

@@ -56,11 +56,6 @@ final class SourceText: Sendable {
         while end > start, scalars[end - 1] == "\n" || scalars[end - 1] == "\r" { end -= 1 }
         return start..<end
     }
-
-    /// The text of a line (from 1) without its line break.
-    func line(_ line: Int) -> String {
-        String(String.UnicodeScalarView(scalars[range(ofLine: line)]))
-    }
 }
 
 extension SourceText {

@@ -9,9 +9,9 @@ enum YAMLEvent {
     case documentEnd
     case alias(anchor: String, span: Range<Int>)
     case scalar(anchor: String?, tag: String?, text: String, style: YAMLScalar.Style, span: Range<Int>)
-    case sequenceStart(anchor: String?, tag: String?, span: Range<Int>)
+    case sequenceStart(anchor: String?, tag: String?, isFlow: Bool, span: Range<Int>)
     case sequenceEnd
-    case mappingStart(anchor: String?, tag: String?, span: Range<Int>)
+    case mappingStart(anchor: String?, tag: String?, isFlow: Bool, span: Range<Int>)
     case mappingEnd
 }
 
@@ -69,11 +69,15 @@ struct YAMLSyntaxError: Error {
                 text: String(decoding: bytes, as: UTF8.self), style: Self.style(scalar.style), span: span)
         case YAML_SEQUENCE_START_EVENT:
             let start = unsafe event.data.sequence_start
-            return unsafe .sequenceStart(anchor: Self.text(start.anchor), tag: Self.text(start.tag), span: span)
+            return unsafe .sequenceStart(
+                anchor: Self.text(start.anchor), tag: Self.text(start.tag),
+                isFlow: start.style == YAML_FLOW_SEQUENCE_STYLE, span: span)
         case YAML_SEQUENCE_END_EVENT: return .sequenceEnd
         case YAML_MAPPING_START_EVENT:
             let start = unsafe event.data.mapping_start
-            return unsafe .mappingStart(anchor: Self.text(start.anchor), tag: Self.text(start.tag), span: span)
+            return unsafe .mappingStart(
+                anchor: Self.text(start.anchor), tag: Self.text(start.tag),
+                isFlow: start.style == YAML_FLOW_MAPPING_STYLE, span: span)
         case YAML_MAPPING_END_EVENT: return .mappingEnd
         default: return .streamEnd
         }

@@ -84,18 +84,18 @@ struct YAMLReader {
             let node = try readScalar(tag: tag, text: text, style: style, span: span)
             if let anchor { anchors[anchor] = node }
             return node
-        case .sequenceStart(let anchor, let tag, let span):
+        case .sequenceStart(let anchor, let tag, let isFlow, let span):
             checkTag(tag, at: span)
             try checkDepth(depth, at: span)
             if let anchor { openAnchors.insert(anchor) }
-            let node = try readSequence(from: &events, span: span, depth: depth)
+            let node = try readSequence(from: &events, isFlow: isFlow, span: span, depth: depth)
             close(anchor, node)
             return node
-        case .mappingStart(let anchor, let tag, let span):
+        case .mappingStart(let anchor, let tag, let isFlow, let span):
             checkTag(tag, at: span)
             try checkDepth(depth, at: span)
             if let anchor { openAnchors.insert(anchor) }
-            let node = try readMapping(from: &events, span: span, depth: depth)
+            let node = try readMapping(from: &events, isFlow: isFlow, span: span, depth: depth)
             close(anchor, node)
             return node
         default:
@@ -121,26 +121,31 @@ struct YAMLReader {
     }
 
     private mutating func readSequence(
-        from events: inout YAMLEvents, span: Range<Int>, depth: Int
+        from events: inout YAMLEvents, isFlow: Bool, span: Range<Int>, depth: Int
     ) throws -> YAMLNode {
         var items: [YAMLNode] = []
+        var texts: [FlowText] = []
         var size = 1
         while true {
             let event = try events.next()
             if case .sequenceEnd = event { break }
+            texts.append(FlowText(event))
             let item = try readNode(event, from: &events, depth: depth + 1)
             size += item.size
             items.append(item)
+        }
+        // One item in the place of the parts, so that what is right beside them is still read.
+        for torn in isFlow ? FlowText.torn(texts, rests: texts).reversed() : [] {
+            report(torn.map { texts[$0] }, "[…]")
+            items.replaceSubrange(torn, with: [YAMLNode(kind: .invalid, place: items[torn.lowerBound].place, size: 1)])
         }
         return try counted(YAMLNode(kind: .sequence(items), place: source.place(span), size: size))
     }
 
     private mutating func readMapping(
-        from events: inout YAMLEvents, span: Range<Int>, depth: Int
+        from events: inout YAMLEvents, isFlow: Bool, span: Range<Int>, depth: Int
     ) throws -> YAMLNode {
-        var entries: [YAMLEntry] = []
-        var merged: [YAMLEntry] = []
-        var places: [String: Place] = [:]
+        var read: [MappingEntry] = []
         while true {
             let event = try events.next()
             if case .mappingEnd = event { break }
@@ -151,22 +156,68 @@ struct YAMLReader {
                 continue
             }
             scalarSpans.append(keySpan)
-            let value = try readNode(try events.next(), from: &events, depth: depth + 1)
-            let keyPlace = source.place(keySpan)
-            if key == "<<", style == .plain {
-                merged += try mergedEntries(value)
-            } else if let first = places[key] {
+            let valueEvent = try events.next()
+            let value = try readNode(valueEvent, from: &events, depth: depth + 1)
+            let entry = YAMLEntry(key: key, keyPlace: source.place(keySpan), value: value)
+            read.append(
+                MappingEntry(entry: entry, isPlain: style == .plain, key: FlowText(event), value: FlowText(valueEvent)))
+        }
+        if isFlow, reportTornEntries(&read) {
+            return try counted(YAMLNode(kind: .invalid, place: source.place(span), size: 1))
+        }
+        let entries = try uniqueEntries(read)
+        let size = entries.reduce(1) { $0 + 1 + $1.value.size }
+        return try counted(YAMLNode(kind: .mapping(entries), place: source.place(span), size: size))
+    }
+
+    /// Entries whose keys are there once, merged ones last.
+    private mutating func uniqueEntries(_ read: [MappingEntry]) throws -> [YAMLEntry] {
+        var entries: [YAMLEntry] = []
+        var merged: [YAMLEntry] = []
+        var places: [String: Place] = [:]
+        for item in read {
+            let entry = item.entry
+            if entry.key == "<<", item.isPlain {
+                merged += try mergedEntries(entry.value)
+            } else if let first = places[entry.key] {
                 diagnostics.error(
-                    .duplicateKey, at: keyPlace, "the key `\(key)` stands twice in this map",
+                    .duplicateKey, at: entry.keyPlace, "the key `\(entry.key)` stands twice in this map",
                     fix: "remove one; the other is in line \(first.position.line)")
             } else {
-                places[key] = keyPlace
-                entries.append(YAMLEntry(key: key, keyPlace: keyPlace, value: value))
+                places[entry.key] = entry.keyPlace
+                entries.append(entry)
             }
         }
         for entry in merged where places.updateValue(entry.keyPlace, forKey: entry.key) == nil { entries.append(entry) }
-        let size = entries.reduce(1) { $0 + 1 + $1.value.size }
-        return try counted(YAMLNode(kind: .mapping(entries), place: source.place(span), size: size))
+        return entries
+    }
+
+    /// Takes out what is the rest of a text that a comma has torn apart. True when a key is torn, so that nothing is
+    /// known of the map.
+    private func reportTornEntries(_ read: inout [MappingEntry]) -> Bool {
+        // A text begins as a value, or as a key without one, and its rests are keys without values.
+        let texts = read.map { $0.entry.value.isNull ? $0.key : $0.value }
+        var isKeyTorn = false
+        for torn in FlowText.torn(texts, rests: read.map(\.key)).reversed() {
+            let (first, last) = (torn.lowerBound, torn.upperBound - 1)
+            guard torn.dropFirst().dropLast().allSatisfy({ read[$0].entry.value.isNull }) else { continue }
+            report([texts[first]] + torn.dropFirst().map { read[$0].key }, "{…}")
+            isKeyTorn = isKeyTorn || read[first].entry.value.isNull || !read[last].entry.value.isNull
+            read[first].entry.value.kind = .invalid
+            read.removeSubrange(first + 1...last)
+        }
+        return isKeyTorn
+    }
+
+    private func report(_ parts: [FlowText], _ brackets: String) {
+        let spans = parts.compactMap(\.span)
+        guard let first = spans.first, let last = spans.last else { return }
+        let whole = String(String.UnicodeScalarView(source.scalars[first.lowerBound..<last.upperBound]))
+        diagnostics.error(
+            .tornText, at: source.place(first.lowerBound..<last.upperBound),
+            "a comma ends a text inside `\(brackets)`, so this is taken as "
+                + parts.map { "`\($0.text)`" }.joined(separator: " and "),
+            fix: "put quotes around it: `\"\(whole)\"`")
     }
 
     /// What `<<` adds; of several maps the first that has a key wins.
@@ -321,6 +372,11 @@ extension YAMLReader {
             )
         case "found character that cannot start any token":
             ("a character that cannot start a text", "put quotes around the text", false)
+        case "did not find expected alphabetic or numeric character" where error.context.contains("alias"):
+            (
+                "`*` begins the name of an anchor, and none follows",
+                "leave `select` out for all columns, and put quotes around a text that begins with `*`", true
+            )
         case "found unknown escape character":
             ("an unknown escape between double quotes", "write `\\\\` for a backslash, or use single quotes", false)
         default:

@@ -61,7 +61,8 @@ package struct RealFileSystem: FileSystem {
     }
 
     package func open(_ path: String) throws(FileError) -> any ReadableFile {
-        RealFile(descriptor: try openDescriptor(path, O_RDONLY, "open"), path: path)
+        // A pipe that has taken the place of a file does not keep its reader waiting for a writer.
+        RealFile(descriptor: try openDescriptor(path, O_RDONLY | O_NONBLOCK, "open"), path: path)
     }
 
     package func readAll(_ path: String) throws(FileError) -> [UInt8] {

@@ -2,6 +2,7 @@
 // call so that lines of several threads and processes do not mix. Values never go into the sentence, so that every
 // event can be counted and searched for.
 
+internal import Glibc
 internal import Synchronization
 
 package enum LogLevel: String, Hashable, Sendable, CaseIterable, Comparable {
@@ -114,12 +115,23 @@ package struct Log: Sendable {
         put(.error, sentence, metadata)
     }
 
+    /// What a command says to a person, who is given no keys: the words are the message. Events have a constant
+    /// sentence.
+    package func say(_ level: LogLevel, _ words: String, _ metadata: KeyValuePairs<LogKey, LogValue> = [:]) {
+        put(level, hide(words)) { metadata }
+    }
+
     private func put(_ level: LogLevel, _ sentence: StaticString, _ metadata: () -> KeyValuePairs<LogKey, LogValue>) {
+        guard level >= self.level else { return }
+        put(level, sentence.description, metadata)
+    }
+
+    private func put(_ level: LogLevel, _ message: String, _ metadata: () -> KeyValuePairs<LogKey, LogValue>) {
         guard level >= self.level else { return }
         var line = LogLine(format: format)
         line.append("time", .string(utcText(millis: clock.wallMillis)))
         line.append("level", .string(level.rawValue))
-        line.append("message", .string(sentence.description))
+        line.append("message", .string(message))
         for (key, value) in context { line.append(key.name.description, shown(value)) }
         for (key, value) in metadata() { line.append(key.name.description, shown(value)) }
         write(line.finished())
@@ -132,6 +144,14 @@ package struct Log: Sendable {
 
 /// Lines of one process leave whole even when the kernel takes a long one in pieces.
 private let standardErrorLock = Mutex(())
+
+/// Writes a line to standard error if that needs no wait, neither for a reader nor for another line: for the last words
+/// of a process that has been told twice to end.
+package let tryToWriteToStandardError: @Sendable ([UInt8]) -> Void = { line in
+    var request = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+    guard unsafe poll(&request, 1, 0) == 1, request.revents & Int16(POLLOUT) != 0 else { return }
+    _ = unsafe line.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
+}
 
 /// Writes a line to standard error. When that fails there is nobody left to tell.
 package let writeToStandardError: @Sendable ([UInt8]) -> Void = { line in

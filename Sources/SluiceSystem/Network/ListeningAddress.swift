@@ -85,7 +85,7 @@ package struct ListeningAddress: Hashable, Sendable {
     /// mapped, and nobody can make a name of his own out of a number. Of a Unix socket only `localhost` makes sense.
     package func isOwn(host text: String) -> Bool {
         let text = text.lowercased()
-        let (name, port) = Self.split(text)
+        let (name, port) = splitHost(text)
         switch kind {
         case .unix: return name == "localhost"
         case .tcp(let ip, let ownPort, let isLoopback):
@@ -98,18 +98,6 @@ package struct ListeningAddress: Hashable, Sendable {
             if name == ip || name == host.lowercased() { return true }
             return isLoopback && ["localhost", "127.0.0.1", "::1"].contains(name)
         }
-    }
-
-    /// Name and port; the name without brackets.
-    private static func split(_ text: String) -> (name: String, port: String?) {
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            let name = String(text[text.index(after: text.startIndex)..<end])
-            let rest = text[text.index(after: end)...]
-            if rest.isEmpty { return (name, nil) }
-            return rest.hasPrefix(":") ? (name, String(rest.dropFirst())) : ("", nil)
-        }
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        return (parts.first.map(String.init) ?? "", parts.count > 1 ? String(parts[1]) : nil)
     }
 
     private static func isNumeric(_ name: String) -> Bool {

@@ -23,10 +23,14 @@ struct RunOptions: Hashable {
     var checkpoint: String?
     /// Where one JSON object per batch is appended.
     var progress: String?
+    /// How large that file may become, as a spec would write a size.
+    var progressMax: String?
     /// `HOST:PORT` or `unix:PATH`.
     var listen: String?
     /// The file with what requests must carry.
     var tokenFile: String?
+    /// Further names by which clients may call the listener.
+    var allowedHosts: [String] = []
     /// Start although the mark of a query's last batch is gone from Kafka.
     var acceptsMissingMark = false
     var logLevel: LogLevel = .info

@@ -78,12 +78,20 @@ extension CommandDefinition {
             OptionDefinition(
                 name: "progress", valueName: "file", help: "Append one JSON object per batch to this file."),
             OptionDefinition(
+                name: "progress-max", valueName: "size",
+                help: "Let that file grow to this size (64MiB by default), then begin it anew and keep it as FILE.1."),
+            OptionDefinition(
                 name: "listen", valueName: "address",
                 help: "Serve status and control at HOST:PORT or unix:PATH; port 0 picks a free one."),
             tokenFile(help: "Answer only requests that carry the token in this file."),
             OptionDefinition(
                 name: "accept-missing-mark",
                 help: "Start although Kafka has lost the mark of a query's last batch: no later batch is in its topics."),
+            OptionDefinition(
+                name: "allow-host", valueName: "name",
+                help:
+                    "Also answer requests for this host, as a proxy passes them on; may be given several times.",
+                isRepeatable: true),
             OptionDefinition(
                 name: "log-level", valueName: "level", help: "Log events from this level on.",
                 choices: choices(LogLevel.self)),
@@ -96,7 +104,8 @@ extension CommandDefinition {
                 RunOptions(
                     specs: parsed.arguments, queries: parsed.values["query"] ?? [], trigger: parsed.last("trigger"),
                     checkpoint: parsed.last("checkpoint"), progress: parsed.last("progress"),
-                    listen: parsed.last("listen"), tokenFile: parsed.last("token-file"),
+                    progressMax: parsed.last("progress-max"), listen: parsed.last("listen"),
+                    tokenFile: parsed.last("token-file"), allowedHosts: parsed.values["allow-host"] ?? [],
                     acceptsMissingMark: parsed.values["accept-missing-mark"] != nil,
                     logLevel: parsed.choice("log-level", default: .info),
                     logFormat: parsed.choice("log-format", default: .logfmt)))

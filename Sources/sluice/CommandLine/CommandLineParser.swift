@@ -17,7 +17,7 @@ let sluiceVersion = "0.1.0"
 
 /// Reads the arguments, without the program's own name.
 func parseCommandLine(_ arguments: [String]) -> CommandLineOutcome {
-    guard let first = arguments.first else { return .information(overviewHelp()) }
+    guard let first = arguments.first else { return wrongUsage("There is no command.", nil, overviewHelp()) }
     let rest = arguments.dropFirst()
     switch first {
     case "-h", "--help": return .information(overviewHelp())
@@ -115,7 +115,10 @@ private func wrongChoice(
 
 private func didYouMean(_ name: String?) -> String { name.map { " Did you mean '\($0)'?" } ?? "" }
 
-private func wrongUsage(_ message: String, _ definition: CommandDefinition?) -> CommandLineOutcome {
+private func wrongUsage(
+    _ message: String, _ definition: CommandDefinition?, _ help: String? = nil
+) -> CommandLineOutcome {
+    if let help { return .wrongUsage("Error: \(message)\n\n\(help)") }
     let command = definition.map { "sluice \($0.name)" } ?? "sluice"
     let usage = definition.map { usageLine($0) } ?? "sluice <command>"
     return .wrongUsage("Error: \(message)\nUsage: \(usage)\n  See '\(command) --help' for more information.")

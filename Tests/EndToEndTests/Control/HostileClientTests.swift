@@ -66,6 +66,50 @@ import Testing
         #expect(served.query("copy")["status"] as? String != "paused")
     }
 
+    /// Each has a second request behind it, which would be answered if the first were not the last.
+    static let ambiguous = [
+        Request("two lengths", 400, "POST /api/reload", [json, "Content-Length: 2", "Content-Length: 2"], "{}"),
+        Request(
+            "a length and chunks", 400, "POST /api/reload", [json, "Content-Length: 2", "Transfer-Encoding: chunked"],
+            "0\r\n\r\n"),
+        Request("an unknown coding", 400, "POST /api/reload", [json, "Transfer-Encoding: xchunked"], "0\r\n\r\n"),
+        Request("a blank before the colon", 400, "POST /api/reload", [json, "Content-Length : 2"], "{}"),
+        Request("long headers", 400, "GET /", ["X: \(long)"]), Request("a long URL", 400, "GET /\(long)"),
+        Request(
+            "a body of half a megabyte in chunks", 413, "POST /api/reload", [json, "Transfer-Encoding: chunked"],
+            "7d000\r\n\(String(repeating: "x", count: 512_000))\r\n0\r\n\r\n"),
+    ]
+
+    @Test(arguments: ambiguous)
+    func `A request that is refused for its length or framing is the last of its connection`(request: Request) throws {
+        let folder = try TemporaryFolder()
+        let served = try started(folder)
+        let connection = try #require(RawConnection(port: served.port))
+        let kept =
+            request.text.replacing("Connection: close\r\n", with: "") + "GET /healthz HTTP/1.1\r\nHost: HOST\r\n\r\n"
+        connection.send(kept.replacing("HOST", with: "127.0.0.1:\(served.port)"))
+        // Ends, since the connection does.
+        let text = String(decoding: connection.readAll(), as: UTF8.self)
+        #expect(text.ranges(of: "HTTP/1.1 ").count == 1 && text.hasPrefix("HTTP/1.1 \(request.status) "), "\(text)")
+        #expect(text.contains(#"{"error":"#), "\(text)")
+    }
+
+    @Test func `A proxy's name is answered when it was allowed`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("spec.yaml", ControlCommandTests.spec(["copy": "1h"]))
+        try folder.write("numbers.jsonl", "")
+        let served = try ServedProcess(
+            ["spec.yaml", "--allow-host", "a.example", "--allow-host=b.example"], in: folder)
+        for (host, status) in [("a.example", 200), ("b.example:443", 200), ("c.example", 403)] {
+            let connection = try #require(RawConnection(port: served.port))
+            connection.send(
+                "GET /healthz HTTP/1.1\r\nHost: \(host)\r\nOrigin: https://\(host)\r\nConnection: close\r\n\r\n")
+            #expect(ServedProcess.parse(connection.readAll())?.status == status, "\(host)")
+        }
+        let alone = try SluiceProcess.run(["run", "spec.yaml", "--allow-host", "a.example"], in: folder)
+        #expect(alone.exitCode == 2 && alone.standardError.contains("--allow-host is for --listen"))
+    }
+
     @Test func `Hundreds of clients that begin a request and never end it take nobody's place`() throws {
         let folder = try TemporaryFolder()
         let served = try started(folder)

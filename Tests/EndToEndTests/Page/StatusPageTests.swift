@@ -4,7 +4,7 @@
 import Foundation
 import Testing
 
-@Suite(.enabled(if: Chromium.isThere, Chromium.missing), .serialized)
+@Suite(.enabled(if: Chromium.isWanted, Chromium.missing), .serialized)
 struct StatusPageTests {
     /// A process with its page open.
     private struct Visit {

@@ -22,7 +22,7 @@ final class LiveQueries: Sendable {
     /// - Parameter spec: written to /spec/spec.yaml, from where `reload` reads it.
     init(
         _ spec: String, clock: SimulatedClock = SimulatedClock(), address: ListeningAddress = .test,
-        token: String? = nil, secrets: [String] = []
+        token: String? = nil, allowedHosts: [AllowedHost] = [], secrets: [String] = []
     ) throws {
         self.clock = clock
         try disk.makeFolders("/spec")
@@ -51,7 +51,8 @@ final class LiveQueries: Sendable {
         self.set = set
         let mask = SecretMask(secrets: secrets)
         service = StatusService(
-            queries: set, board: board, policy: AccessPolicy(address: address, token: token.map { Array($0.utf8) }),
+            queries: set, board: board,
+            policy: AccessPolicy(address: address, token: token.map { Array($0.utf8) }, allowedHosts: allowedHosts),
             hide: { mask.hide($0) },
             reload: { () throws(ReloadError) in try set.reload(load: load, willApply: { _ in }) })
     }

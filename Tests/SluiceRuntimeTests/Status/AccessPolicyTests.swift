@@ -78,6 +78,44 @@ import Testing
 
     @Test(
         arguments: [
+            ("sluice.example.com", nil, 200), ("Sluice.Example.com:8443", nil, 200),
+            ("sluice.example.com", "https://sluice.example.com", 200),
+            ("127.0.0.1:4000", "https://sluice.example.com", 200), ("inner:4000", "http://inner:4000", 200),
+            ("inner:4001", nil, 403), ("inner", nil, 403), ("127.0.0.1:4000", nil, 200),
+            ("sluice.example.com.evil.example", nil, 403), ("sluice.example.com", "https://evil.example", 403),
+            ("127.0.0.1:4000", "https://127.0.0.1:4000", 403), ("sluice.example.com", "null", 403),
+            ("sluice.example.com", "ftp://sluice.example.com", 403),
+        ] as [(String, String?, Int)])
+    func `Names that were allowed are hosts and origins too, whatever the scheme`(
+        host: String, origin: String?, status: Int
+    ) throws {
+        let allowed = [try AllowedHost("sluice.example.com"), try AllowedHost("inner:4000")]
+        let live = try LiveQueries(CopySpec(triggers: ["a": "1h"]).text, allowedHosts: allowed)
+        #expect(self.status(live, host: host, headers: origin.map { [("Origin", $0)] } ?? []) == status)
+    }
+
+    @Test(arguments: ["", "http://a.example", "a b", "a.example/", "*.example", "a:port", "a:70000", "::1", "a,b"])
+    func `What is no host cannot be allowed`(text: String) {
+        #expect(throws: AddressProblem.self) { try AllowedHost(text) }
+    }
+
+    @Test(
+        arguments: [
+            [("Content-Length", "2"), ("Transfer-Encoding", "chunked")],
+            [("Content-Length", "2"), ("Content-Length", "2")],
+            [("Transfer-Encoding", "gzip")], [("Transfer-Encoding", "gzip, chunked")], [("Content-Length ", "2")],
+            [("Content-Length", "99999999999999999999")], [("X", String(repeating: "x", count: 20_000))],
+        ])
+    func `A request whose end is in doubt is the last of its connection`(headers: [(String, String)]) throws {
+        let refused = try Self.live().send("POST", "/api/queries/a/pause", headers: headers.map { .init($0.0, $0.1) })
+        #expect(refused.status >= 400 && refused.headers["connection"] == "close", "\(refused.text)")
+        #expect(refused.text.hasPrefix(#"{"error":"#))
+        let foreign = try Self.live().send("GET", "/healthz", host: "evil.example")
+        #expect(foreign.status == 403 && foreign.headers["connection"] == nil)
+    }
+
+    @Test(
+        arguments: [
             (nil, 401), ("Bearer secret-token", 200), ("bearer secret-token", 200), ("Bearer secret-toke", 401),
             ("Bearer secret-token ", 401), ("Bearer secret-tokenn", 401), ("Bearer ", 401), ("Bearer", 401),
             ("Basic c2VjcmV0LXRva2Vu", 401), ("secret-token", 401), ("", 401), ("Bearer SECRET-TOKEN", 401),

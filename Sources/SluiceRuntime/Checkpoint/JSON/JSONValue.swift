@@ -1,13 +1,13 @@
-// The JSON that the checkpoint's files hold: objects, arrays, text, booleans and 64-bit integers. Anything else
-// (floating point, duplicate names, deep nesting, bytes behind the end) is refused, so that what was read is what was
-// written.
+// The JSON of checkpoint files, reports and requests: objects, arrays, text, booleans and 64-bit integers. Anything
+// else (duplicate names, deep nesting, bytes behind the end) is refused, so that what was read is what was written.
+// Numbers with fractions are written in reports, and read from nothing but a report (`init(report:)`).
 
-/// One value of a checkpoint file.
+/// One value of a checkpoint file, a report or a request.
 enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
-    /// Only written, in reports; checkpoint files hold none, and the reader refuses it.
+    /// In reports only: checkpoint files and requests hold none, and their reader refuses it.
     case double(Double)
     case string(String)
     case array([JSONValue])
