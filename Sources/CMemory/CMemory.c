@@ -43,6 +43,13 @@ void *sluice_grow(void *block, size_t wanted, size_t needed, size_t *granted) {
         return realloc(block, needed);
 }
 
+int sluice_has_room(size_t byte_count) {
+        void *block = malloc(byte_count);
+        if (!block) sluice_memory_shortage = 1;
+        free(block);
+        return block != NULL;
+}
+
 void *sluice_zeroed(size_t count, size_t size) {
         void *block = fails() ? NULL : calloc(count, size);
         if (block) return block;

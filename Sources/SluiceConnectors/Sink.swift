@@ -98,11 +98,14 @@ package protocol Sink: AnyObject, Sendable {
     func commit(batch: Int64) throws(ConnectorError)
     /// Makes the visibility of committed batches durable.
     func sync() throws(ConnectorError)
+    /// True where a batch can be seen already, as far as the sink can tell. Asked after `recover`.
+    func shows(batch: Int64) throws(ConnectorError) -> Bool
     /// Called between batches: renews from time to time what would be forgotten otherwise.
     func keepAlive() throws(ConnectorError)
 }
 
 extension Sink {
     package var mark: SinkMark? { nil }
+    package func shows(batch: Int64) throws(ConnectorError) -> Bool { false }
     package func keepAlive() throws(ConnectorError) {}
 }

@@ -29,6 +29,8 @@ struct RunCommand {
         var address: SocketAddress?
         var allowedHosts: [AllowedHost] = []
         var progressBytesMax = ProgressFile.byteCountMaxDefault
+        /// Some room is left for whatever else the process needs.
+        var memoryBytesMax = ProcessFacts.memoryByteCount.map { $0 / 10 * 9 }
     }
 
     private struct WrongUsage: Error {
@@ -72,6 +74,11 @@ struct RunCommand {
                 throw WrongUsage("--trigger: \(error)")
             }
         }
+        if let text = options.maxMemory {
+            do throws(SizeProblem) { asked.memoryBytesMax = try parseSize(text) } catch {
+                throw WrongUsage("--max-memory: `\(text)` is not a size: write it as `2GiB`")
+            }
+        }
         if let text = options.progressMax {
             do throws(SizeProblem) { asked.progressBytesMax = try parseSize(text) } catch {
                 throw WrongUsage("--progress-max: `\(text)` is not a size: write it as `64MiB`")
@@ -113,7 +120,7 @@ struct RunCommand {
     private func run(_ plans: [PlannedQuery], _ spec: Spec, _ asked: Asked, _ listener: Listener?) -> Int32 {
         let mask = SharedMask(spec.secretMask)
         let board = listener.map { _ in StatusBoard() }
-        let environment = environment(mask, board, asked.progressBytesMax)
+        let environment = environment(mask, board, asked)
         let set = QuerySet(
             plans, spec: spec, options: asked.set, environment: environment,
             didChange: { [board] query in board?.didChange(query) })
@@ -177,16 +184,17 @@ struct RunCommand {
     }
 
     private func environment(
-        _ mask: SharedMask, _ board: StatusBoard?, _ progressBytesMax: Int64
+        _ mask: SharedMask, _ board: StatusBoard?, _ asked: Asked
     ) -> QueryEnvironment {
         let log = Log(
             level: options.logLevel, format: options.logFormat, clock: clock, hide: { mask.hide($0) })
         let progress = options.progress.map {
-            ProgressFile(path: $0, byteCountMax: progressBytesMax, files: files, log: log)
+            ProgressFile(path: $0, byteCountMax: asked.progressBytesMax, files: files, log: log)
         }
         return QueryEnvironment(
             fileSystem: files, clock: clock, pool: WorkerPool(width: ProcessFacts.processorCount),
             zones: systemTimeZones(files), log: log,
+            memoryLimit: asked.memoryBytesMax.map { MemoryLimit(byteCountMax: $0, clock: clock) },
             report: { record in
                 let shown = record.hidingSecrets(mask)
                 progress?.append(shown)

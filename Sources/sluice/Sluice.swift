@@ -45,6 +45,8 @@ struct Sluice {
             case .explain(let options): return try ExplainCommand(options, files: files).run()
             case .control(let options): return try ControlCommand(options, files: files).run()
             case .tune(let options): return try TuneCommand(options, files: files, clock: clock).run()
+            case .checkpoint(let options):
+                return try CheckpointCommand(options, files: files, clock: clock, output: output).run()
             case .demo: return try DemoCommand(files: files, clock: clock, print: printLine).run() ? 0 : 1
             }
         } catch {

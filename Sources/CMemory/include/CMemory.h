@@ -21,6 +21,17 @@ void *sluice_grow(void *block, size_t wanted, size_t needed, size_t *granted);
 /// As calloc, otherwise as `sluice_grow`.
 void *sluice_zeroed(size_t count, size_t size);
 
+/// 1 when a block of so many bytes could be had now; else 0, and the calling thread is told as by `sluice_grow`.
+int sluice_has_room(size_t byte_count);
+
+/// A flag that one thread raises for others.
+typedef struct {
+        int is_raised;
+} sluice_flag;
+static inline void sluice_raise(sluice_flag *flag) { __atomic_store_n(&flag->is_raised, 1, __ATOMIC_RELAXED); }
+static inline void sluice_lower(sluice_flag *flag) { __atomic_store_n(&flag->is_raised, 0, __ATOMIC_RELAXED); }
+static inline int sluice_is_raised(const sluice_flag *flag) { return __atomic_load_n(&flag->is_raised, __ATOMIC_RELAXED); }
+
 /// Keeps a block of so many bytes for when memory runs out; does nothing when there is one.
 void sluice_keep_memory_reserve(size_t byte_count);
 

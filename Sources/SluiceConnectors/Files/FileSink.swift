@@ -186,6 +186,12 @@ package final class FileSink: Sink, @unchecked Sendable {
         hasUnsyncedNames = true
     }
 
+    package func shows(batch: Int64) throws(ConnectorError) -> Bool {
+        do throws(FileError) {
+            return try fileSystem.info(path(fileName(batch))) != nil
+        } catch { throw ConnectorError(writing: error) }
+    }
+
     package func sync() throws(ConnectorError) {
         guard hasUnsyncedNames else { return }
         do throws(FileError) { try fileSystem.syncFolder(folder) } catch { throw ConnectorError(writing: error) }

@@ -46,7 +46,7 @@ package final class KafkaTransaction: @unchecked Sendable {
     private var staged: [String: Part] = [:]
     private var openBatch: SinkBatch?
     /// A batch that was visible before this start.
-    private var visibleBatch: Int64?
+    private(set) var visibleBatch: Int64?
     /// The newest mark, as it stands in the group.
     private var newest: CommittedBatch?
     private var newestTopic = ""
@@ -310,6 +310,8 @@ package final class KafkaTransactionSink: Sink, @unchecked Sendable {
 
     /// Nothing to wait for: what brokers have acknowledged is as durable as the topic is set up to be.
     package func sync() throws(ConnectorError) {}
+
+    package func shows(batch: Int64) -> Bool { transaction.visibleBatch == batch }
 
     package func keepAlive() throws(ConnectorError) {
         do throws(KafkaFailure) { try transaction.keepAlive() } catch { throw ConnectorError(error) }

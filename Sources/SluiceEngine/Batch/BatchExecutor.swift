@@ -121,7 +121,10 @@ package final class BatchExecutor {
     private let parallel: ParallelFor
     private let shards: [JoinShard]
     private let lanes: [DecodeLane]
+    private let shortage: MemoryShortage
     private var chunkPool: [DecodedChunk] = []
+    /// Below so many rows waking workers costs more than the work.
+    private static let smallBatchRowCount = 256
 
     /// - Parameters:
     ///   - plan: fixed for the executor's life.
@@ -134,15 +137,18 @@ package final class BatchExecutor {
     ) {
         self.plan = plan
         self.parallel = parallel
+        let shortage = MemoryShortage()
+        self.shortage = shortage
         shards =
             plan.join.map { join in
                 (0..<join.shards).map {
-                    JoinShard($0, plan: plan, join: join, zones: zones, resources: resources)
+                    JoinShard(
+                        $0, plan: plan, join: join, zones: zones, resources: resources, shortage: shortage)
                 }
             } ?? []
         let laneCount = max(1, laneCount)
         lanes = (0..<laneCount).map { _ in
-            DecodeLane(plan: plan, zones: zones, resources: resources, laneCount: laneCount)
+            DecodeLane(plan: plan, zones: zones, resources: resources, shortage: shortage, laneCount: laneCount)
         }
     }
 
@@ -150,6 +156,7 @@ package final class BatchExecutor {
     /// After an error the state is no longer that of any batch: make a new executor from the checkpoint.
     package func run(_ inputs: [any InputBytes], watermarks: BatchWatermarks) throws(BatchError) -> BatchResult {
         precondition(inputs.count == plan.inputs.count)
+        shortage.begin()
         if plan.join == nil { return try runWithoutJoin(inputs[0], lateMillis: watermarks.lateMillis) }
         for shard in shards { shard.begin() }
         // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
@@ -161,15 +168,16 @@ package final class BatchExecutor {
             counters.append(sideCounters)
             rowCount += chunks.reduce(0) { $0 + $1.content.rowCount }
             let isLast = side == inputs.count - 1
-            let shards = self.shards
+            let (shards, isSmall) = (self.shards, rowCount < Self.smallBatchRowCount)
             nonisolated(unsafe) let work: (Int) -> Void = { number in
                 let shard = shards[number]
                 shard.drive(side: side, chunks, evictionWatermarkMillis: watermarks.evictionMillis)
                 guard isLast else { return }
                 shard.evict(watermarkMillis: watermarks.evictionMillis)
+                if !isSmall { shard.checkRoomForDelta() }
                 newest[number] = shard.writeDelta()
             }
-            forEachShard(of: chunks, isSmall: rowCount < 256) { unsafe work($0) }
+            forEachShard(of: chunks, isSmall: isSmall) { unsafe work($0) }
             try throwFailure()
             recycle(chunks)
         }

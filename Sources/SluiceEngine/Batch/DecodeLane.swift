@@ -8,7 +8,6 @@
 //
 // The loop over records works on `inout` structs only: a class property would cost an exclusivity check per access.
 
-internal import CMemory
 internal import SluicePlan
 internal import SluiceSpec
 
@@ -23,12 +22,16 @@ final class DecodeLane: @unchecked Sendable {
     private(set) var failure: (order: Int, error: BatchError)?
 
     private let resources: BatchResources
+    private let shortage: MemoryShortage
     /// Output of this batch that this lane may keep in memory, and what it keeps.
     private let outputByteCountMax: Int
     private var outputByteCount = 0
 
-    init(plan: PhysicalPlan, zones: TimeZones, resources: BatchResources, laneCount: Int) {
+    init(
+        plan: PhysicalPlan, zones: TimeZones, resources: BatchResources, shortage: MemoryShortage, laneCount: Int
+    ) {
         self.resources = resources
+        self.shortage = shortage
         outputByteCountMax = resources.outputByteCountMax / laneCount
         inputs = plan.inputs.indices.map {
             LaneInputBox(LaneInput(plan, $0, zones: zones, resources: resources, laneCount: laneCount))
@@ -50,8 +53,7 @@ final class DecodeLane: @unchecked Sendable {
         chunk.begin(shardCount: inputs[current].input.facts.shardCount)
         chunk.order = bytes.order(of: number)
         input.removeAll()
-        sluice_forget_memory_shortage()
-        if resources.isMemoryShort() { return fail(chunk, .outOfMemory) }
+        if shortage.isMet || resources.isMemoryShort() { return fail(chunk, .outOfMemory) }
         do {
             try bytes.read(chunk: number, into: &input)
         } catch {
@@ -69,7 +71,7 @@ final class DecodeLane: @unchecked Sendable {
         }
         guard isGood else { return fail(chunk, badRow(box, bytes, number)) }
         chunk.finish(emitter: &box.input.emitter)
-        if sluice_memory_is_short() != 0 { return fail(chunk, .outOfMemory) }
+        if shortage.isMet { return fail(chunk, .outOfMemory) }
         if let error = box.input.emitter?.failure ?? keepOutputSmall(chunk) { return fail(chunk, .spill(error)) }
         return true
     }

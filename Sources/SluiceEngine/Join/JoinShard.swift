@@ -13,7 +13,6 @@
 //
 // A shard is worked on by one thread at a time and shares nothing with the others.
 
-internal import CMemory
 internal import SluicePlan
 internal import SluiceSpec
 
@@ -42,11 +41,16 @@ final class JoinShard {
     private var rightDelta: DeltaWriter
 
     private let resources: BatchResources
+    private let shortage: MemoryShortage
     /// Why the batch cannot go on; the state is then no batch's.
     private(set) var failure: ShardFailure?
 
-    init(_ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones, resources: BatchResources) {
+    init(
+        _ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones, resources: BatchResources,
+        shortage: MemoryShortage
+    ) {
         self.number = number
+        self.shortage = shortage
         self.resources = resources
         left = JoinSide(0, of: join, inputs: plan.inputs)
         right = JoinSide(1, of: join, inputs: plan.inputs)
@@ -65,7 +69,6 @@ final class JoinShard {
 
     /// Takes one side's rows of the batch through the join: 0 left, then 1 right.
     func drive(side: Int, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
-        sluice_forget_memory_shortage()
         // Left rows are stored even if evictable: this batch's right rows have not been seen.
         let threshold = side == 0 ? nil : right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
         for chunk in chunks where mayGoOn() {
@@ -83,7 +86,7 @@ final class JoinShard {
         if failure != nil { return false }
         if let error = driver.emitter.failure {
             failure = .spill(error)
-        } else if sluice_memory_is_short() != 0 || resources.isMemoryShort() {
+        } else if shortage.isMet || resources.isMemoryShort() {
             failure = .memory
         }
         return failure == nil
@@ -122,10 +125,18 @@ final class JoinShard {
     /// Join time at or below which rows are dead, per side.
     var evictedThrough: [Int64] { [left.store.evictedThrough, right.store.evictedThrough] }
 
+    /// A delta is put together in pieces of memory whose failure would be the end of the process: a look at whether
+    /// there is room comes first.
+    func checkRoomForDelta() {
+        shortage.checkRoom(2 * (left.store.newByteCount + right.store.newByteCount) + (16 << 20))
+        _ = mayGoOn()
+    }
+
     /// Writes what the batch changed to `delta` and starts the next one. Returns the newest join time per side in it,
     /// nil where nothing of that side is in it.
     func writeDelta() -> [Int64?] {
         delta.recycle()
+        if failure != nil { return [nil, nil] }
         delta.buffer.append(segmentMagic)
         delta.buffer.append(segmentVersion)
         let newest = [

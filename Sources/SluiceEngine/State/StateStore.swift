@@ -82,6 +82,15 @@ struct MatchMark {
         return sum
     }
 
+    /// Of rows that no delta has yet.
+    var newByteCount: Int {
+        var sum = 0
+        for position in 0..<bucketCount {
+            sum += unsafe buckets[position].pointee.arena.count - buckets[position].pointee.deltaStart
+        }
+        return sum
+    }
+
     // MARK: Inserting
 
     /// Stores a row of this side under its join time; its ordinal is the bucket's next. Amortised O(row).

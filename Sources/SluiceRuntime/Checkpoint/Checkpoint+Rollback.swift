@@ -22,11 +22,33 @@ extension Checkpoint {
     }
 }
 
+extension Checkpoint {
+    /// Forgets the batch that is planned and not committed, so that the next start plans it anew. Nothing of it may be
+    /// visible. Returns it; nil when there is none.
+    package static func forgetPlan(
+        folder: String, fileSystem: any FileSystem, newLife: String = randomLife()
+    ) throws(CheckpointError) -> Int64? {
+        let opening = Opening(folder: folder, fileSystem: fileSystem)
+        let lock = try opening.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let (_, decision) = try opening.decide()
+        switch decision {
+        case .refuse(let error): throw error
+        case .finishRollback: preconditionFailure("a rollback is finished before")
+        case .fresh, .resume: return nil
+        case .rerun(let recovered):
+            let batch = recovered.inHand?.batch ?? noBatch
+            try opening.rollBack(recovered, to: batch - 1, newLife)
+            return batch
+        }
+    }
+}
+
 extension Opening {
     fileprivate func rollBack(
         _ recovered: RecoveredFolder, to batch: Int64, _ newLife: String
     ) throws(CheckpointError) {
-        guard recovered.commits.contains(where: { $0.batch == batch }) else {
+        guard batch == noBatch || recovered.commits.contains(where: { $0.batch == batch }) else {
             throw .notRetained(
                 folder: folder, batch: batch, oldest: recovered.commits.first?.batch,
                 newest: recovered.commits.last?.batch)

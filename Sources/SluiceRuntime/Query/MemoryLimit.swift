@@ -8,9 +8,10 @@ internal import Synchronization
 package final class MemoryLimit: Sendable {
     private struct State {
         var lookedNanos: UInt64?
-        var isPassed = false
         /// A query that has been told to stop, until it is gone.
         var victim: String?
+        /// What the process used when the victim was told.
+        var usedByteCount: Int64 = 0
     }
 
     /// In bytes.
@@ -31,8 +32,10 @@ package final class MemoryLimit: Sendable {
         self.residentBytes = residentBytes
     }
 
-    /// What the process uses now, as far as it can be known.
-    package var usedByteCount: Int64 { residentBytes() ?? 0 }
+    /// What the process used when this query was told to stop; nil when it was not told.
+    func usedByteCount(when query: String) -> Int64? {
+        state.withLock { $0.victim == query ? $0.usedByteCount : nil }
+    }
 
     /// True when a query is to give its batch up. One at a time: what it gives back is waited for. O(1), with a look at
     /// /proc every 20 ms at most.
@@ -42,9 +45,10 @@ package final class MemoryLimit: Sendable {
             let now = clock.monotonicNanos
             if let looked = state.lookedNanos, now - looked < Self.lookAgeMaxNanos { return false }
             state.lookedNanos = now
-            state.isPassed = (residentBytes() ?? 0) > byteCountMax
-            if state.isPassed { state.victim = query }
-            return state.isPassed
+            let used = residentBytes() ?? 0
+            guard used > byteCountMax else { return false }
+            (state.victim, state.usedByteCount) = (query, used)
+            return true
         }
     }
 

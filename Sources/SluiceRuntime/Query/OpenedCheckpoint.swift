@@ -1,6 +1,7 @@
 // A query's checkpoint, opened for its plan: the plan takes over how state was cut when the checkpoint was made, and a
 // spec that the state cannot follow is refused by name.
 
+internal import SluiceConnectors
 internal import SluicePlan
 internal import SluiceSystem
 
@@ -36,6 +37,16 @@ struct OpenedCheckpoint {
         var plan = query.plan
         if let layout = plan.layout { plan.layout = checkpoint.metadata.layout?.imposed(on: layout) }
         self.plan = plan
+    }
+}
+
+extension SinkStart {
+    init(_ opened: OpenedCheckpoint, acceptsMissingMark: Bool) {
+        let (metadata, recovered) = (opened.checkpoint.metadata, opened.recovered)
+        self.init(
+            queryID: metadata.queryID, lives: metadata.lives, lastCommitted: recovered.committed?.commit.batch,
+            inHand: recovered.inHand.map { SinkBatch(id: $0.batch, fingerprint: $0.fingerprint) },
+            marks: recovered.marks, acceptsMissingMark: acceptsMissingMark)
     }
 }
 

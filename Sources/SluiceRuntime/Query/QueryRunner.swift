@@ -138,6 +138,7 @@ package final class QueryRunner {
         query.plan = opened.plan
         self.query = query
         checkpoint = opened.checkpoint
+        keepMemoryReserve()
         spill = try FileSpill(folder: query.checkpointFolder, fileSystem: environment.fileSystem)
         var resources = BatchResources(spill: spill)
         if let limit = environment.memoryLimit {
@@ -168,11 +169,7 @@ package final class QueryRunner {
         }
         merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
         try restoreState(evictedThroughMicros: committed?.commit.evictedThroughMicros)
-        let start = SinkStart(
-            queryID: checkpoint.metadata.queryID, lives: checkpoint.metadata.lives,
-            lastCommitted: committed?.commit.batch,
-            inHand: rerun.map { SinkBatch(id: $0.batch, fingerprint: $0.fingerprint) },
-            marks: opened.recovered.marks, acceptsMissingMark: query.acceptsMissingMark)
+        let start = SinkStart(opened, acceptsMissingMark: query.acceptsMissingMark)
         for sink in query.sinks { try sink.recover(start) }
         control.didCommit(committed?.commit.batch)
     }
@@ -372,9 +369,10 @@ package final class QueryRunner {
     }
 
     private var memoryReason: MemoryError.Reason {
-        guard let limit = environment.memoryLimit else { return .system }
-        let used = limit.usedByteCount
-        return used > limit.byteCountMax ? .process(byteCount: used, byteCountMax: limit.byteCountMax) : .system
+        guard let limit = environment.memoryLimit, let used = limit.usedByteCount(when: query.plan.query) else {
+            return .system
+        }
+        return .process(byteCount: used, byteCountMax: limit.byteCountMax)
     }
 
     /// The cost of a batch whose output is visible, with what the timer does not know.

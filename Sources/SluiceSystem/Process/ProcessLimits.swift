@@ -22,3 +22,7 @@ package var openFileLimit: Int? {
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
     return Int(clamping: limit.rlim_cur)
 }
+
+/// Keeps a block of memory for the case that there is no more: an allocation of rows, indexes or output that fails then
+/// goes through with it, and the query that wanted it is given up. It costs nothing as long as it is not used.
+package func keepMemoryReserve() { sluice_keep_memory_reserve(64 << 20) }

@@ -8,6 +8,7 @@ enum Command: Hashable {
     case check(CheckOptions)
     case explain(ExplainOptions)
     case tune(TuneOptions)
+    case checkpoint(CheckpointCommandOptions)
     case demo
     case control(ControlOptions)
 }
@@ -31,6 +32,8 @@ struct RunOptions: Hashable {
     var tokenFile: String?
     /// Further names by which clients may call the listener.
     var allowedHosts: [String] = []
+    /// What all queries together may use, as a spec would write a size.
+    var maxMemory: String?
     /// Start although the mark of a query's last batch is gone from Kafka.
     var acceptsMissingMark = false
     var logLevel: LogLevel = .info
@@ -46,6 +49,19 @@ struct CheckOptions: Hashable {
     /// Spec files, or folders of them; at least one.
     var specs: [String]
     var format: Format = .text
+}
+
+struct CheckpointCommandOptions: Hashable {
+    enum Action: String, CaseIterable {
+        case replan
+    }
+
+    var action: Action
+    /// A spec file, or a folder of them.
+    var spec: String
+    var query: String
+    /// The folder for every query's checkpoint folder.
+    var checkpoint: String?
 }
 
 struct ExplainOptions: Hashable {

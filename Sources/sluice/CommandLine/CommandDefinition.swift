@@ -26,6 +26,8 @@ struct ArgumentDefinition: Sendable {
     /// True for one or more, false for exactly one.
     var isRepeatable = false
     var isOptional = false
+    /// The words that are allowed; empty for any.
+    var choices: [String] = []
 }
 
 struct CommandDefinition: Sendable {
@@ -58,7 +60,7 @@ private func choices<Choice: RawRepresentable<String> & CaseIterable>(_ type: Ch
 }
 
 extension CommandDefinition {
-    static let all = [run, check, explain, tune, demo, status, pause, resume, trigger, reload]
+    static let all = [run, check, explain, tune, checkpoint, demo, status, pause, resume, trigger, reload]
 
     private static let specs = ArgumentDefinition(
         name: "spec", help: "Spec files, or folders whose *.yaml files are taken.", isRepeatable: true)
@@ -85,8 +87,13 @@ extension CommandDefinition {
                 help: "Serve status and control at HOST:PORT or unix:PATH; port 0 picks a free one."),
             tokenFile(help: "Answer only requests that carry the token in this file."),
             OptionDefinition(
+                name: "max-memory", valueName: "size",
+                help: "Stop the query that would make the process use more; by default nine tenths of what there is."),
+            OptionDefinition(
                 name: "accept-missing-mark",
-                help: "Start although Kafka has lost the mark of a query's last batch: no later batch is in its topics."),
+                help:
+                    "Start although Kafka has lost the mark of a query's last batch: no later batch is in its topics."
+            ),
             OptionDefinition(
                 name: "allow-host", valueName: "name",
                 help:
@@ -106,9 +113,35 @@ extension CommandDefinition {
                     checkpoint: parsed.last("checkpoint"), progress: parsed.last("progress"),
                     progressMax: parsed.last("progress-max"), listen: parsed.last("listen"),
                     tokenFile: parsed.last("token-file"), allowedHosts: parsed.values["allow-host"] ?? [],
+                    maxMemory: parsed.last("max-memory"),
                     acceptsMissingMark: parsed.values["accept-missing-mark"] != nil,
                     logLevel: parsed.choice("log-level", default: .info),
                     logFormat: parsed.choice("log-format", default: .logfmt)))
+        })
+
+    private static let checkpoint = CommandDefinition(
+        name: "checkpoint",
+        abstract: "Change a query's checkpoint by hand: replan forgets a planned batch that cannot run.",
+        arguments: [
+            ArgumentDefinition(
+                name: "action", help: "What to do.", choices: choices(CheckpointCommandOptions.Action.self)),
+            ArgumentDefinition(name: "spec", help: "The spec file, or a folder of them."),
+        ],
+        options: [
+            OptionDefinition(
+                name: "query", valueName: "name", help: "The query whose checkpoint it is.", isRequired: true),
+            OptionDefinition(
+                name: "checkpoint", valueName: "folder",
+                help: "The query's checkpoint is below this folder, under the query's name."),
+        ],
+        make: { parsed in
+            guard let action = CheckpointCommandOptions.Action(rawValue: parsed.arguments[0]) else {
+                preconditionFailure("an argument is one of its choices")
+            }
+            return .checkpoint(
+                CheckpointCommandOptions(
+                    action: action, spec: parsed.arguments[1], query: parsed.last("query") ?? "",
+                    checkpoint: parsed.last("checkpoint")))
         })
 
     private static let check = CommandDefinition(

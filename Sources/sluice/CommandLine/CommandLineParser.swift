@@ -69,7 +69,7 @@ private func parse(_ arguments: ArraySlice<String>, _ definition: CommandDefinit
         } else {
             return wrongUsage("Missing value for '\(option.usage)'.", definition)
         }
-        if !option.choices.isEmpty, !option.choices.contains(value) { return wrongChoice(value, option, definition) }
+        if !option.choices.isEmpty, !option.choices.contains(value) { return wrongChoice(value, option.usage, option.choices, definition) }
         parsed.values[option.name, default: []].append(value)
     }
     return finish(parsed, definition)
@@ -83,6 +83,10 @@ private func finish(_ parsed: ParsedArguments, _ definition: CommandDefinition) 
     }
     if let missing = arguments.dropFirst(parsed.arguments.count).first, !missing.isOptional {
         return wrongUsage("Missing expected argument '\(usage(of: missing))'.", definition)
+    }
+    for (argument, value) in zip(arguments, parsed.arguments)
+    where !argument.choices.isEmpty && !argument.choices.contains(value) {
+        return wrongChoice(value, usage(of: argument), argument.choices, definition)
     }
     if let option = definition.options.first(where: { $0.isRequired && parsed.values[$0.name] == nil }) {
         return wrongUsage("Missing expected option '\(option.usage)'.", definition)
@@ -104,12 +108,13 @@ private func unknownOption(_ word: String, _ definition: CommandDefinition?) -> 
 }
 
 private func wrongChoice(
-    _ value: String, _ option: OptionDefinition, _ definition: CommandDefinition
+    _ value: String, _ usage: String, _ allowed: [String], _ definition: CommandDefinition
 ) -> CommandLineOutcome {
-    let choices = option.choices.map { "'\($0)'" }
-    let list = choices.dropLast().joined(separator: ", ") + " or " + choices[choices.count - 1]
+    let choices = allowed.map { "'\($0)'" }
+    let first = choices.dropLast().joined(separator: ", ")
+    let list = (first.isEmpty ? "" : first + " or ") + choices[choices.count - 1]
     return wrongUsage(
-        "The value '\(value)' is invalid for '\(option.usage)'. Please provide \(list).",
+        "The value '\(value)' is invalid for '\(usage)'. Please provide \(list).",
         definition)
 }
 
