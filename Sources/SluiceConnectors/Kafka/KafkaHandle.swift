@@ -70,7 +70,7 @@ internal import Synchronization
         }
         // A commit that still waits for a coordinator can hold this up for most of a minute; nobody needs its end.
         if isLeftAlone.load(ordering: .relaxed) { return }
-        if end.wait(untilWallMillis: SystemClock().wallMillis + Self.patienceWithEndMillis) == nil {
+        if end.wait(millis: Self.patienceWithEndMillis) == nil {
             log.info("A Kafka client does not end, its threads stay until the process ends", [:])
         }
     }

@@ -265,7 +265,7 @@ struct RecordHeaders {
         }
         let startNanos = environment.clock.monotonicNanos
         while true {
-            if let answer = patient.wait(untilWallMillis: SystemClock().wallMillis + 200) {
+            if let answer = patient.wait(millis: 200) {
                 return unsafe answer.pointer.map { unsafe takeFailure($0, what) }
             }
             let waitedNanos = environment.clock.monotonicNanos - startNanos

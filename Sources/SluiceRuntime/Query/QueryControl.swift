@@ -78,11 +78,9 @@ package final class QueryControl: Sendable {
 
     /// Returns when the query is not to be paused, or is to stop.
     func waitWhilePaused(_ clock: any Clock) {
-        while isPauseAsked, !isStopping { clock.wait(untilWallMillis: nil, wakeup: wakeup) }
+        while isPauseAsked, !isStopping { clock.wait(untilNanos: nil, wakeup: wakeup) }
     }
 
-    /// Returns at a time or when something has been asked, whichever is first.
-    func wait(untilWallMillis millis: Int64, _ clock: any Clock) {
-        clock.wait(untilWallMillis: millis, wakeup: wakeup)
-    }
+    /// Returns at a monotonic time or when something has been asked, whichever is first.
+    func wait(untilNanos nanos: UInt64, _ clock: any Clock) { clock.wait(untilNanos: nanos, wakeup: wakeup) }
 }

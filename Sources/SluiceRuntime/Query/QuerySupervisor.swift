@@ -124,9 +124,9 @@ package final class QuerySupervisor: Sendable {
         environment.log.warning(
             "Query stopped by an error, starts again",
             [.query: .string(name), .error: .string("\(error)"), .delayMillis: .integer(delay)])
-        let end = environment.clock.wallMillis + delay
-        while !control.isStopping, environment.clock.wallMillis < end {
-            control.wait(untilWallMillis: end, environment.clock)
+        let end = environment.clock.nanos(inMillis: delay)
+        while !control.isStopping, environment.clock.monotonicNanos < end {
+            control.wait(untilNanos: end, environment.clock)
         }
     }
 }

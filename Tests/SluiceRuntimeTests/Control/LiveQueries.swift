@@ -76,7 +76,7 @@ final class LiveQueries: Sendable {
         while !condition() {
             try #require(Date() < deadline, what)
             monitor.lock()
-            monitor.wait(untilWallMillis: SystemClock().wallMillis + 2)
+            monitor.wait(untilNanos: SystemClock().nanos(inMillis: 2))
             monitor.unlock()
         }
     }

@@ -32,7 +32,13 @@ final class TriggerReplay {
     ) {
         self.lock = lock
         (planned, spec, environment) = (request.planned, request.spec, request.environment)
-        (self.folder, self.startBatch, self.records) = (folder, startBatch, records)
+        (self.folder, self.startBatch) = (folder, startBatch)
+        let times = withoutStepsBack(records.map(\.batchTimeMillis))
+        self.records = zip(records, times).map { record, millis in
+            var record = record
+            record.batchTimeMillis = millis
+            return record
+        }
         (self.visibleMicros, shouldStop) = (visibleMicros, request.shouldStop)
         endBatch = records.last?.batch ?? startBatch
     }
