@@ -53,7 +53,10 @@ extension LogKey {
         shared = handle
     }
 
-    deinit { if openCommitCount > 0 { shared.isLeftAlone.store(true, ordering: .relaxed) } }
+    deinit { if openCommitCount > 0 { leaveAlone() } }
+
+    /// Nobody is to wait for the client's end.
+    func leaveAlone() { shared.isLeftAlone.store(true, ordering: .relaxed) }
 
     // MARK: Waiting
 

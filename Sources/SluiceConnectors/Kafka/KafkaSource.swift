@@ -266,7 +266,7 @@ package final class KafkaSource: Source {
             try fetcher.follow(Dictionary(uniqueKeysWithValues: read.map { ($0.partition, $0.start) }))
         } catch { throw ConnectorError(error) }
         return KafkaInputBytes(
-            fetcher, topic: topic, wanted: wanted, parts: read.map { (fetcher.stream($0.partition), $0.end) })
+            fetcher, topic: topic, wanted: wanted, parts: read.map { ($0.partition, $0.end) })
     }
 
     /// What a look has found is said when its batch is opened, each time anew.
