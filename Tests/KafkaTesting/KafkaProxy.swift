@@ -159,7 +159,8 @@ extension KafkaProxy {
         return { bytes in
             guard let place = bytes.place(of: marker), place >= 64 else { return false }
             // A batch's header has 61 bytes, the format's number (2) as the 17th; its first record's some more.
-            guard let start = (max(0, place - 72)...place - 64).last(where: { bytes[$0 + 16] == 2 && bytes[$0] == 0 }) else {
+            guard let start = (max(0, place - 72)...place - 64).last(where: { bytes[$0 + 16] == 2 && bytes[$0] == 0 })
+            else {
                 return false
             }
             return left.value.withLock { left in
