@@ -12,10 +12,13 @@ package struct ConnectorEnvironment: Sendable {
     package var shouldStop: @Sendable () -> Bool
     /// How long to wait for a broker; nil: as long as it takes.
     package var patienceMillis: Int64?
+    /// Where connectors say what they wait for.
+    package var waiting: Waiting
 
     package init(
         query: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
-        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil
+        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil,
+        waiting: Waiting = Waiting()
     ) {
         self.query = query
         self.fileSystem = fileSystem
@@ -23,5 +26,6 @@ package struct ConnectorEnvironment: Sendable {
         self.log = log
         self.shouldStop = shouldStop
         self.patienceMillis = patienceMillis
+        self.waiting = waiting
     }
 }

@@ -1,5 +1,5 @@
-// Somebody sets the machine's clock, or the machine has slept: nothing stops for it, but times in the log, batch times and
-// the alignment of triggers jump, and whoever reads them should know.
+// Somebody sets the machine's clock, or the machine has slept: nothing stops for it, but times in the log, batch times
+// and the alignment of triggers jump, and whoever reads them should know.
 
 internal import Synchronization
 

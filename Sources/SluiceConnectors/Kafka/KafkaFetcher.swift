@@ -49,7 +49,7 @@ internal import SluiceSystem
                 ("check.crcs", "true"),
             ] + sourceDefaults(query: environment.query),
             options: spec.options,
-            fixed: sourceConnection(spec) + [
+            fixed: connection(spec.brokers, isReadCommitted: spec.isReadCommitted) + [
                 ("group.id", consumerGroup(query: environment.query)), ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
@@ -210,12 +210,23 @@ internal import SluiceSystem
             switch event {
             case .finished, .more, .empty: break
             case .outOfRange: try skipLost(stream, before: end)
-            case .doubtful: try assign()
+            case .doubtful(let gap): try doubt(gap, stream)
             case .damaged(let failure): try fetchAgain(stream, after: failure)
             case .failed(let failure): throw failure
             }
         } catch {
             throw ConnectorError(error)
+        }
+    }
+
+    /// A gap that ends behind all that there is cannot be one; others may be, and show when they are met again.
+    private func doubt(_ gap: Range<Int64>, _ stream: PartitionStream) throws(KafkaFailure) {
+        let latest = try lookup.offsets(of: .latest, in: [stream.partition])[stream.partition] ?? gap.upperBound
+        if gap.upperBound > latest {
+            let detail = "the answer goes on at offset \(gap.upperBound), and the partition ends at \(latest)"
+            try fetchAgain(stream, after: stream.damaged(detail, offset: gap.lowerBound))
+        } else {
+            try assign()
         }
     }
 
@@ -262,7 +273,7 @@ internal import SluiceSystem
                 after: KafkaFailure(
                     .permanent, code: "kafka-damaged",
                     "\(what): a broker says that offset \(stream.next) of partition "
-                        + "\(stream.partition) does not exist, and that its records begin at \(earliest) and end at \(latest)"
+                        + "\(stream.partition) does not exist, and that there are those from \(earliest) to \(latest)"
                 ))
         }
         let lostEnd = earliest > stream.next ? min(earliest, end) : end

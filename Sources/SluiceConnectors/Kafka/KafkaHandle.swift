@@ -20,6 +20,8 @@ internal import Synchronization
     let pointer: OpaquePointer
     let events: OpaquePointer
     let state = Mutex(State())
+    /// Of a handle that is shared.
+    let watch = BrokerWatch()
     /// True when nobody is to wait for the handle's end.
     let isLeftAlone = Atomic(false)
     private let log: Unmanaged<LogBox>
@@ -95,17 +97,20 @@ extension KafkaHandle {
 
     private static let lookups = Mutex<[[String]: Reference]>([:])
 
-    /// A handle for questions about topics; the one that another source with the same connection has, if there is one.
-    static func lookup(_ spec: KafkaSourceSpec, log: Log) throws(KafkaFailure) -> KafkaHandle {
-        let connection = sourceConnection(spec)
-        let key =
-            connection.flatMap { [$0.0, $0.1] } + spec.options.flatMap { [$0.name.value, $0.value.revealed] }
+    /// A handle for questions about topics; the one that another source or sink with the same connection has, if there
+    /// is one.
+    /// - Parameter topic: one that whoever wants the handle uses.
+    static func lookup(
+        _ connection: [(String, String)], _ options: [KafkaOption], topic: String, log: Log
+    ) throws(KafkaFailure) -> KafkaHandle {
+        let key = connection.flatMap { [$0.0, $0.1] } + options.flatMap { [$0.name.value, $0.value.revealed] }
         return try lookups.withLock { (lookups) throws(KafkaFailure) in
             // One that was refused may have read a certificate or a key that has been renewed since.
             if let handle = lookups[key]?.handle, handle.state.withLock({ $0.refusal == nil }) { return handle }
             let settings = try KafkaSettings(
-                defaults: sourceDefaults(query: nil), options: spec.options, fixed: connection)
+                defaults: sourceDefaults(query: nil), options: options, fixed: connection)
             let handle = try KafkaHandle(RD_KAFKA_CONSUMER, settings: settings, log: log)
+            handle.watch.start(handle, topic: topic)
             lookups = lookups.filter { $0.value.handle != nil }
             lookups[key] = Reference(handle: handle)
             return handle

@@ -27,6 +27,8 @@ struct RecordHeaders {
     }
 
     private let client: KafkaClient
+    /// Sees that brokers are away while nothing is written.
+    private let watch: KafkaClient
     private let topicName: String
     private let topic: OpaquePointer
     private let isTransactional: Bool
@@ -59,6 +61,10 @@ struct RecordHeaders {
             ] + (transactionalID.map { [("transactional.id", $0)] } ?? []))
         client = try KafkaClient(
             RD_KAFKA_PRODUCER, brokers: spec.brokers.value, settings: settings, environment: environment)
+        watch = KafkaClient(
+            sharing: try .lookup(
+                connection(spec.brokers, isReadCommitted: true), spec.options, topic: topicName, log: environment.log),
+            brokers: spec.brokers.value, environment: environment)
         guard let topic = unsafe rd_kafka_topic_new(client.handle, topicName, nil) else {
             throw KafkaFailure(rd_kafka_last_error(), "writing to the topic `\(topicName)`")
         }

@@ -3,9 +3,9 @@
 // bounded.
 //
 // What is damaged on its way must not be taken for what is not there. librdkafka reports a batch of records whose check
-// sum is wrong and goes on behind it: here nothing behind it is taken, so that it can be fetched again. A check sum does
-// not cover a batch's own offset, and a wrong one looks like offsets that hold no record (control records, aborted or
-// compacted ones): so a gap wider than any before it is believed when it is met a second time.
+// sum is wrong and goes on behind it: here nothing behind it is taken, so that it can be fetched again. A check sum
+// does not cover a batch's own offset, and a wrong one looks like offsets that hold no record (control records, aborted
+// or compacted ones): so a gap wider than any before it is believed when it is met a second time.
 
 internal import CRdKafka
 
@@ -22,8 +22,8 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
         case empty
         /// The offset to read next does not exist (any more).
         case outOfRange
-        /// So wide a gap was not met before: it is to be fetched again.
-        case doubtful
+        /// So wide a gap was not met before: where it ends is to be looked at, and then fetched again.
+        case doubtful(gap: Range<Int64>)
         /// What was fetched is damaged: it is to be fetched again.
         case damaged(KafkaFailure)
         case failed(KafkaFailure)
@@ -160,9 +160,9 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
 
     /// What to do about a gap: look again, unless every look has shown another one.
     private var doubtfulEvent: Event {
-        guard let doubt, doubtCount > Self.doubtCountMax else { return .doubtful }
-        return .damaged(
-            damaged("each answer has another first record behind offset \(doubt.lowerBound)", offset: doubt.lowerBound))
+        guard let doubt else { preconditionFailure("a doubt is about a gap") }
+        if doubtCount <= Self.doubtCountMax { return .doubtful(gap: doubt) }
+        return .damaged(damaged("each answer has another gap behind it", offset: doubt.lowerBound))
     }
 
     /// A topic that is being compacted may show another gap at the second look.
@@ -222,11 +222,11 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
     }
 
     /// - Parameter offset: of the batch of records, if it is known.
-    private func damaged(_ detail: String, offset: Int64) -> KafkaFailure {
+    func damaged(_ detail: String, offset: Int64) -> KafkaFailure {
         KafkaFailure(
             .permanent, code: "kafka-damaged",
-            "reading partition \(partition) of the topic `\(topic)` at offset \(max(offset, next)): \(detail): the records "
-                + "there are damaged, or written in a way that this librdkafka cannot read. Look at them with "
+            "reading partition \(partition) of the topic `\(topic)` at offset \(max(offset, next)): \(detail): the "
+                + "records there are damaged, or written in a way that this librdkafka cannot read. Look at them with "
                 + "`kafka-dump-log` on the broker; to go on without them, delete the partition's records up to there "
                 + "(`kafka-delete-records`) and set `on_data_loss: continue` on the source")
     }

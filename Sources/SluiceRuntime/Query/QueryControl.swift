@@ -2,6 +2,7 @@
 // Whoever asks leaves a note and wakes the thread; the thread looks between batches and while it waits. So nothing that
 // is asked can touch a batch in hand.
 
+package import SluiceConnectors
 package import SluiceSpec
 package import SluiceSystem
 internal import Synchronization
@@ -13,6 +14,8 @@ package final class QueryControl: Sendable {
     private let life = Mutex(QueryLife())
     private let alsoStops: @Sendable () -> Bool
     private let didChange: @Sendable () -> Void
+    /// What the query's connectors wait for.
+    package let waiting: Waiting
 
     /// - Parameters:
     ///   - wakeup: what the query's thread waits with.
@@ -25,6 +28,7 @@ package final class QueryControl: Sendable {
         self.wakeup = wakeup
         self.alsoStops = alsoStops
         self.didChange = didChange
+        waiting = Waiting(didChange: didChange)
     }
 
     // MARK: From outside

@@ -241,7 +241,7 @@ package final class QueryRunner {
     private func noteClockStep() {
         guard let step = environment.wallClockWatch.step(environment.clock) else { return }
         environment.log.warning(
-            "The machine's clock was set, or the machine has slept; triggers follow it, and nothing waits for the old time",
+            "The machine's clock was set, or the machine has slept; triggers follow it, nothing waits for the old time",
             [.stepMillis: .integer(step)])
     }
 

@@ -1,11 +1,16 @@
 // What a person can see of the queries of a running process, and change.
 
+internal import SluiceConnectors
 package import SluiceSpec
 
 /// A query as it is now.
 package struct QueryDescription: Sendable {
     package var name: String
     package var status: QueryStatus
+    /// The stable name of the status' error.
+    package var errorCode: String?
+    /// What it waits for outside of the process, in words.
+    package var waitingFor: String?
     /// In force.
     package var trigger: TriggerSpec
     /// What the spec says, and what comes back at the next reload or start.
@@ -70,7 +75,9 @@ extension QueryMember {
     var description: QueryDescription {
         let life = supervisor.control.snapshot
         return QueryDescription(
-            name: name, status: life.status, trigger: life.trigger ?? trigger, specTrigger: specTrigger,
+            name: name, status: life.status, errorCode: life.errorCode,
+            waitingFor: life.hasEnded ? nil : supervisor.control.waiting.text, trigger: life.trigger ?? trigger,
+            specTrigger: specTrigger,
             lastBatch: life.lastBatch, restartCount: life.restartCount, planned: planned)
     }
 }

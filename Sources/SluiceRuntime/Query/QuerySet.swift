@@ -1,6 +1,6 @@
 // All queries of one process: makes their connectors, runs each on its thread, and says how they ended.
 
-internal import SluiceConnectors
+package import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan
 package import SluiceSpec
@@ -57,11 +57,15 @@ package final class QuerySet: Sendable {
         let onFailure = planned.readsStandardInput(spec) ? .stop : query.onFailure
         let (options, environment, didChange) = (options, environment, didChange)
         let name = query.name.value
+        let control = QueryControl(didChange: { didChange(name) })
+        let waiting = control.waiting
         let supervisor = QuerySupervisor(
             name: name, policy: RestartPolicy(onFailure: onFailure, isFinite: TriggerSchedule(trigger).isFinite),
-            environment: environment, control: QueryControl(didChange: { didChange(name) })
+            environment: environment, control: control
         ) { shouldStop in
-            try Self.makeQuery(planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
+            try Self.makeQuery(
+                planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop,
+                waiting: waiting)
         }
         return QueryMember(
             planned: planned, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor)
@@ -70,7 +74,7 @@ package final class QuerySet: Sendable {
     /// A query with a fresh set of connectors, which wait for brokers until `shouldStop` is true.
     package static func makeQuery(
         _ planned: PlannedQuery, spec: Spec, options: QuerySetOptions, environment: QueryEnvironment,
-        shouldStop: @escaping @Sendable () -> Bool = { false }
+        shouldStop: @escaping @Sendable () -> Bool = { false }, waiting: Waiting = Waiting()
     ) throws -> RunnableQuery {
         guard let plan = planned.result.physical else { preconditionFailure("a query with errors is not run") }
         let query = planned.spec
@@ -78,7 +82,7 @@ package final class QuerySet: Sendable {
         let connectors = ConnectorEnvironment(
             query: query.name.value, fileSystem: environment.fileSystem, clock: environment.clock,
             log: environment.log.with([.query: .string(query.name.value)]), shouldStop: shouldStop,
-            patienceMillis: TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil)
+            patienceMillis: TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil, waiting: waiting)
         var sources: [any Source] = []
         var positionsAreHistory: [Bool] = []
         for input in plan.inputs {

@@ -97,8 +97,9 @@ package final class QuerySupervisor: Sendable {
 
     /// The system has no thread for this query.
     package func failToStart() {
-        control.enter(.failed(error: "the system has no more threads"))
-        environment.log.error("Query has no thread to run on", [.query: .string(name)])
+        control.enter(.failed(error: "the system has no more threads", code: "no-threads"))
+        environment.log.error(
+            "Query has no thread to run on", [.query: .string(name), .errorCode: "no-threads"])
     }
 
     private func runOnce() throws {
@@ -115,15 +116,21 @@ package final class QuerySupervisor: Sendable {
     }
 
     private func fail(_ error: any Error) {
-        control.enter(.failed(error: "\(error)"))
-        environment.log.error("Query failed", [.query: .string(name), .error: .string("\(error)")])
+        let code = errorCode(error)
+        control.enter(.failed(error: "\(error)", code: code))
+        environment.log.error(
+            "Query failed", [.query: .string(name), .errorCode: .string(code), .error: .string("\(error)")])
     }
 
     private func waitToRestart(after delay: Int64, _ error: any Error) {
-        control.enter(.restarting(error: "\(error)"))
+        let code = errorCode(error)
+        control.enter(.restarting(error: "\(error)", code: code))
         environment.log.warning(
             "Query stopped by an error, starts again",
-            [.query: .string(name), .error: .string("\(error)"), .delayMillis: .integer(delay)])
+            [
+                .query: .string(name), .errorCode: .string(code), .error: .string("\(error)"),
+                .delayMillis: .integer(delay),
+            ])
         let end = environment.clock.nanos(inMillis: delay)
         while !control.isStopping, environment.clock.monotonicNanos < end {
             control.wait(untilNanos: end, environment.clock)

@@ -7,11 +7,13 @@ package enum StatusText {
         let queries: [JSONValue]
         if let list = try? value.array("queries") { queries = list } else { queries = [value] }
         var rows = [["QUERY", "STATUS", "TRIGGER", "BATCH", "ROWS IN", "ROWS OUT", "STATE", "MS", "WATERMARK"]]
+        // What does not fit in a column.
         var errors: [String] = []
         for query in queries {
             guard let row = row(query) else { return nil }
             rows.append(row)
             if let error = text(query["error"]) { errors.append("\(row[0]): \(error)") }
+            if let what = text(query["waitingFor"]) { errors.append("\(row[0]): waits for \(what)") }
         }
         return (table(rows) + errors).joined(separator: "\n")
     }

@@ -2,7 +2,7 @@
 
 internal import SluiceSystem
 
-/// When something happened: as the wall clock said, and so that how long ago it was can be told whoever sets that clock.
+/// When something happened: as the wall clock said, and so that its age can be told whoever sets that clock.
 struct Moment: Hashable, Sendable {
     let wallMillis: Int64
     let nanos: UInt64

@@ -15,8 +15,8 @@ package struct TriggerSchedule: Hashable, Sendable {
     package init(_ trigger: TriggerSpec) { self.trigger = trigger }
 
     /// The wall time before which the next trigger does not fire; nil when it fires at once. It is at most an interval
-    /// away: when the wall clock was set back meanwhile, triggers are aligned to what it says now, and not put off until
-    /// it has caught up.
+    /// away: when the wall clock was set back meanwhile, triggers are aligned to what it says now, and not put off
+    /// until it has caught up.
     /// - Parameters:
     ///   - startMillis: when the last trigger fired.
     ///   - didRunBatch: whether it ran a batch.
