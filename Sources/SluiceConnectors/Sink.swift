@@ -36,8 +36,11 @@ package protocol Sink: AnyObject, Sendable {
     func sync() throws(ConnectorError)
     /// True when the sink's commits move the query's consumer group on this topic.
     func reports(_ consumed: ConsumedOffsets) -> Bool
+    /// Processor time so far of threads that a library has for it. May go back.
+    var processorNanos: UInt64 { get }
 }
 
 extension Sink {
     package func reports(_ consumed: ConsumedOffsets) -> Bool { false }
+    package var processorNanos: UInt64 { 0 }
 }

@@ -78,6 +78,8 @@ internal import Synchronization
         if isAway { change(true) }
     }
 
+    var observerCount: Int { state.withLock { $0.observers.count } }
+
     func forget(_ owner: AnyObject) { state.withLock { $0.observers[ObjectIdentifier(owner)] = nil } }
 
     /// The watch must not keep the handle alive.

@@ -67,6 +67,9 @@ extension LogKey {
         environment.waiting.note(self, nil)
     }
 
+    /// Processor time of librdkafka's threads for this client, so far; of a shared handle its part.
+    var processorNanos: UInt64 { shared.processorNanos / UInt64(max(1, shared.watch.observerCount)) }
+
     private var waitText: String { "Kafka at \(brokers)" }
 
     /// Nobody is to wait for the client's end.

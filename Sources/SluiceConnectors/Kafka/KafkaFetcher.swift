@@ -23,6 +23,8 @@ internal import SluiceSystem
     /// Per partition, where something came damaged, and how often.
     private var damages: [Int32: (offset: Int64, count: Int)] = [:]
     private static let damagesMax = 3
+    /// Of clients that were given up.
+    private var pastNanos: UInt64 = 0
 
     init(
         _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
@@ -63,6 +65,9 @@ internal import SluiceSystem
         client.finishCommits()
         unsafe rd_kafka_assign(client.handle, nil)
     }
+
+    /// Processor time of librdkafka's threads, so far.
+    var processorNanos: UInt64 { pastNanos + client.processorNanos }
 
     private var what: String { "reading the topic `\(topic)`" }
 
@@ -257,6 +262,7 @@ internal import SluiceSystem
         let new = try Self.makeClient(spec, client.environment)
         unsafe rd_kafka_assign(client.handle, nil)
         client.leaveAlone()
+        pastNanos += client.processorNanos
         streams = streams.mapValues { PartitionStream(new, goingOnFrom: $0) }
         pastStreams = []
         client = new

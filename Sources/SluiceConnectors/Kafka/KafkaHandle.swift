@@ -24,19 +24,23 @@ internal import Synchronization
     let watch = BrokerWatch()
     /// True when nobody is to wait for the handle's end.
     let isLeftAlone = Atomic(false)
-    private let log: Unmanaged<LogBox>
+    private let context: HandleContext
+    /// Processor time of librdkafka's threads for this handle, so far.
+    var processorNanos: UInt64 { context.threads.nanos }
 
     /// Starts connecting; nothing is waited for.
     init(_ type: rd_kafka_type_t, settings: consuming KafkaSettings, log: Log) throws(KafkaFailure) {
         ignoreBrokenPipes()
-        let box = unsafe Unmanaged.passRetained(LogBox(log))
-        unsafe self.log = unsafe box
+        let context = HandleContext(log)
+        self.context = context
+        let box = unsafe Unmanaged.passRetained(context)
         unsafe settings.withPointer { conf in
             unsafe rd_kafka_conf_set_opaque(conf, box.toOpaque())
+            unsafe meterThreads(conf, box.toOpaque())
             unsafe rd_kafka_conf_set_log_cb(conf) { handle, _, _, text in
                 guard let opaque = unsafe rd_kafka_opaque(handle), let text = unsafe text else { return }
-                let box = unsafe Unmanaged<LogBox>.fromOpaque(opaque).takeUnretainedValue()
-                box.log.debug("librdkafka says", [.detail: .string(unsafe String(cString: text))])
+                let context = unsafe Unmanaged<HandleContext>.fromOpaque(opaque).takeUnretainedValue()
+                context.log.debug("librdkafka says", [.detail: .string(unsafe String(cString: text))])
             }
             unsafe rd_kafka_conf_set_events(
                 conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_OFFSET_COMMIT)
@@ -61,19 +65,18 @@ internal import Synchronization
     deinit {
         unsafe rd_kafka_queue_destroy(events)
         nonisolated(unsafe) let handle = unsafe pointer
-        let box = unsafe log
-        let log = unsafe box.takeUnretainedValue().log
+        let context = context
         let end = PatientCall {
             unsafe rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
             unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-            // The log function is not called any more.
-            unsafe box.release()
+            // What librdkafka has called with it is not called any more.
+            unsafe Unmanaged.passUnretained(context).release()
             return unsafe PatientCall.Answer(pointer: nil)
         }
         // A commit that still waits for a coordinator can hold this up for most of a minute; nobody needs its end.
         if isLeftAlone.load(ordering: .relaxed) { return }
         if end.wait(millis: Self.patienceWithEndMillis) == nil {
-            log.info("A Kafka client does not end, its threads stay until the process ends", [:])
+            context.log.info("A Kafka client does not end, its threads stay until the process ends", [:])
         }
     }
 
@@ -83,9 +86,55 @@ internal import Synchronization
 }
 
 /// What librdkafka's threads may use.
-private final class LogBox: Sendable {
+private final class HandleContext: Sendable {
     let log: Log
+    let threads = ThreadTimes()
     init(_ log: Log) { self.log = log }
+}
+
+/// Processor time of threads that begin and end.
+private final class ThreadTimes: Sendable {
+    private struct State {
+        var running: Set<ThreadClock> = []
+        var endedNanos: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Called on the thread.
+    func begin() { state.withLock { _ = $0.running.insert(ThreadClock()) } }
+
+    /// Called on the thread, as the last thing it does.
+    func end() {
+        let clock = ThreadClock()
+        state.withLock { state in
+            if state.running.remove(clock) != nil { state.endedNanos += clock.nanos }
+        }
+    }
+
+    var nanos: UInt64 { state.withLock { state in state.running.reduce(state.endedNanos) { $0 + $1.nanos } } }
+}
+
+/// Has every thread of a handle to be made say when it begins and ends. `context` is a `HandleContext`.
+private func meterThreads(_ conf: OpaquePointer?, _ context: UnsafeMutableRawPointer) {
+    unsafe rd_kafka_conf_interceptor_add_on_new(
+        conf, "sluice",
+        { handle, _, context, _, _ in
+            unsafe rd_kafka_interceptor_add_on_thread_start(
+                handle, "sluice",
+                { _, _, _, context in
+                    guard let context = unsafe context else { return RD_KAFKA_RESP_ERR_NO_ERROR }
+                    unsafe Unmanaged<HandleContext>.fromOpaque(context).takeUnretainedValue().threads.begin()
+                    return RD_KAFKA_RESP_ERR_NO_ERROR
+                }, context)
+            return unsafe rd_kafka_interceptor_add_on_thread_exit(
+                handle, "sluice",
+                { _, _, _, context in
+                    guard let context = unsafe context else { return RD_KAFKA_RESP_ERR_NO_ERROR }
+                    unsafe Unmanaged<HandleContext>.fromOpaque(context).takeUnretainedValue().threads.end()
+                    return RD_KAFKA_RESP_ERR_NO_ERROR
+                }, context)
+        }, context)
 }
 
 // MARK: - Shared

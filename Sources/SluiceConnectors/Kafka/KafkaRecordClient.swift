@@ -73,6 +73,9 @@ struct RecordHeaders {
 
     deinit { unsafe rd_kafka_topic_destroy(topic) }
 
+    /// Processor time of librdkafka's threads, so far.
+    var processorNanos: UInt64 { client.processorNanos + watch.processorNanos }
+
     private var what: String { "writing to the topic `\(topicName)`" }
 
     /// Makes sure that there is a topic to write to, and takes the transactional id over from whoever had it: what is

@@ -59,6 +59,8 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
     package var description: String { "KafkaSink[\(spec.topic.value)]" }
 
+    package var processorNanos: UInt64 { client?.processorNanos ?? 0 }
+
     package func reports(_ consumed: ConsumedOffsets) -> Bool {
         spec.isExactlyOnce && sourceTopics != nil && consumed.clusterID == client?.clusterID
     }

@@ -64,6 +64,10 @@ package final class KafkaSource: Source {
     package var description: String { "KafkaSource[\(topic)]" }
     package var isFinished: Bool { false }
 
+    package var processorNanos: UInt64 {
+        fetcher.processorNanos + lookup.client.processorNanos + (writtenLookup?.client.processorNanos ?? 0)
+    }
+
     // MARK: Planning
 
     package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {

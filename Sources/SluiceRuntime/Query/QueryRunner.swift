@@ -14,6 +14,7 @@
 // query starts again from its checkpoint, as after a crash.
 // Source: Spark's MicroBatchExecution.
 
+internal import Glibc
 package import SluiceConnectors
 package import SluiceEngine
 package import SluicePlan
@@ -98,6 +99,7 @@ package final class QueryRunner {
     private let meter: ProcessorMeter
     /// The meter's reading when the last batch was committed.
     private var meteredNanos: UInt64 = 0
+    private var meteredConnectorNanos: UInt64 = 0
     /// What the last batch took behind its output.
     private var tailMicros: Int64 = 0
     /// nil without a join.
@@ -184,6 +186,7 @@ package final class QueryRunner {
         environment.log.info(
             "Query started", [.query: .string(query.plan.query), .batch: .integer(rerun?.batch ?? nextBatch)])
         meteredNanos = meter.totalNanos
+        meteredConnectorNanos = connectorNanos
         if schedule.trigger == .availableNow { goal = try latestOffsets() }
         if let batch = rerun {
             environment.log.info(
@@ -367,9 +370,17 @@ package final class QueryRunner {
         let nanos = meter.totalNanos
         cost.processorMicros = Int64(nanos - min(nanos, meteredNanos)) / 1000
         meteredNanos = nanos
+        let connectors = connectorNanos
+        cost.connectorMicros = Int64(connectors - min(connectors, meteredConnectorNanos)) / 1000
+        meteredConnectorNanos = connectors
         cost.checkpointBytes = checkpoint.byteCountInHand
         if case .interval(let micros) = schedule.trigger { cost.intervalMicros = micros }
         return cost
+    }
+
+    /// What the connectors' libraries have used, so far.
+    private var connectorNanos: UInt64 {
+        query.sources.reduce(0) { $0 + $1.processorNanos } + query.sinks.reduce(0) { $0 + $1.processorNanos }
     }
 
     /// State and output go to the disk side by side; neither is visible before both are there.
@@ -466,9 +477,12 @@ package final class QueryRunner {
         guard let plan = checkpoint.planMaintenance() else { return }
         let (checkpoint, merger, parallel) = (self.checkpoint, self.merger, environment.pool.parallelFor)
         // Unowned: the folder's lock ends with the runner, which waits for this, and not a moment later.
+        let (meter, caller) = (meter, pthread_self())
         maintenance.start(name: "\(query.plan.query)-merge") { [unowned checkpoint] in
-            try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
-                try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
+            try meter.run(from: caller) {
+                try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
+                    try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ import Testing
 @Suite struct BatchRecordTests {
     private static let commit = """
         {"format":1,"batch":7,"nextWatermarkMs":5,"inputMaximaMs":[5,null],"evictedThroughMicros":[1,2],\
-        "counters":{"inputRows":3},"cost":{"checkpointBytes":1,"durableMicros":2,"engineMicros":3,"intervalMicros":4,\
+        "counters":{"inputRows":3},"cost":{"checkpointBytes":1,"connectorMicros":11,"durableMicros":2,"engineMicros":3,"intervalMicros":4,\
         "logMicros":5,"openMicros":6,"planMicros":7,"processorMicros":8,"tailMicros":9,"visibleMicros":10},\
         "retainedFrom":0,"stateFrom":-1,"stateTo":7}
         """

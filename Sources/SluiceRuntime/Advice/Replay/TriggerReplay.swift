@@ -295,7 +295,9 @@ struct ReplayRun {
             trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(
                 p50Micros: latency[0] + shiftMicros, p99Micros: latency[1] + shiftMicros),
-            cpuShare: costs.reduce(0) { $0 + Double($1.processorMicros) } / simulatedMicros,
+            // What libraries' threads use while nothing happens has not passed in a replay.
+            cpuShare: costs.reduce(0) { $0 + Double($1.processorMicros) } / simulatedMicros
+                + forecaster.connectors.share(batchCount: costs.count, micros: simulatedMicros),
             checkpointBytesPerHour: costs.reduce(0) { $0 + Double($1.checkpointBytes) } / hours
                 + forecaster.mergedBytesPerHour(batchesPerHour: Double(costs.count) / hours),
             batchesPerHour: Double(costs.count) / hours, catchUpSeconds: forecaster.catchUpSeconds(trigger),
