@@ -154,6 +154,12 @@ extension LogKey {
         guard let trouble = shared.state.withLock({ $0.trouble }) else { return failure }
         var failure = failure
         failure.message += " (\(trouble))"
+        // A broker that is well hangs up on whoever does not speak as its port expects.
+        if !hasBeenAnswered, shared.isPlain, trouble.contains("isconnected") {
+            failure.message +=
+                ": the port seems to be one for TLS or for a login: set `security.protocol` (and `sasl.…` or `ssl.…`) "
+                + "under `options`, or use the brokers' plain port"
+        }
         return failure
     }
 
@@ -184,7 +190,8 @@ extension LogKey {
         environment.log.debug("librdkafka reports an error", [.detail: .string(text)])
         let failure = KafkaFailure(code, "connecting to \(brokers)", detail: text)
         shared.state.withLock { state in
-            state.trouble = text
+            // That all are down comes behind why each of them is.
+            if code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || state.trouble == nil { state.trouble = text }
             if failure.kind == .permanent { state.refusal = failure }
         }
     }

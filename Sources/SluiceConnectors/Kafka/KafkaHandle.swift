@@ -52,13 +52,23 @@ internal import Synchronization
             return unsafe created == nil
         }
         guard let created = unsafe created else {
-            unsafe rd_kafka_conf_destroy(conf)
-            unsafe box.release()
+            // The settings and what they refer to are left to themselves: librdkafka has freed a part of settings with
+            // interceptors already, and would free it once more (2.0.2).
             throw KafkaFailure(
                 .permanent, code: "kafka-option", "librdkafka does not take the `options`: \(problem ?? "")")
         }
         unsafe pointer = unsafe created
         unsafe events = rd_kafka_queue_get_main(created)
+    }
+
+    /// True without TLS and login.
+    var isPlain: Bool {
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+            guard let base = text.baseAddress else { return false }
+            var size = text.count
+            let found = unsafe rd_kafka_conf_get(rd_kafka_conf(pointer), "security.protocol", base, &size)
+            return unsafe found == RD_KAFKA_CONF_OK && String(cString: base) == "plaintext"
+        }
     }
 
     /// Messages and queues of this handle must be gone by now: whoever holds one holds the handle too.
