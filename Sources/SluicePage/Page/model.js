@@ -20,7 +20,7 @@ function takeQuery(object) {
   const { status, trigger, specTrigger, batchId, restarts } = object
   Object.assign(query, {
     status, trigger, specTrigger, restarts: restarts ?? 0, batchId: batchId ?? null, error: object.error ?? null,
-    waitingFor: object.waitingFor ?? null,
+    waitingFor: object.waitingFor ?? null, backlog: object.backlog ?? null,
   })
   queries.set(query.name, query)
   if (object.plan) takePlan(query, object.plan)

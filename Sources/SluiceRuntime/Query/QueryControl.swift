@@ -16,6 +16,13 @@ package final class QueryControl: Sendable {
     private let didChange: @Sendable () -> Void
     /// What the query's connectors wait for.
     package let waiting: Waiting
+    private let reading = Mutex(Reading())
+
+    private struct Reading {
+        /// Up to where the query has read, one per source; nil before its checkpoint was opened.
+        var positions: [SourceOffsets]?
+        var backlog: [SourceBacklog]?
+    }
 
     /// - Parameters:
     ///   - wakeup: what the query's thread waits with.
@@ -63,7 +70,31 @@ package final class QueryControl: Sendable {
     /// Set by hand; nil while the spec's is in force.
     package var trigger: TriggerSpec? { life.withLock { $0.trigger } }
 
+    /// True when no batch is in hand and none will be by itself, or not soon.
+    var isAtRest: Bool {
+        switch status {
+        case .paused, .restarting, .failed: true
+        case .running, .waiting, .finished: false
+        }
+    }
+
+    var positions: [SourceOffsets]? { reading.withLock { $0.positions } }
+
+    /// How much is not read yet of a query at rest; nil where that is not known.
+    var backlog: [SourceBacklog]? { isAtRest ? reading.withLock { $0.backlog } : nil }
+
+    func note(backlog: [SourceBacklog]?) {
+        let isNews = reading.withLock { reading in
+            defer { reading.backlog = backlog }
+            return reading.backlog != backlog
+        }
+        if isNews { didChange() }
+    }
+
     // MARK: From the query's thread
+
+    /// What was known of the backlog is not so any more.
+    func note(positions: [SourceOffsets]) { reading.withLock { $0 = Reading(positions: positions) } }
 
     var isStopping: Bool { life.withLock { $0.isStopAsked } || alsoStops() }
 

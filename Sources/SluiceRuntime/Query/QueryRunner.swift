@@ -171,6 +171,7 @@ package final class QueryRunner {
                 queryID: checkpoint.metadata.queryID, lastCommitted: committed?.commit.batch, inHand: inHand)
         }
         control.didCommit(committed?.commit.batch)
+        control.note(positions: positions)
     }
 
     /// After an error too, nothing of this runner works on the checkpoint any more: the next one takes it over.
@@ -352,6 +353,7 @@ package final class QueryRunner {
         positions = entry.sources.map(\.next)
         nextBatch = entry.batch + 1
         control.didCommit(entry.batch)
+        control.note(positions: positions)
         lastEvictionMillis = entry.evictionWatermarkMillis
         for (source, position) in zip(query.sources, positions) {
             let consumed = try source.consumed(at: position)

@@ -40,13 +40,26 @@ package final class QuerySupervisor: Sendable {
     private let makeQuery: @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     /// What others may ask of the query, and see of it.
     package let control: QueryControl
+    private let pauseNote: PauseNote?
     private let batchesDone = Atomic<Int>(0)
 
     /// - Parameter makeQuery: a fresh set of connectors for each start, which stop waiting when `shouldStop` says so.
-    package init(
+    package convenience init(
         name: String, policy: RestartPolicy, environment: QueryEnvironment, control: QueryControl = QueryControl(),
         makeQuery: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     ) {
+        self.init(
+            name: name, policy: policy, environment: environment, control: control, pauseNote: nil,
+            makeQuery: makeQuery)
+    }
+
+    /// - Parameter pauseNote: where a pause of the query is written down.
+    init(
+        name: String, policy: RestartPolicy, environment: QueryEnvironment, control: QueryControl,
+        pauseNote: PauseNote?,
+        makeQuery: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
+    ) {
+        self.pauseNote = pauseNote
         self.name = name
         self.policy = policy
         self.environment = environment
@@ -112,7 +125,17 @@ package final class QuerySupervisor: Sendable {
         let runner = try QueryRunner(
             try makeQuery { [control] in control.isStopping }, environment: environment, runID: randomUUID(),
             control: control)
+        sayPauseEnded()
         try runner.run()
+    }
+
+    /// The checkpoint is this process' now, and so is the note.
+    private func sayPauseEnded() {
+        guard let pauseNote, !control.isPauseAsked, pauseNote.isThere else { return }
+        pauseNote.write(false)
+        environment.log.warning(
+            "The query was paused when its process ended; a pause does not outlive that, it runs again",
+            [.query: .string(name)])
     }
 
     private func fail(_ error: any Error) {

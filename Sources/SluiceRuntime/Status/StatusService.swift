@@ -144,6 +144,7 @@ package struct StatusService: Sendable {
         var members = [JSONMember("name", .string(query.name)), JSONMember("status", .string(query.status.word))]
         if let error = query.status.error { members.append(JSONMember("error", .string(hide(error)))) }
         if let code = query.errorCode { members.append(JSONMember("errorCode", .string(code))) }
+        if let backlog = query.backlog { members.append(JSONMember("backlog", backlog.jsonValue)) }
         if let what = query.waitingFor { members.append(JSONMember("waitingFor", .string(hide(what)))) }
         members += [
             JSONMember("trigger", .string(query.trigger.text)),
@@ -220,9 +221,19 @@ package struct StatusService: Sendable {
         }
         let words = [
             query.status.word, query.trigger.text, query.specTrigger.text, "\(query.restartCount)",
-            query.waitingFor ?? "",
+            query.waitingFor ?? "", query.backlog.map { "\($0)" } ?? "",
         ]
         return QueryEvent(name: "status", summary: words.joined(separator: " "), json: json(query).text())
+    }
+}
+
+extension [SourceBacklog] {
+    fileprivate var jsonValue: JSONValue {
+        .object(
+            map { source in
+                let amount = JSONMember(source.isRows ? "rows" : "bytes", .integer(source.amount))
+                return JSONMember(source.source, .object([amount]))
+            })
     }
 }
 

@@ -13,6 +13,7 @@ package enum StatusText {
             guard let row = row(query) else { return nil }
             rows.append(row)
             if let error = text(query["error"]) { errors.append("\(row[0]): \(error)") }
+            if let backlog = backlog(query["backlog"]) { errors.append("\(row[0]): not read yet: \(backlog)") }
             if let what = text(query["waitingFor"]) { errors.append("\(row[0]): waits for \(what)") }
         }
         return (table(rows) + errors).joined(separator: "\n")
@@ -57,6 +58,18 @@ package enum StatusText {
             text(progress?["numInputRows"]) ?? "-", text(progress?["sink"]?["numOutputRows"]) ?? "-", state ?? "-",
             text(progress?["batchDuration"]) ?? "-", text(progress?["eventTime"]?["watermark"]) ?? "-",
         ]
+    }
+
+    /// Of what has something; nil where nothing has, or it is not known.
+    private static func backlog(_ value: JSONValue?) -> String? {
+        guard case .object(let sources)? = value else { return nil }
+        let parts = sources.compactMap { source -> String? in
+            guard case .object(let amounts) = source.value, let amount = amounts.first,
+                case .integer(let count) = amount.value, count > 0
+            else { return nil }
+            return "\(counted(Int(count), "\(amount.name.dropLast())", amount.name)) of \(source.name)"
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
     private static func text(_ value: JSONValue?) -> String? {
