@@ -138,7 +138,8 @@ struct FollowedFileSourceTests {
         let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
         #expect(error.code == "file-rotated" && !error.isRetriable)
         #expect(error.message.contains("/log is another file") && error.message.contains("byte 4"))
-        #expect(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) }?.code == "file-rotated")
+        #expect(
+            connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) }?.code == "file-rotated")
         #expect(
             try source.latestOffsets(from: SourceOffsets(), untilEnd: false).next == ["/log": 10],
             "a file nothing was read from may be replaced")

@@ -63,7 +63,9 @@ struct FileSinkTests {
         let sink = makeSink(files)
         try sink.recover(lastCommitted: nil)
         files.plan.fails = { $0.verb == .write ? ENOSPC : nil }
-        let error = #expect(throws: ConnectorError.self) { try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1) }
+        let error = #expect(throws: ConnectorError.self) {
+            try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1)
+        }
         #expect(error?.code == "disk-full" && error?.isRetriable == true)
         files.plan.fails = nil
         try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1)

@@ -1,5 +1,5 @@
-// What is wrong with the options of a spec's Kafka sources and sinks, each at its place, as far as it can be known without
-// a broker: names, values, files, and whether librdkafka makes a client of them together.
+// What is wrong with the options of a spec's Kafka sources and sinks, each at its place, as far as it can be known
+// without a broker: names, values, files, and whether librdkafka makes a client of them together.
 
 internal import CRdKafka
 package import SluiceSpec
@@ -79,12 +79,12 @@ private func tokenFinding(_ options: [KafkaOption]) -> Diagnostic? {
     return mistake(
         mechanism, "`OAUTHBEARER` has no method by which to come by a token",
         fix:
-            "set `sasl.oauthbearer.method: oidc` with `sasl.oauthbearer.client.id`, `sasl.oauthbearer.client.secret` and "
-            + "`sasl.oauthbearer.token.endpoint.url`")
+            "set `sasl.oauthbearer.method: oidc` with `sasl.oauthbearer.client.id`, `sasl.oauthbearer.client.secret` "
+            + "and `sasl.oauthbearer.token.endpoint.url`")
 }
 
-/// What librdkafka says when it makes a client of the options, which reads certificates and keys. It is told no brokers,
-/// so it connects to nothing.
+/// What librdkafka says when it makes a client of the options, which reads certificates and keys. It is told no
+/// brokers, so it connects to nothing.
 private func clientFinding(_ options: [KafkaOption]) -> Diagnostic? {
     guard let protocolOption = options.last(named: ["security.protocol"]) else { return nil }
     let mechanism = options.last(named: ["sasl.mechanism", "sasl.mechanisms"])?.value.revealed.uppercased()

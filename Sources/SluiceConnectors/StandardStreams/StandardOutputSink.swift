@@ -23,7 +23,9 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
 
     package var description: String { "StandardOutputSink" }
 
-    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) { staged = nil }
+    package func recover(queryID: String, lastCommitted: Int64?, inHand: SinkBatch?) throws(ConnectorError) {
+        staged = nil
+    }
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         if rowCount > 0 { staged = (batch.id, parts) }

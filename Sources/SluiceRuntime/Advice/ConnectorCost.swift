@@ -17,7 +17,7 @@ package struct ConnectorCost: Hashable, Sendable {
         }
         let (time, total) = (steps.reduce(0) { $0 + $1.micros }, steps.reduce(0) { $0 + $1.cost })
         guard total > 0 else { return }
-        // Batches that came evenly cannot tell the two apart; a transaction's requests are some tenths of a millisecond.
+        // Batches that came evenly cannot tell the two apart; a transaction's requests are tenths of a millisecond.
         let batch = min(400, 0.5 * total / Double(steps.count))
         let fit = NonNegativeFit(
             inputs: steps.map { [1, $0.micros] }, outputs: steps.map(\.cost),
@@ -31,5 +31,7 @@ package struct ConnectorCost: Hashable, Sendable {
     }
 
     /// The share of a processor with so many batches in a time.
-    package func share(batchCount: Int, micros: Double) -> Double { share + perBatchMicros * Double(batchCount) / micros }
+    package func share(batchCount: Int, micros: Double) -> Double {
+        share + perBatchMicros * Double(batchCount) / micros
+    }
 }

@@ -1,5 +1,5 @@
-// How much is not read yet of a query that does not run: it is paused, waits to start again, or has failed. The progress
-// of its last batch says how it was then, and a person wants to know how it is now.
+// How much is not read yet of a query that does not run: it is paused, waits to start again, or has failed. The
+// progress of its last batch says how it was then, and a person wants to know how it is now.
 
 internal import SluiceConnectors
 internal import SluicePlan

@@ -1,5 +1,5 @@
-// A pause ends with its process: a query that somebody paused would run again after a restart, and nobody would know. So
-// a pause leaves a note in the checkpoint's folder, which the next start reads, says, and removes.
+// A pause ends with its process: a query that somebody paused would run again after a restart, and nobody would know.
+// So a pause leaves a note in the checkpoint's folder, which the next start reads, says, and removes.
 
 internal import SluiceSystem
 

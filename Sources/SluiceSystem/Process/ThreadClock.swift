@@ -1,5 +1,5 @@
-// Processor time of one thread as any other can read it: libraries have threads of their own, and what they use is to be
-// put down to whom they work for.
+// Processor time of one thread as any other can read it: libraries have threads of their own, and what they use is to
+// be put down to whom they work for.
 
 internal import Glibc
 

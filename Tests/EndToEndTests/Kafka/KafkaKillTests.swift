@@ -1,6 +1,7 @@
 // The query and the broker killed with SIGKILL at random moments under load, and stopped and started in between, also
-// behind a proxy that cuts connections, makes them slow and changes bytes in both directions; at the end a reader of committed records finds every row of the join once. What the join has to give is computed from what
-// is in the input topics by a loop over all pairs, and once more by the same query into files.
+// behind a proxy that cuts connections, makes them slow and changes bytes in both directions; at the end a reader of
+// committed records finds every row of the join once. What the join has to give is computed from what is in the input
+// topics by a loop over all pairs, and once more by the same query into files.
 //
 // Every piece of input goes to one partition and is there before the next is written, so that rows arrive as little out
 // of order as the workload makes them: none is late, and the rows do not depend on how batches are cut.
