@@ -14,10 +14,13 @@ package struct ConnectorEnvironment: Sendable {
     package var shouldStop: @Sendable () -> Bool
     /// How long to wait for a broker; nil: as long as it takes.
     package var patienceMillis: Int64?
+    /// Where connectors say what they wait for.
+    package var waiting: Waiting
 
     package init(
         query: String, group: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
-        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil
+        shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil,
+        waiting: Waiting = Waiting()
     ) {
         self.query = query
         self.group = group
@@ -26,5 +29,6 @@ package struct ConnectorEnvironment: Sendable {
         self.log = log
         self.shouldStop = shouldStop
         self.patienceMillis = patienceMillis
+        self.waiting = waiting
     }
 }

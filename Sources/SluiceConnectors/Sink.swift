@@ -102,10 +102,13 @@ package protocol Sink: AnyObject, Sendable {
     func shows(batch: Int64) throws(ConnectorError) -> Bool
     /// Called between batches: renews from time to time what would be forgotten otherwise.
     func keepAlive() throws(ConnectorError)
+    /// Processor time so far of threads that a library has for it. May go back.
+    var processorNanos: UInt64 { get }
 }
 
 extension Sink {
     package var mark: SinkMark? { nil }
     package func shows(batch: Int64) throws(ConnectorError) -> Bool { false }
     package func keepAlive() throws(ConnectorError) {}
+    package var processorNanos: UInt64 { 0 }
 }

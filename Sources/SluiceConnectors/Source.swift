@@ -82,9 +82,12 @@ package protocol Source: AnyObject {
     func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>]
     /// Per partition, how far a position is behind `latest`; nil where the source cannot tell.
     func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]?
+    /// Processor time so far of threads that a library has for it. May go back.
+    var processorNanos: UInt64 { get }
 }
 
 extension Source {
     package var isAwaitingEnd: Bool { false }
     package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? { nil }
+    package var processorNanos: UInt64 { 0 }
 }

@@ -171,11 +171,14 @@ package struct KafkaOption: Hashable, Sendable {
     /// Any option may be a password.
     package var value: Secret
     package var valuePosition: SourcePosition
+    /// True when the value is the path of a file, resolved against the spec's folder.
+    package var isFile: Bool
 
-    package init(name: Located<String>, value: Secret, valuePosition: SourcePosition) {
+    package init(name: Located<String>, value: Secret, valuePosition: SourcePosition, isFile: Bool = false) {
         self.name = name
         self.value = value
         self.valuePosition = valuePosition
+        self.isFile = isFile
     }
 }
 

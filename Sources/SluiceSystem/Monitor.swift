@@ -15,11 +15,15 @@ internal import Glibc
         unsafe condition = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
         unsafe condition.initialize(to: pthread_cond_t())
-        // Only a broken libc refuses default attributes.
+        // Only a broken libc refuses these attributes.
         let mutexCode = unsafe pthread_mutex_init(mutex, nil)
-        // Default attributes: deadlines are on the wall clock, so a clock set forward ends a wait at once.
-        let conditionCode = unsafe pthread_cond_init(condition, nil)
-        precondition(mutexCode == 0 && conditionCode == 0)
+        // By default deadlines are on the wall clock, and a clock set back by an hour makes a wait an hour longer.
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        let clockCode = unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        let conditionCode = unsafe pthread_cond_init(condition, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
+        precondition(mutexCode == 0 && clockCode == 0 && conditionCode == 0)
     }
 
     deinit {
@@ -44,10 +48,9 @@ internal import Glibc
     /// that tests the state. The caller holds the lock.
     package func wait() { unsafe pthread_cond_wait(condition, mutex) }
 
-    /// As `wait`, and returns when the wall clock has reached `wallMillis` (milliseconds since the epoch) too.
-    package func wait(untilWallMillis wallMillis: Int64) {
-        let seconds = wallMillis / 1000
-        var deadline = timespec(tv_sec: Int(seconds), tv_nsec: Int(wallMillis - seconds * 1000) * 1_000_000)
+    /// As `wait`, and returns when the monotonic clock has reached `nanos` too.
+    package func wait(untilNanos nanos: UInt64) {
+        var deadline = timespec(tv_sec: Int(nanos / 1_000_000_000), tv_nsec: Int(nanos % 1_000_000_000))
         unsafe pthread_cond_timedwait(condition, mutex, &deadline)
     }
 

@@ -1,13 +1,10 @@
-// The machine's clock. A wait is one call that ends at an absolute wall time: it neither polls nor adds up slices, so
-// it cannot drift, and it costs nothing while it lasts.
+// The machine's clock. A wait is one call that ends at an absolute monotonic time: it neither polls nor adds up slices,
+// so it cannot drift, and it costs nothing while it lasts.
 
 internal import Glibc
 internal import Synchronization
 
-/// The machine's clock.
-///
-/// When somebody sets the wall clock forward, waits that are then over end at once. When it is set back, a wait lasts
-/// until the wall clock says the time again, as in Spark, whose triggers stand on the same clock.
+/// The machine's clock. Setting the wall clock neither lengthens a wait nor cuts it short, unlike in Spark.
 package struct SystemClock: Clock {
     package init() {}
 
@@ -26,7 +23,15 @@ package struct SystemClock: Clock {
         return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 
-    package func wait(untilWallMillis deadline: Int64?, wakeup: Wakeup) {
+    package func nanos(atWallMillis wallMillis: Int64) -> UInt64 {
+        // The wall clock first: what passes between the two looks then only makes a wait longer.
+        let now = read(CLOCK_REALTIME)
+        let (seconds, millis) = (wallMillis / 1000 - Int64(now.tv_sec), wallMillis % 1000)
+        let nanos = max(0, millis * 1_000_000 - Int64(now.tv_nsec) + min(seconds, 9_000_000_000) * 1_000_000_000)
+        return monotonicNanos + UInt64(nanos)
+    }
+
+    package func wait(untilNanos deadline: UInt64?, wakeup: Wakeup) {
         // A signal may arrive after this wait has ended; the monitor lives as long as anybody can notify it.
         let monitor = Monitor()
         wakeup.state.withLock { state in
@@ -43,8 +48,8 @@ package struct SystemClock: Clock {
                 monitor.wait()
                 continue
             }
-            if wallMillis >= deadline { break }
-            monitor.wait(untilWallMillis: deadline)
+            if monotonicNanos >= deadline { break }
+            monitor.wait(untilNanos: deadline)
         }
         monitor.unlock()
         wakeup.state.withLock { $0.notify = nil }

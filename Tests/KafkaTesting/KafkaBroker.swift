@@ -51,6 +51,8 @@ package final class KafkaBroker: Sendable {
     /// TLS with a certificate of the cluster's own authority.
     package var tls: String { "localhost:\(ports.first + 2)" }
     var controllerPort: Int { ports.first + 3 }
+    /// A `KafkaProxy`, which passes on to a plain listener.
+    var proxied: String { "localhost:\(ports.first + 5)" }
 
     var settingsPath: String { "\(folder)/server.properties" }
     private var logSettings: String { "\(folder)/log4j2.properties" }

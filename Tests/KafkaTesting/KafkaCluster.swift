@@ -138,10 +138,11 @@ package final class KafkaCluster: Sendable {
             node.id=\(broker.number)
             controller.quorum.voters=\(voters)
             controller.listener.names=CONTROLLER
-            listeners=\(names.map { "\($1)://127.0.0.1:\(port + $0)" }.joined(separator: ",")),CONTROLLER://127.0.0.1:\(broker.controllerPort)
-            advertised.listeners=\(names.map { "\($1)://localhost:\(port + $0)" }.joined(separator: ","))
+            listeners=\(names.map { "\($1)://127.0.0.1:\(port + $0)" }.joined(separator: ",")),PROXIED://127.0.0.1:\(port + 4),CONTROLLER://127.0.0.1:\(broker.controllerPort)
+            advertised.listeners=\(names.map { "\($1)://localhost:\(port + $0)" }.joined(separator: ",")),PROXIED://\(broker.proxied)
             inter.broker.listener.name=PLAINTEXT
-            listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL
+            listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,\
+            SASL:SASL_PLAINTEXT,TLS:SSL
             sasl.enabled.mechanisms=PLAIN
             listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
             user_admin="\(SASLUser.admin.password)" user_guest="\(SASLUser.guest.password)";

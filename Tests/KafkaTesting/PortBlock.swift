@@ -5,7 +5,7 @@ import Foundation
 
 /// A few neighbouring loopback ports that no other block has, in this process or in another.
 final class PortBlock: Sendable {
-    static let portCount = 4
+    static let portCount = 6
 
     /// The first of `portCount` ports.
     let first: Int

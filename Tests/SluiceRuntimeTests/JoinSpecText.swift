@@ -167,10 +167,10 @@ struct TestedQuery: Sendable {
 extension QueryEnvironment {
     /// Simulated all around.
     init(
-        _ disk: any FileSystem, clock: SimulatedClock = SimulatedClock(), pool: WorkerPool,
+        _ disk: any FileSystem, clock: SimulatedClock = SimulatedClock(), pool: WorkerPool, log: Log = .none,
         report: @escaping @Sendable (QueryProgress) -> Void = { _ in }
     ) {
         self.init(
-            fileSystem: disk, clock: clock, pool: pool, zones: RunnerHarness.zones, log: .none, report: report)
+            fileSystem: disk, clock: clock, pool: pool, zones: RunnerHarness.zones, log: log, report: report)
     }
 }

@@ -17,6 +17,17 @@ final class Reports: Sendable {
     func add(_ progress: QueryProgress) { records.withLock { $0.append(progress) } }
 }
 
+/// What a log has written.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+    var log: Log {
+        Log(level: .debug, format: .logfmt, clock: SimulatedClock()) { line in
+            self.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+        }
+    }
+}
+
 final class RunnerHarness {
     let disk: SimulatedFileSystem
     let clock: SimulatedClock

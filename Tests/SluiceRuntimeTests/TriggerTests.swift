@@ -16,6 +16,7 @@ final class TriggeredRun {
     let disk = SimulatedFileSystem()
     let clock: SimulatedClock
     let reports = Reports()
+    let log = LogLines()
     private let spec: JoinSpecText
     private let pool = WorkerPool(width: 1)
 
@@ -31,17 +32,17 @@ final class TriggeredRun {
     ///   - untilMillis: when a stop is asked for.
     ///   - batchMillis: how long a batch takes.
     func run(
-        files: [(atMillis: Int64, step: Step)] = [], untilMillis: Int64 = .max,
+        files: [(atMillis: Int64, step: Step)] = [], untilMillis: Int64 = .max, stopAfter lastBatch: Int64 = .max,
         batchMillis: @escaping @Sendable (Int64) -> Int64 = { _ in 0 },
         afterBatch: @escaping @Sendable (Int64) -> Void = { _ in }
     ) throws {
         let query = try TestedQuery(spec.text)
-        let environment = QueryEnvironment(disk, clock: clock, pool: pool) { [clock, reports] progress in
+        let environment = QueryEnvironment(disk, clock: clock, pool: pool, log: log.log) { [clock, reports] progress in
             reports.add(progress)
             clock.advance(byMillis: batchMillis(progress.batchID))
             afterBatch(progress.batchID)
         }
-        let (clock, disk, isFollowed) = (self.clock, self.disk, spec.isFollowed)
+        let (clock, disk, reports, isFollowed) = (self.clock, self.disk, self.reports, spec.isFollowed)
         let fed = Mutex(0)
         let feedWhatIsDue: @Sendable () -> Void = {
             fed.withLock { fed in
@@ -56,7 +57,7 @@ final class TriggeredRun {
             try query.makeQuery(environment), environment: environment, runID: "test", wakeup: Wakeup()
         ) {
             feedWhatIsDue()
-            return clock.wallMillis >= untilMillis
+            return clock.wallMillis >= untilMillis || reports.all.last?.batchID ?? -1 >= lastBatch
         }
         try runner.run()
     }
@@ -82,6 +83,19 @@ final class TriggeredRun {
         for didRun in [true, false] {
             #expect(schedule.nextMillis(startMillis: start, didRunBatch: didRun, nowMillis: now) == next)
         }
+    }
+
+    @Test(
+        arguments: [
+            // Set back by an hour, by less than an interval (at most one more is waited for), and forward.
+            (3_612_345, 12_400, 20_000), (3_600_000, 0, 10_000), (12_345, 8_000, 10_000), (12_345, 10_100, 20_000),
+            (12_345, 3_612_345, nil),
+        ] as [(Int64, Int64, Int64?)])
+    func `When the clock was set since the start, triggers are aligned to what it says now`(
+        start: Int64, now: Int64, next: Int64?
+    ) {
+        let schedule = TriggerSchedule(.interval(micros: 10_000_000))
+        #expect(schedule.nextMillis(startMillis: start, didRunBatch: true, nowMillis: now) == next)
     }
 
     @Test func `As fast as possible looks again at once after a batch and every 10 ms without one`() {
@@ -130,6 +144,46 @@ final class TriggeredRun {
             batchMillis: { $0 % 7 * 300 })
         #expect(run.starts == (0..<50).map { $0 * 10_000 })
         #expect(run.clock.waitedFor == (1...50).map { $0 * 10_000 })
+    }
+
+    @Test(arguments: [-3_600_000, -60_000, 60_000, 3_600_000] as [Int64])
+    func `With the clock set by an hour or a minute batches go on at the interval, aligned to the new time`(
+        step: Int64
+    ) throws {
+        var spec = JoinSpecText(type: nil)
+        spec.trigger = "10s"
+        let run = try TriggeredRun(spec, startMillis: 7_200_000)
+        let clock = run.clock
+        let nanos = Mutex<[UInt64]>([])
+        try run.run(
+            files: (0..<6).map { (0, Self.one(Double($0))) }, stopAfter: 5,
+            afterBatch: { batch in
+                nanos.withLock { $0.append(clock.monotonicNanos) }
+                if batch == 2 { clock.setWall(millis: clock.wallMillis + step + 3) }
+            })
+        let waits = nanos.withLock { zip($0.dropFirst(), $0).map { Int64(($0 - $1) / 1_000_000) } }
+        // The one behind the step comes at the new time's next multiple, or at once where that is past.
+        #expect(waits == [10_000, 10_000, step < 0 ? 9_997 : 0, step < 0 ? 10_000 : 9_997, 10_000], "\(run.starts)")
+        #expect(run.starts.dropFirst(step < 0 ? 3 : 4).allSatisfy { $0 % 10_000 == 0 }, "\(run.starts)")
+        #expect(run.reports.all.compactMap(\.sinceLastTriggerMillis) == waits)
+        #expect(run.log.all.count { $0.contains("clock was set") && $0.contains("\(step + 3)") } == 1, "\(run.log.all)")
+    }
+
+    @Test(arguments: [-3_600_000, 3_600_000] as [Int64])
+    func `A clock that is set makes no source idle, and none less idle`(step: Int64) throws {
+        var spec = JoinSpecText()
+        spec.trigger = "10s"
+        spec.watermarkField = "idle_timeout: 1 minute"
+        let run = try TriggeredRun(spec, startMillis: 7_200_000)
+        let clock = run.clock
+        // Only the left side goes on: the right one is idle a minute later, and holds the watermark until then.
+        let steps = (0..<12).map { Step(left: [row("a\($0)", "k", Double($0) * 10)]) }
+        try run.run(
+            files: [(0, Self.one(0))] + steps.map { (0, $0) }, stopAfter: 10,
+            afterBatch: { batch in if batch == 1 { clock.setWall(millis: clock.wallMillis + step) } })
+        let watermarks = run.reports.all.map { $0.eventTime?.watermarkMillis ?? -1 }
+        // A clock that is set forward makes one trigger come at once.
+        #expect(watermarks.firstIndex { $0 > baseMillis } == (step < 0 ? 6 : 7), "\(watermarks), \(run.starts)")
     }
 
     @Test func `As fast as possible goes on at once, and polls every 10 ms when there is nothing`() throws {

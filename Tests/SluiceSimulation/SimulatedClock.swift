@@ -10,7 +10,7 @@ package final class SimulatedClock: Clock, @unchecked Sendable {
     private var now: Int64
     private var nanos: UInt64 = 0
     private var waits = 0
-    /// Every deadline somebody waited for, in order.
+    /// Every deadline somebody waited for, in order, as the wall clock's time then.
     private var deadlines: [Int64?] = []
     private let advancesByItself: Bool
 
@@ -49,20 +49,24 @@ package final class SimulatedClock: Clock, @unchecked Sendable {
         monitor.unlock()
     }
 
-    package func wait(untilWallMillis deadline: Int64?, wakeup: Wakeup) {
+    package func nanos(atWallMillis wallMillis: Int64) -> UInt64 {
+        monitor.withLock { nanos + UInt64(max(0, wallMillis - now)) * 1_000_000 }
+    }
+
+    package func wait(untilNanos deadline: UInt64?, wakeup: Wakeup) {
         wakeup.state.withLock { state in
             state.notify = { [monitor] in monitor.withLock { monitor.notifyAll() } }
         }
         monitor.lock()
-        deadlines.append(deadline)
+        deadlines.append(deadline.map { now + (Int64(clamping: $0) - Int64(nanos)) / 1_000_000 })
         waits += 1
         monitor.notifyAll()
         while !wakeup.consume() {
             if let deadline {
-                if now >= deadline { break }
+                if nanos >= deadline { break }
                 if advancesByItself {
-                    nanos += UInt64(deadline - now) * 1_000_000
-                    now = deadline
+                    now += Int64((deadline - nanos) / 1_000_000)
+                    nanos = deadline
                     break
                 }
             }

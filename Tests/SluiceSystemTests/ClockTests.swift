@@ -10,22 +10,35 @@ struct ClockTests {
         for clock in [SystemClock(), SimulatedClock(wallMillis: 1_000_000)] as [any Clock] {
             let wakeup = Wakeup()
             wakeup.signal()
-            clock.wait(untilWallMillis: 5, wakeup: wakeup)
+            clock.wait(untilNanos: 0, wakeup: wakeup)
             #expect(!wakeup.consume())
         }
     }
 
-    @Test("A wait ends at its wall time, never before, without a signal")
+    @Test("A wait ends at its time, never before, without a signal")
     func reachesDeadline() {
         let clock = SystemClock()
         let wakeup = Wakeup()
         for _ in 0..<20 {
-            let deadline = clock.wallMillis + 3
-            let before = clock.monotonicNanos
-            clock.wait(untilWallMillis: deadline, wakeup: wakeup)
-            #expect(clock.wallMillis >= deadline)
-            #expect(clock.monotonicNanos > before)
+            let deadline = clock.nanos(inMillis: 3)
+            clock.wait(untilNanos: deadline, wakeup: wakeup)
+            #expect(clock.monotonicNanos >= deadline)
         }
+    }
+
+    @Test("A wait until the wall clock says a time ends when it does, never before")
+    func reachesWallTime() {
+        let clock = SystemClock()
+        for _ in 0..<20 {
+            let wallMillis = clock.wallMillis + 3
+            clock.wait(untilNanos: clock.nanos(atWallMillis: wallMillis), wakeup: Wakeup())
+            #expect((wallMillis..<wallMillis + 1000).contains(clock.wallMillis))
+        }
+        let now = clock.monotonicNanos
+        let past = clock.nanos(atWallMillis: 5)
+        #expect(past >= now && past <= clock.monotonicNanos)
+        #expect(clock.nanos(atWallMillis: .max) > now + 1_000_000_000_000_000_000)
+        #expect(clock.nanos(inMillis: .max) == .max && clock.nanos(inMillis: -5) <= clock.monotonicNanos)
     }
 
     @Test("A signal ends a wait without end, however the two meet", arguments: 0..<50)
@@ -34,7 +47,7 @@ struct ClockTests {
         let wakeup = Wakeup()
         let waiter = try #require(
             SystemThread(name: "waiter") {
-                clock.wait(untilWallMillis: round.isMultiple(of: 2) ? nil : 4_000_000_000_000, wakeup: wakeup)
+                clock.wait(untilNanos: round.isMultiple(of: 2) ? nil : .max, wakeup: wakeup)
             })
         wakeup.signal()
         waiter.join()
@@ -48,11 +61,12 @@ struct ClockTests {
         let ended = Box()
         let waiter = try #require(
             SystemThread(name: "waiter") {
-                clock.wait(untilWallMillis: 200, wakeup: wakeup)
+                clock.wait(untilNanos: clock.nanos(atWallMillis: 200), wakeup: wakeup)
                 ended.value.store(true, ordering: .releasing)
             })
         clock.untilSomebodyWaits()
         clock.advance(byMillis: 99)
+        clock.setWall(millis: 1_000_000)
         let endedEarly = ended.value.load(ordering: .acquiring)
         #expect(!endedEarly)
         clock.advance(byMillis: 1)
@@ -64,12 +78,30 @@ struct ClockTests {
     @Test("A simulated clock that advances by itself is where it was waited for")
     func selfAdvancing() {
         let clock = SimulatedClock(wallMillis: 7, advancesByItself: true)
-        clock.wait(untilWallMillis: 50, wakeup: Wakeup())
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 50), wakeup: Wakeup())
         #expect(clock.wallMillis == 50)
         let signalled = Wakeup()
         signalled.signal()
-        clock.wait(untilWallMillis: 90, wakeup: signalled)
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 90), wakeup: signalled)
         #expect(clock.wallMillis == 50)
+    }
+
+    @Test("A step of the wall clock is noticed once, in both directions; time that passes is none")
+    func steps() {
+        let clock = SimulatedClock(wallMillis: 1_700_000_000_000)
+        let watch = WallClockWatch()
+        #expect(watch.step(clock) == nil)
+        clock.advance(byMillis: 7_200_000)
+        #expect(watch.step(clock) == nil)
+        clock.setWall(millis: clock.wallMillis - 3_600_000)
+        #expect(watch.step(clock) == -3_600_000)
+        #expect(watch.step(clock) == nil)
+        clock.advance(byMillis: 10)
+        clock.setWall(millis: clock.wallMillis + 60_000)
+        #expect(watch.step(clock) == 60_000)
+        clock.setWall(millis: clock.wallMillis + 999)
+        #expect(watch.step(clock) == nil)
+        #expect(WallClockWatch().step(SystemClock()) == nil)
     }
 }
 

@@ -17,7 +17,7 @@ struct ProcessTests {
             guard started else { exit(1) }
             for number in [SIGTERM, SIGINT, SIGHUP] {
                 kill(getpid(), number)
-                SystemClock().wait(untilWallMillis: SystemClock().wallMillis + 10_000, wakeup: wakeup)
+                SystemClock().wait(untilNanos: SystemClock().nanos(inMillis: 10_000), wakeup: wakeup)
             }
             exit(seen.withLock { $0 } == [.terminate, .interrupt, .hangUp] ? 42 : 2)
         }

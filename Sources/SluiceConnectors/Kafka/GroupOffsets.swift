@@ -22,13 +22,26 @@ internal import SluiceSpec
             RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
     }
 
+    /// What keeps the client from its group for good.
+    private func refusal(_ what: String) -> KafkaFailure? {
+        while let message = unsafe rd_kafka_consumer_poll(client.handle, 0) {
+            defer { unsafe rd_kafka_message_destroy(message) }
+            let failure = unsafe KafkaFailure(
+                message.pointee.err, what, detail: String(cString: rd_kafka_message_errstr(message)))
+            if failure.kind == .permanent { return failure }
+        }
+        return nil
+    }
+
     /// The metadata of the offsets committed for partitions of a topic; those without any are left out.
     func metadata(_ topic: String, _ partitions: [Int32]) throws(KafkaFailure) -> [String] {
         if partitions.isEmpty { return [] }
         let what = "reading the offsets of the group `\(group)`"
         let offsets = Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
         return try client.untilAnswered { timeout in
-            unsafe askPartitions(
+            // Without the right to the group librdkafka asks for its coordinator for ever, and says why elsewhere.
+            if let refusal = refusal(what) { return .failure(refusal) }
+            return unsafe askPartitions(
                 topic, offsets, what, { unsafe rd_kafka_committed(client.handle, $0, timeout) },
                 read: { element in
                     unsafe element.metadata.map { metadata in

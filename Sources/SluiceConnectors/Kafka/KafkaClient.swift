@@ -28,6 +28,9 @@ extension LogKey {
     let environment: ConnectorEnvironment
     private let shared: KafkaHandle
     private let brokers: String
+    /// Waits when the watch says so, whatever the client itself waits for.
+    private let watching = Watching()
+    private final class Watching: Sendable {}
     private var outage = Outage()
     /// True after the first answer: from then on a refused connection may be a broker that is starting.
     private var hasBeenAnswered = false
@@ -51,9 +54,26 @@ extension LogKey {
         self.environment = environment
         self.brokers = brokers
         shared = handle
+        handle.watch.tell(self) { [weak self] isAway in
+            guard let self else { return }
+            environment.waiting.note(watching, isAway ? waitText : nil)
+        }
     }
 
-    deinit { if openCommitCount > 0 { shared.isLeftAlone.store(true, ordering: .relaxed) } }
+    deinit {
+        if openCommitCount > 0 { leaveAlone() }
+        shared.watch.forget(self)
+        environment.waiting.note(watching, nil)
+        environment.waiting.note(self, nil)
+    }
+
+    /// Processor time of librdkafka's threads for this client, so far; of a shared handle its part.
+    var processorNanos: UInt64 { shared.processorNanos / UInt64(max(1, shared.watch.observerCount)) }
+
+    private var waitText: String { "Kafka at \(brokers)" }
+
+    /// Nobody is to wait for the client's end.
+    func leaveAlone() { shared.isLeftAlone.store(true, ordering: .relaxed) }
 
     // MARK: Waiting
 
@@ -65,13 +85,14 @@ extension LogKey {
     ) throws(KafkaFailure) -> Value {
         var timeoutMillis: Int32 = 1000
         var pauseMillis: Int32 = 50
+        let sinceNanos = environment.clock.monotonicNanos
         while true {
             switch attempt(timeoutMillis) {
             case .success(let value):
                 wasAnswered()
                 return value
             case .failure(let failure):
-                try pause(after: failure, millis: pauseMillis)
+                try pause(after: failure, millis: pauseMillis, sinceNanos: sinceNanos)
                 timeoutMillis = min(timeoutMillis * 2, 4000)
                 pauseMillis = min(pauseMillis * 2, 2000)
             }
@@ -82,6 +103,8 @@ extension LogKey {
     func wasAnswered() {
         hasBeenAnswered = true
         shared.state.withLock { $0 = KafkaHandle.State() }
+        shared.watch.noteAnswer()
+        if outage.isNoted { environment.waiting.note(self, nil) }
         if outage.end() {
             environment.log.info("Kafka answers again, the query goes on", [.brokers: .string(brokers)])
         }
@@ -96,7 +119,10 @@ extension LogKey {
         var left = millis
         repeat {
             try waitOn(failure, sinceNanos: sinceNanos ?? environment.clock.monotonicNanos)
-            serveEvents(timeoutMillis: min(left, 100))
+            // Not in librdkafka, whose waits are on the wall clock.
+            let clock = environment.clock
+            if left > 0 { clock.wait(untilNanos: clock.nanos(inMillis: Int64(min(left, 100))), wakeup: Wakeup()) }
+            serveEvents(timeoutMillis: 0)
             left -= 100
         } while left > 0
     }
@@ -108,6 +134,7 @@ extension LogKey {
     func waitOn(_ failure: KafkaFailure, sinceNanos: UInt64) throws(KafkaFailure) {
         let now = environment.clock.monotonicNanos
         let isToBeReported = !failure.isAnswer && outage.note(sinceNanos: sinceNanos, atNanos: now)
+        if outage.isNoted, outage.millis(atNanos: now) >= 900 { environment.waiting.note(self, waitText) }
         if environment.shouldStop(), failure.isAnswer || outage.millis(atNanos: now) >= 500 { throw .stopped }
         if isToBeReported {
             environment.log.warning(
@@ -127,6 +154,12 @@ extension LogKey {
         guard let trouble = shared.state.withLock({ $0.trouble }) else { return failure }
         var failure = failure
         failure.message += " (\(trouble))"
+        // A broker that is well hangs up on whoever does not speak as its port expects.
+        if !hasBeenAnswered, shared.isPlain, trouble.contains("isconnected") {
+            failure.message +=
+                ": the port seems to be one for TLS or for a login: set `security.protocol` (and `sasl.…` or `ssl.…`) "
+                + "under `options`, or use the brokers' plain port"
+        }
         return failure
     }
 
@@ -157,7 +190,8 @@ extension LogKey {
         environment.log.debug("librdkafka reports an error", [.detail: .string(text)])
         let failure = KafkaFailure(code, "connecting to \(brokers)", detail: text)
         shared.state.withLock { state in
-            state.trouble = text
+            // That all are down comes behind why each of them is.
+            if code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || state.trouble == nil { state.trouble = text }
             if failure.kind == .permanent { state.refusal = failure }
         }
     }
@@ -281,6 +315,8 @@ private struct Outage {
         isReported = true
         return true
     }
+
+    var isNoted: Bool { startNanos != nil }
 
     func millis(atNanos now: UInt64) -> Int64 { Int64((now - (startNanos ?? now)) / 1_000_000) }
 

@@ -1,13 +1,17 @@
 // Fetches a topic's partitions from given offsets on. Partitions are assigned by hand: no group decides who reads what,
 // the checkpoint alone knows how far a query is. The group that the client is set up with only shows it to lag tools.
+//
+// What comes damaged is fetched again, from the offset that a stream stands at and over new connections, which takes a
+// new client: librdkafka closes none by request.
 
 internal import CRdKafka
 internal import SluiceSpec
 internal import SluiceSystem
 
 @safe final class KafkaFetcher {
-    let client: KafkaClient
+    private(set) var client: KafkaClient
     let topic: String
+    private let spec: KafkaSourceSpec
     private let failsOnDataLoss: Bool
     private let lookup: TopicLookup
     private var streams: [Int32: PartitionStream] = [:]
@@ -16,13 +20,25 @@ internal import SluiceSystem
     private var pastStreams: [PartitionStream] = []
     /// True while nothing is asked of the broker.
     private(set) var isResting = false
+    /// Per partition, where something came damaged, and how often.
+    private var damages: [Int32: (offset: Int64, count: Int)] = [:]
+    private static let damagesMax = 3
+    /// Of clients that were given up.
+    private var pastNanos: UInt64 = 0
 
     init(
         _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
     ) throws(KafkaFailure) {
         topic = spec.topic.value
+        self.spec = spec
         self.lookup = lookup
         failsOnDataLoss = spec.failsOnDataLoss
+        client = try Self.makeClient(spec, environment)
+    }
+
+    private static func makeClient(
+        _ spec: KafkaSourceSpec, _ environment: ConnectorEnvironment
+    ) throws(KafkaFailure) -> KafkaClient {
         let prefetchCount = min(20_000, max(1000, spec.maxOffsetsPerTrigger ?? .max))
         let settings = try KafkaSettings(
             defaults: [
@@ -31,15 +47,17 @@ internal import SluiceSystem
                 // At the end of a partition only an answer without records says that offsets before it are control
                 // records, so an answer must not take long.
                 ("fetch.wait.max.ms", "100"), ("fetch.error.backoff.ms", "100"),
+                // TCP's own check sums let one damaged packet in some billions pass, and a broken router more.
+                ("check.crcs", "true"),
             ] + sourceDefaults(query: environment.query),
             options: spec.options,
-            fixed: sourceConnection(spec) + [
+            fixed: connection(spec.brokers, isReadCommitted: spec.isReadCommitted) + [
                 ("group.id", environment.group), ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("enable.partition.eof", "true"), ("auto.offset.reset", "error"),
                 ("max.poll.interval.ms", "86400000"),
             ])
-        client = try KafkaClient(
+        return try KafkaClient(
             RD_KAFKA_CONSUMER, brokers: spec.brokers.value, settings: settings, environment: environment)
     }
 
@@ -47,6 +65,9 @@ internal import SluiceSystem
         client.finishCommits()
         unsafe rd_kafka_assign(client.handle, nil)
     }
+
+    /// Processor time of librdkafka's threads, so far.
+    var processorNanos: UInt64 { pastNanos + client.processorNanos }
 
     private var what: String { "reading the topic `\(topic)`" }
 
@@ -89,7 +110,7 @@ internal import SluiceSystem
         isResting = false
         for stream in streams.values { stream.restart(at: stream.next) }
         // A client that has not heard of the topic looks for it once a second.
-        nudge(Array(streams.values))
+        nudge(Array(streams.keys))
         let list = unsafe makePartitionList(topic, streams.mapValues(\.next))
         defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
         let error = unsafe rd_kafka_assign(client.handle, list)
@@ -148,29 +169,30 @@ internal import SluiceSystem
     /// broker's thread then sleeps for up to a second, however soon the queue is drained (up to librdkafka 2.1). Any
     /// answer from the broker wakes it. (Not `rd_kafka_query_watermark_offsets`: that one keeps to no time limit while
     /// a broker is away.)
-    func nudge(_ streams: [PartitionStream]) {
+    func nudge(_ partitions: [Int32]) {
         let list = unsafe makePartitionList(
-            topic, Dictionary(uniqueKeysWithValues: streams.map { ($0.partition, -1) }))
+            topic, Dictionary(uniqueKeysWithValues: partitions.map { ($0, -1) }))
         _ = unsafe rd_kafka_offsets_for_times(client.handle, list, 100)
         unsafe rd_kafka_topic_partition_list_destroy(list)
     }
 
     /// Called after a moment in which none of the streams had anything, although offsets up to their ends exist. Finds
     /// out from time to time whether the broker answers, and whether the offsets still exist.
-    func wait(_ watch: inout Watch, _ open: [(stream: PartitionStream, end: Int64)]) throws(ConnectorError) {
+    func wait(_ watch: inout Watch, _ open: [(partition: Int32, end: Int64)]) throws(ConnectorError) {
         client.serveEvents(timeoutMillis: 0)
         guard watch.millis >= 1000 else { return }
         do throws(KafkaFailure) {
             // Says that Kafka is away if it is, and returns when it is back.
             let before = watch.millis
-            let latest = try lookup.offsets(of: .latest, in: open.map(\.stream.partition))
+            let latest = try lookup.offsets(of: .latest, in: open.map(\.partition))
             // After an outage the connection that fetches gets a moment, too.
             if watch.millis - before > 500 { return watch.moved() }
             watch.wasAnswered()
             var hasLost = false
-            for (stream, end) in open {
-                guard let latest = latest[stream.partition], latest < end else { continue }
-                try reportLoss(stream.partition, lost: max(latest, stream.next)..<end)
+            for (partition, end) in open {
+                guard let latest = latest[partition], latest < end else { continue }
+                let stream = stream(partition)
+                try reportLoss(partition, lost: max(latest, stream.next)..<end)
                 stream.restart(at: end)
                 try assign()
                 hasLost = true
@@ -185,20 +207,87 @@ internal import SluiceSystem
         }
     }
 
-    /// The offset that a stream stands at does not exist any more. True when that is so for all before `end`.
-    func skipLost(_ stream: PartitionStream, before end: Int64) throws(ConnectorError) -> Bool {
+    /// Sees to it that a stream goes on after what it has met.
+    func meet(
+        _ event: PartitionStream.Event, _ stream: PartitionStream, before end: Int64
+    ) throws(ConnectorError) {
         do throws(KafkaFailure) {
-            let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
-            let lostEnd = earliest > stream.next ? min(earliest, end) : end
-            // A query that stops is told all that is lost, one that goes on what this batch has lost.
-            let reportedEnd = failsOnDataLoss && earliest > stream.next ? earliest : lostEnd
-            try reportLoss(stream.partition, lost: stream.next..<reportedEnd)
-            stream.restart(at: lostEnd)
-            try assign()
-            return lostEnd >= end
+            switch event {
+            case .finished, .more, .empty: break
+            case .outOfRange: try skipLost(stream, before: end)
+            case .doubtful(let gap): try doubt(gap, stream)
+            case .damaged(let failure): try fetchAgain(stream, after: failure)
+            case .failed(let failure): throw failure
+            }
         } catch {
             throw ConnectorError(error)
         }
+    }
+
+    /// A gap that ends behind all that there is cannot be one; others may be, and show when they are met again.
+    private func doubt(_ gap: Range<Int64>, _ stream: PartitionStream) throws(KafkaFailure) {
+        let latest = try lookup.offsets(of: .latest, in: [stream.partition])[stream.partition] ?? gap.upperBound
+        if gap.upperBound > latest {
+            let detail = "the answer goes on at offset \(gap.upperBound), and the partition ends at \(latest)"
+            try fetchAgain(stream, after: stream.damaged(detail, offset: gap.lowerBound))
+        } else {
+            try assign()
+        }
+    }
+
+    /// What was fetched of a stream is damaged, or cannot be.
+    private func fetchAgain(_ stream: PartitionStream, after failure: KafkaFailure) throws(KafkaFailure) {
+        let partition = stream.partition
+        let before = damages[partition].map { $0.offset == stream.next ? $0.count : 0 } ?? 0
+        damages[partition] = (stream.next, before + 1)
+        var failure = failure
+        if before >= Self.damagesMax {
+            failure.message += ". It was fetched \(before + 1) times, over new connections each time"
+            throw failure
+        }
+        client.environment.log.warning(
+            "What came from Kafka is damaged, it is fetched again over a new connection",
+            [
+                .topic: .string(topic), .partition: .integer(Int64(partition)), .errorCode: .string(failure.code),
+                .detail: .string(failure.message),
+            ])
+        var pause = failure
+        (pause.kind, pause.isAnswer) = (.transient, true)
+        try client.pause(after: pause, millis: Int32(before) * 200)
+        try reconnect()
+    }
+
+    /// Goes on with a new client where the old one is.
+    private func reconnect() throws(KafkaFailure) {
+        let new = try Self.makeClient(spec, client.environment)
+        unsafe rd_kafka_assign(client.handle, nil)
+        client.leaveAlone()
+        pastNanos += client.processorNanos
+        streams = streams.mapValues { PartitionStream(new, goingOnFrom: $0) }
+        pastStreams = []
+        client = new
+        try assign()
+    }
+
+    /// The offset that a stream stands at does not exist any more, perhaps nothing before `end` does.
+    private func skipLost(_ stream: PartitionStream, before end: Int64) throws(KafkaFailure) {
+        let earliest = try lookup.offsets(of: .earliest, in: [stream.partition])[stream.partition] ?? end
+        let latest = try lookup.offsets(of: .latest, in: [stream.partition])[stream.partition] ?? -1
+        if earliest <= stream.next, stream.next < latest {
+            return try fetchAgain(
+                stream,
+                after: KafkaFailure(
+                    .permanent, code: "kafka-damaged",
+                    "\(what): a broker says that offset \(stream.next) of partition "
+                        + "\(stream.partition) does not exist, and that there are those from \(earliest) to \(latest)"
+                ))
+        }
+        let lostEnd = earliest > stream.next ? min(earliest, end) : end
+        // A query that stops is told all that is lost, one that goes on what this batch has lost.
+        let reportedEnd = failsOnDataLoss && earliest > stream.next ? earliest : lostEnd
+        try reportLoss(stream.partition, lost: stream.next..<reportedEnd)
+        stream.restart(at: lostEnd)
+        try assign()
     }
 
     /// - Throws: under `on_data_loss: fail`.

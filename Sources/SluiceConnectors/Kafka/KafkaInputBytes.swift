@@ -22,7 +22,7 @@ private enum RunLimit {
 
     /// What one partition has to give.
     private struct Part {
-        var stream: PartitionStream
+        var partition: Int32
         var end: Int64
         var runCount = 0
         var isFinished = false
@@ -35,11 +35,11 @@ private enum RunLimit {
     private var runs: [MessageRun] = []
     private var firstRun = 0
 
-    init(_ source: KafkaFetcher, topic: String, wanted: RecordFields, parts: [(stream: PartitionStream, end: Int64)]) {
+    init(_ source: KafkaFetcher, topic: String, wanted: RecordFields, parts: [(partition: Int32, end: Int64)]) {
         self.source = source
         self.topic = topic
         self.wanted = wanted
-        self.parts = parts.map { Part(stream: $0.stream, end: $0.end) }
+        self.parts = parts.map { Part(partition: $0.partition, end: $0.end) }
     }
 
     // MARK: Rounds
@@ -76,9 +76,9 @@ private enum RunLimit {
                 watch.moved()
             } else if !watch.isNudged {
                 watch.isNudged = true
-                source.nudge(parts.filter { !$0.isFinished }.map(\.stream))
+                source.nudge(parts.filter { !$0.isFinished }.map(\.partition))
             } else {
-                try source.wait(&watch, parts.filter { !$0.isFinished }.map { ($0.stream, $0.end) })
+                try source.wait(&watch, parts.filter { !$0.isFinished }.map { ($0.partition, $0.end) })
             }
         }
         return first..<first + runs.count
@@ -87,12 +87,12 @@ private enum RunLimit {
     /// Messages of one partition, as many as there are within a run's limits; nil when there are none.
     private func takeRun(_ index: Int, timeoutMillis: Int32) throws(ConnectorError) -> MessageRun? {
         var timeout = timeoutMillis
+        let stream = source.stream(parts[index].partition)
         var messages: [KafkaMessage] = unsafe []
         var byteCount = 0
         taking: while unsafe messages.count < RunLimit.messageCount, byteCount < RunLimit.byteCount {
             let before = unsafe messages.count
-            let event = unsafe parts[index].stream.take(
-                until: parts[index].end, timeoutMillis: timeout, into: &messages)
+            let event = unsafe stream.take(until: parts[index].end, timeoutMillis: timeout, into: &messages)
             for number in unsafe before..<messages.count { unsafe byteCount += messages[number].pointee.len }
             timeout = 0
             switch event {
@@ -101,19 +101,21 @@ private enum RunLimit {
             case .finished:
                 parts[index].isFinished = true
                 break taking
-            case .outOfRange:
-                parts[index].isFinished = try source.skipLost(parts[index].stream, before: parts[index].end)
+            case .outOfRange, .doubtful, .damaged, .failed:
+                do throws(ConnectorError) {
+                    try source.meet(event, stream, before: parts[index].end)
+                } catch {
+                    // Gives back what was taken.
+                    withExtendedLifetime(unsafe MessageRun(messages, byteCount: 0, order: 0, client: stream.client)) {}
+                    throw error
+                }
                 break taking
-            case .failed(let failure):
-                let run = unsafe MessageRun(messages, byteCount: byteCount, order: 0, client: source.client)
-                withExtendedLifetime(run) {}
-                throw ConnectorError(failure)
             }
         }
         guard unsafe !messages.isEmpty else { return nil }
         let order = index << 40 | parts[index].runCount
         parts[index].runCount += 1
-        return unsafe MessageRun(messages, byteCount: byteCount, order: order, client: source.client)
+        return unsafe MessageRun(messages, byteCount: byteCount, order: order, client: stream.client)
     }
 
     // MARK: Chunks

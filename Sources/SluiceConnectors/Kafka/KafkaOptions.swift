@@ -2,7 +2,7 @@
 // promises need. What would break them is refused before by `check`.
 
 internal import CRdKafka
-package import SluiceSpec
+internal import SluiceSpec
 
 /// A set of settings, given to one client.
 @safe struct KafkaSettings: ~Copyable {
@@ -36,7 +36,7 @@ package import SluiceSpec
     }
 
     /// Why librdkafka does not take a setting; nil when it does. The value is not quoted: it may be a password.
-    fileprivate static func problem(setting name: String, to value: String, in settings: OpaquePointer?) -> String? {
+    static func problem(setting name: String, to value: String, in settings: OpaquePointer?) -> String? {
         unsafe withErrorText { text, count in
             unsafe rd_kafka_conf_set(settings, name, value, text, count) != RD_KAFKA_CONF_OK
         }.map { text in value.isEmpty ? text : text.replacing("\"\(value)\"", with: "•••") }
@@ -58,31 +58,5 @@ func withErrorText(_ body: (UnsafeMutablePointer<CChar>, Int) -> Bool) -> String
         unsafe buffer.initialize(repeating: 0)
         guard let base = buffer.baseAddress, unsafe body(base, buffer.count) else { return nil }
         return unsafe String(cString: base)
-    }
-}
-
-/// What is wrong with the options of a spec's Kafka sources and sinks, each at its place: names that librdkafka does
-/// not know, and values that it does not take.
-package func kafkaOptionFindings(_ spec: Spec) -> [Diagnostic] {
-    var options: [KafkaOption] = []
-    for source in spec.sources {
-        if case .kafka(let kafka) = source.connector { options += kafka.options }
-    }
-    for sink in spec.sinks {
-        if case .kafka(let kafka) = sink.connector { options += kafka.options }
-    }
-    return options.compactMap { option in
-        let settings = unsafe rd_kafka_conf_new()
-        defer { unsafe rd_kafka_conf_destroy(settings) }
-        let name = option.name.value
-        guard let problem = unsafe KafkaSettings.problem(setting: name, to: option.value.revealed, in: settings) else {
-            return nil
-        }
-        let isUnknown = problem.hasPrefix("No such configuration property")
-        return Diagnostic(
-            .error, code: isUnknown ? "unknown-option" : "bad-option",
-            at: isUnknown ? option.name.position : option.valuePosition, length: isUnknown ? option.name.length : 1,
-            isUnknown ? "librdkafka has no option `\(name)`" : "option `\(name)`: \(problem)",
-            fix: isUnknown ? "its options are listed in librdkafka's CONFIGURATION.md" : nil)
     }
 }

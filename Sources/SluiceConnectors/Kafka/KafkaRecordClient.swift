@@ -29,6 +29,8 @@ struct RecordHeaders {
     private let client: KafkaClient
     private let topicNames: [String]
     private var topics: [String: OpaquePointer] = unsafe [:]
+    /// Sees that brokers are away while nothing is written.
+    private let watch: KafkaClient
     private let isTransactional: Bool
     private(set) var clusterID: String?
     private var transactionStartNanos: UInt64 = 0
@@ -59,6 +61,10 @@ struct RecordHeaders {
             ] + (transactionalID.map { [("transactional.id", $0)] } ?? []))
         client = try KafkaClient(
             RD_KAFKA_PRODUCER, brokers: spec.brokers.value, settings: settings, environment: environment)
+        watch = KafkaClient(
+            sharing: try .lookup(
+                connection(spec.brokers, isReadCommitted: true), spec.options, topic: topics.first ?? "", log: environment.log),
+            brokers: spec.brokers.value, environment: environment)
         for name in Set(topics) {
             guard let topic = unsafe rd_kafka_topic_new(client.handle, name, nil) else {
                 throw KafkaFailure(rd_kafka_last_error(), "writing to the topic `\(name)`")
@@ -68,6 +74,9 @@ struct RecordHeaders {
     }
 
     deinit { unsafe topics.values.forEach { unsafe rd_kafka_topic_destroy($0) } }
+
+    /// Processor time of librdkafka's threads, so far.
+    var processorNanos: UInt64 { client.processorNanos + watch.processorNanos }
 
     private var shownTopics: String {
         (topicNames.count == 1 ? "the topic " : "the topics ") + topicNames.map { "`\($0)`" }.joined(separator: ", ")
@@ -290,7 +299,7 @@ struct RecordHeaders {
         }
         let startNanos = environment.clock.monotonicNanos
         while true {
-            if let answer = patient.wait(untilWallMillis: SystemClock().wallMillis + 200) {
+            if let answer = patient.wait(millis: 200) {
                 return unsafe answer.pointer.map { unsafe takeFailure($0, what) }
             }
             let waitedNanos = environment.clock.monotonicNanos - startNanos

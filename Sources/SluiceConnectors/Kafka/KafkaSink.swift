@@ -21,6 +21,8 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
     package var description: String { "KafkaSink[\(spec.topic.value)]" }
 
+    package var processorNanos: UInt64 { client?.processorNanos ?? 0 }
+
     package func recover(_ start: SinkStart) throws(ConnectorError) {
         do throws(KafkaFailure) {
             let client = try KafkaRecordClient(

@@ -64,6 +64,10 @@ package final class KafkaSource: Source {
     package var description: String { "KafkaSource[\(topic)]" }
     package var isFinished: Bool { false }
 
+    package var processorNanos: UInt64 {
+        fetcher.processorNanos + lookup.client.processorNanos + (writtenLookup?.client.processorNanos ?? 0)
+    }
+
     // MARK: Planning
 
     package func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets {
@@ -266,7 +270,7 @@ package final class KafkaSource: Source {
             try fetcher.follow(Dictionary(uniqueKeysWithValues: read.map { ($0.partition, $0.start) }))
         } catch { throw ConnectorError(error) }
         return KafkaInputBytes(
-            fetcher, topic: topic, wanted: wanted, parts: read.map { (fetcher.stream($0.partition), $0.end) })
+            fetcher, topic: topic, wanted: wanted, parts: read.map { ($0.partition, $0.end) })
     }
 
     /// What a look has found is said when its batch is opened, each time anew.

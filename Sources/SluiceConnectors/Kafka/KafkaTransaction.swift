@@ -87,6 +87,9 @@ package final class KafkaTransaction: @unchecked Sendable {
         "sluice-\(environment.query)-\(queryID)" + (number == 0 ? "" : "-\(number)")
     }
 
+    /// Of the client that all share; its first sink answers for it.
+    func processorNanos(of sink: String) -> UInt64 { sink == members[0].sink ? client?.processorNanos ?? 0 : 0 }
+
     var mark: SinkMark? {
         guard let newest, let clusterID = client?.clusterID else { return nil }
         return SinkMark(clusterID: clusterID, topic: newestTopic, batch: newest.batch)
@@ -293,6 +296,7 @@ package final class KafkaTransactionSink: Sink, @unchecked Sendable {
 
     package var description: String { "KafkaSink[\(topic)]" }
     package var mark: SinkMark? { transaction.mark }
+    package var processorNanos: UInt64 { transaction.processorNanos(of: name) }
 
     package func recover(_ start: SinkStart) throws(ConnectorError) {
         do throws(KafkaFailure) { try transaction.recover(start) } catch { throw ConnectorError(error) }

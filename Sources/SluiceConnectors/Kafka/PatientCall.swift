@@ -31,12 +31,14 @@ internal import SluiceSystem
     }
 
     /// Waits until the answer is there, so long at most; nil when it is not.
-    func wait(untilWallMillis deadline: Int64) -> Answer? {
+    func wait(millis: Int64) -> Answer? {
+        let clock = SystemClock()
+        let deadline = clock.nanos(inMillis: millis)
         monitor.lock()
         defer { monitor.unlock() }
         while !isDone {
-            monitor.wait(untilWallMillis: deadline)
-            if SystemClock().wallMillis >= deadline { break }
+            monitor.wait(untilNanos: deadline)
+            if clock.monotonicNanos >= deadline { break }
         }
         return unsafe isDone ? Answer(pointer: answer) : nil
     }

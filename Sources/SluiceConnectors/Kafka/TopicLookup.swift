@@ -18,7 +18,9 @@ internal import SluiceSystem
     init(_ spec: KafkaSourceSpec, environment: ConnectorEnvironment) throws(KafkaFailure) {
         topic = spec.topic.value
         client = KafkaClient(
-            sharing: try .lookup(spec, log: environment.log), brokers: spec.brokers.value, environment: environment)
+            sharing: try .lookup(
+                connection(spec.brokers, isReadCommitted: spec.isReadCommitted), spec.options, topic: topic,
+                log: environment.log), brokers: spec.brokers.value, environment: environment)
     }
 
     private var what: String { "reading the topic `\(topic)`" }
@@ -113,10 +115,10 @@ func sourceDefaults(query: String?) -> [(String, String)] {
     ]
 }
 
-/// What the clients of a source have in common whatever a spec says.
-func sourceConnection(_ spec: KafkaSourceSpec) -> [(String, String)] {
+/// What clients that read have in common whatever a spec says.
+func connection(_ brokers: Located<String>, isReadCommitted: Bool) -> [(String, String)] {
     [
-        ("bootstrap.servers", spec.brokers.value),
-        ("isolation.level", spec.isReadCommitted ? "read_committed" : "read_uncommitted"),
+        ("bootstrap.servers", brokers.value),
+        ("isolation.level", isReadCommitted ? "read_committed" : "read_uncommitted"),
     ]
 }

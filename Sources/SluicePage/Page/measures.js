@@ -116,6 +116,7 @@ function behindText(source) {
 function problems(query, measures, now) {
   const found = [
     brokenProblem(query),
+    waitingProblem(query),
     ...slowProblems(query, measures),
     ...behindProblems(query, measures),
     silentProblem(query, measures),
@@ -130,6 +131,10 @@ function brokenProblem(query) {
   if (query.status === "failed") return { level: 3, text: `failed: ${query.error ?? "no reason was given"}` }
   if (query.status === "restarting") return { level: 3, text: `waits to try again: ${query.error ?? "after an error"}` }
   return null
+}
+
+function waitingProblem(query) {
+  return query.waitingFor === null ? null : { level: 3, text: `waits for ${query.waitingFor}, which does not answer` }
 }
 
 function slowProblems(query, { share, interval, batchMedian, recent }) {

@@ -18,7 +18,10 @@ const queries = new Map()
 function takeQuery(object) {
   const query = queries.get(object.name) ?? { name: object.name, sources: [], plan: null, id: null, runId: null, ...noBatches() }
   const { status, trigger, specTrigger, batchId, restarts } = object
-  Object.assign(query, { status, trigger, specTrigger, restarts: restarts ?? 0, batchId: batchId ?? null, error: object.error ?? null })
+  Object.assign(query, {
+    status, trigger, specTrigger, restarts: restarts ?? 0, batchId: batchId ?? null, error: object.error ?? null,
+    waitingFor: object.waitingFor ?? null, backlog: object.backlog ?? null,
+  })
   queries.set(query.name, query)
   if (object.plan) takePlan(query, object.plan)
   if (object.lastProgress) takeProgress(object.lastProgress)

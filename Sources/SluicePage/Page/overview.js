@@ -55,6 +55,7 @@ function latencyCell(query, { latency }) {
 }
 
 function backlogCell(query, { sources }) {
+  if (["paused", "restarting", "failed"].includes(query.status)) return restingBacklogCell(query)
   const known = sources.filter((source) => source.behind !== null)
   if (!known.length) return null
   const behind = known.filter((source) => source.behind > 0)
@@ -64,6 +65,14 @@ function backlogCell(query, { sources }) {
     main: behind.map((source) => `${behindText(source)} of ${source.name}`).join(", "),
     sub: seconds > 0 ? `${duration(seconds * 1000)} behind` : null,
   }
+}
+
+/** What the last batch left says nothing of what has come since it. */
+function restingBacklogCell({ backlog }) {
+  if (!backlog) return { main: "not known" }
+  const behind = Object.entries(backlog).filter(([, { rows, bytes }]) => (rows ?? bytes) > 0)
+  const text = ([name, { rows, bytes: size }]) => `${rows === undefined ? bytes(size) : counted(rows, "row")} of ${name}`
+  return { main: behind.map(text).join(", ") || "nothing" }
 }
 
 function watermarkCell(query, { last, holder, sources }, now) {

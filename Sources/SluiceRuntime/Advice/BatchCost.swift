@@ -21,6 +21,8 @@ package struct BatchCost: Hashable, Sendable {
     package var tailMicros: Int64 = 0
     /// Processor time of the query's thread and of the workers for it, since the batch before.
     package var processorMicros: Int64 = 0
+    /// The same of threads that connectors' libraries have for the query: they work between batches too.
+    package var connectorMicros: Int64 = 0
     /// State, offsets and the commit before.
     package var checkpointBytes: Int64 = 0
     /// The trigger's interval; 0 for one without.
@@ -40,7 +42,8 @@ extension BatchCost {
     /// What a commit keeps, by the names it has there.
     private static var members: [(name: String, path: WritableKeyPath<BatchCost, Int64>)] {
         [
-            ("checkpointBytes", \.checkpointBytes), ("durableMicros", \.durableMicros),
+            ("checkpointBytes", \.checkpointBytes), ("connectorMicros", \.connectorMicros),
+            ("durableMicros", \.durableMicros),
             ("engineMicros", \.engineMicros), ("intervalMicros", \.intervalMicros), ("logMicros", \.logMicros),
             ("openMicros", \.openMicros), ("planMicros", \.planMicros), ("processorMicros", \.processorMicros),
             ("tailMicros", \.tailMicros), ("visibleMicros", \.visibleMicros),

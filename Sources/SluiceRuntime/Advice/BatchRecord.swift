@@ -81,7 +81,20 @@ extension Checkpoint {
             guard let offsets = try log.offsets(batch), let commit = try log.commit(batch) else { continue }
             records.append(BatchRecord(offsets, commit.entry))
         }
+        let times = withoutStepsBack(records.map(\.timeMillis))
+        for (index, millis) in times.enumerated() { records[index].timeMillis = millis }
         return records
+    }
+}
+
+/// Batch times as they would be had nobody set the clock back: what comes behind a step follows on what was before it.
+func withoutStepsBack(_ millis: [Int64]) -> [Int64] {
+    var before: Int64?
+    var shift: Int64 = 0
+    return millis.map { time in
+        if let before, time < before { shift += before - time }
+        before = time
+        return time + shift
     }
 }
 

@@ -74,7 +74,7 @@ package struct TriggerAdvisor {
         else { return nil }
         return Forecaster(
             model: model, arrivals: arrivals, limitSeconds: facts.limit?.seconds, evicts: facts.evicts,
-            life: facts.life)
+            life: facts.life, connectors: ConnectorCost(records))
     }
 
     /// Chooses among candidates, however they were come by.
@@ -139,7 +139,7 @@ package struct TriggerAdvisor {
             let waited = Double(record.timeMillis - before.timeMillis) * 1000
             batches.append(Double(cost.resultMicros))
             spanMicros += waited
-            processorMicros += Double(cost.processorMicros)
+            processorMicros += Double(cost.processorMicros + cost.connectorMicros)
             bytes += Double(cost.checkpointBytes)
             for sample in 0..<16 {
                 let age = waited * (Double(sample) + 0.5) / 16

@@ -38,6 +38,8 @@ package struct Forecaster: Sendable {
     package var evicts: Bool
     /// nil without state.
     package var life: StateLife?
+    /// Of threads that connectors' libraries have.
+    package var connectors: ConnectorCost
 
     /// At twice today's rate a batch may take this share of the interval.
     package static let stableUtilisationMax = 0.8
@@ -47,9 +49,11 @@ package struct Forecaster: Sendable {
     private static let triggersMax = 20_000.0
 
     package init(
-        model: CostModel, arrivals: ArrivalCurve, limitSeconds: Double?, evicts: Bool, life: StateLife? = nil
+        model: CostModel, arrivals: ArrivalCurve, limitSeconds: Double?, evicts: Bool, life: StateLife? = nil,
+        connectors: ConnectorCost = ConnectorCost()
     ) {
         self.life = life
+        self.connectors = connectors
         self.model = model
         self.arrivals = arrivals
         self.limitSeconds = limitSeconds
@@ -67,7 +71,8 @@ package struct Forecaster: Sendable {
         return TriggerForecast(
             trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(p50Micros: latency[0], p99Micros: latency[1]),
-            cpuShare: run.processorMicros / run.simulatedMicros,
+            cpuShare: run.processorMicros / run.simulatedMicros
+                + connectors.share(batchCount: run.batchMicros.count, micros: run.simulatedMicros),
             checkpointBytesPerHour: run.checkpointBytes / hours
                 + mergedBytesPerHour(batchesPerHour: Double(run.batchMicros.count) / hours),
             batchesPerHour: Double(run.batchMicros.count) / hours, catchUpSeconds: catchUpSeconds(trigger),

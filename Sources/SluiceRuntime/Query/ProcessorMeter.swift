@@ -16,10 +16,10 @@ final class ProcessorMeter: Sendable {
     var totalNanos: UInt64 { clock.threadProcessorNanos + nanos.load(ordering: .relaxed) }
 
     /// Runs `body`, metered unless it runs on the thread that waits for it.
-    func run(from caller: pthread_t, _ body: () -> Void) {
-        if pthread_equal(caller, pthread_self()) != 0 { return body() }
+    func run<Failure: Error>(from caller: pthread_t, _ body: () throws(Failure) -> Void) throws(Failure) {
+        if pthread_equal(caller, pthread_self()) != 0 { return try body() }
         let start = clock.threadProcessorNanos
-        body()
-        nanos.add(clock.threadProcessorNanos - start, ordering: .relaxed)
+        defer { nanos.add(clock.threadProcessorNanos - start, ordering: .relaxed) }
+        try body()
     }
 }

@@ -2,6 +2,7 @@
 // Whoever asks leaves a note and wakes the thread; the thread looks between batches and while it waits. So nothing that
 // is asked can touch a batch in hand.
 
+package import SluiceConnectors
 package import SluiceSpec
 package import SluiceSystem
 internal import Synchronization
@@ -13,6 +14,15 @@ package final class QueryControl: Sendable {
     private let life = Mutex(QueryLife())
     private let alsoStops: @Sendable () -> Bool
     private let didChange: @Sendable () -> Void
+    /// What the query's connectors wait for.
+    package let waiting: Waiting
+    private let reading = Mutex(Reading())
+
+    private struct Reading {
+        /// Up to where the query has read, one per source; nil before its checkpoint was opened.
+        var positions: [SourceOffsets]?
+        var backlog: [SourceBacklog]?
+    }
 
     /// - Parameters:
     ///   - wakeup: what the query's thread waits with.
@@ -25,6 +35,7 @@ package final class QueryControl: Sendable {
         self.wakeup = wakeup
         self.alsoStops = alsoStops
         self.didChange = didChange
+        waiting = Waiting(didChange: didChange)
     }
 
     // MARK: From outside
@@ -59,7 +70,31 @@ package final class QueryControl: Sendable {
     /// Set by hand; nil while the spec's is in force.
     package var trigger: TriggerSpec? { life.withLock { $0.trigger } }
 
+    /// True when no batch is in hand and none will be by itself, or not soon.
+    var isAtRest: Bool {
+        switch status {
+        case .paused, .restarting, .failed: true
+        case .running, .waiting, .finished: false
+        }
+    }
+
+    var positions: [SourceOffsets]? { reading.withLock { $0.positions } }
+
+    /// How much is not read yet of a query at rest; nil where that is not known.
+    var backlog: [SourceBacklog]? { isAtRest ? reading.withLock { $0.backlog } : nil }
+
+    func note(backlog: [SourceBacklog]?) {
+        let isNews = reading.withLock { reading in
+            defer { reading.backlog = backlog }
+            return reading.backlog != backlog
+        }
+        if isNews { didChange() }
+    }
+
     // MARK: From the query's thread
+
+    /// What was known of the backlog is not so any more.
+    func note(positions: [SourceOffsets]) { reading.withLock { $0 = Reading(positions: positions) } }
 
     var isStopping: Bool { life.withLock { $0.isStopAsked } || alsoStops() }
 
@@ -78,11 +113,9 @@ package final class QueryControl: Sendable {
 
     /// Returns when the query is not to be paused, or is to stop.
     func waitWhilePaused(_ clock: any Clock) {
-        while isPauseAsked, !isStopping { clock.wait(untilWallMillis: nil, wakeup: wakeup) }
+        while isPauseAsked, !isStopping { clock.wait(untilNanos: nil, wakeup: wakeup) }
     }
 
-    /// Returns at a time or when something has been asked, whichever is first.
-    func wait(untilWallMillis millis: Int64, _ clock: any Clock) {
-        clock.wait(untilWallMillis: millis, wakeup: wakeup)
-    }
+    /// Returns at a monotonic time or when something has been asked, whichever is first.
+    func wait(untilNanos nanos: UInt64, _ clock: any Clock) { clock.wait(untilNanos: nanos, wakeup: wakeup) }
 }

@@ -67,8 +67,8 @@ struct QueryLife: Hashable, Sendable {
     enum Activity: Hashable, Sendable {
         case busy
         case waiting
-        case restarting(error: String)
-        case failed(error: String)
+        case restarting(error: String, code: String = "unexpected")
+        case failed(error: String, code: String = "unexpected")
         case finished
     }
 
@@ -89,7 +89,7 @@ struct QueryLife: Hashable, Sendable {
 
     var status: QueryStatus {
         switch activity {
-        case .failed(let error): .failed(error: error)
+        case .failed(let error, _): .failed(error: error)
         case .finished: .finished
         case .busy: .running
         case .waiting, .restarting: isPauseAsked ? .paused : idleStatus
@@ -97,7 +97,16 @@ struct QueryLife: Hashable, Sendable {
     }
 
     private var idleStatus: QueryStatus {
-        if case .restarting(let error) = activity { .restarting(error: error) } else { .waiting }
+        if case .restarting(let error, _) = activity { .restarting(error: error) } else { .waiting }
+    }
+
+    /// The stable name of the status' error.
+    var errorCode: String? {
+        guard status.error != nil else { return nil }
+        switch activity {
+        case .failed(_, let code), .restarting(_, let code): return code
+        case .busy, .waiting, .finished: return nil
+        }
     }
 
     // MARK: Asked from outside

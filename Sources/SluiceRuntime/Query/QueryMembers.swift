@@ -17,6 +17,7 @@ struct QueryMember: Sendable {
     var supervisor: QuerySupervisor
 
     var name: String { supervisor.name }
+    var readsStandardInput: Bool { planned.readsStandardInput(spec) }
 }
 
 /// The set, behind a lock.

@@ -28,7 +28,7 @@ extension QueryRunner {
                     watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,
-            sinceLastTriggerMillis: lastTriggerMillis.map { entry.batchTimeMillis - $0 }, cost: timer.cost)
+            sinceLastTriggerMillis: lastTrigger.map { trigger.millis(since: $0) }, cost: timer.cost)
     }
 
     /// Offsets for a person: of a source with many partitions (a folder of files) only those the batch read.

@@ -14,6 +14,7 @@
 // query starts again from its checkpoint, as after a crash.
 // Source: Spark's MicroBatchExecution.
 
+internal import Glibc
 package import SluiceConnectors
 package import SluiceEngine
 package import SluicePlan
@@ -27,6 +28,8 @@ package struct QueryEnvironment: Sendable {
     package var pool: WorkerPool
     package var zones: TimeZones
     package var log: Log
+    /// The process' one: all copies of an environment share it.
+    let wallClockWatch = WallClockWatch()
     /// Called on the query's thread after each batch.
     package var report: @Sendable (QueryProgress) -> Void
     /// nil: nothing but the system limits what the process uses.
@@ -96,11 +99,15 @@ package final class QueryRunner {
     private var rerun: OffsetsEntry?
     /// Where `available_now` ends, fixed at its start.
     private var goal: [SourceOffsets]?
-    private(set) var lastTriggerMillis: Int64?
+    /// When the trigger fired whose batch is in hand, and when the one before did.
+    private(set) var trigger: Moment
+    private(set) var lastTrigger: Moment?
+    private let start: Moment
     private var hasUnsyncedCommit = false
     private let meter: ProcessorMeter
     /// The meter's reading when the last batch was committed.
     private var meteredNanos: UInt64 = 0
+    private var meteredConnectorNanos: UInt64 = 0
     /// What the last batch took behind its output.
     private var tailMicros: Int64 = 0
     /// nil without a join.
@@ -147,7 +154,9 @@ package final class QueryRunner {
         executor = BatchExecutor(
             plan: query.plan, laneCount: environment.pool.width, zones: environment.zones, resources: resources,
             parallel: environment.pool.parallelFor)
-        tracker = WatermarkTracker(query.plan, nowMillis: environment.clock.wallMillis)
+        start = Moment(environment.clock)
+        trigger = start
+        tracker = WatermarkTracker(query.plan, nowMillis: start.wallMillis)
         let committed = opened.recovered.committed
         positions = query.plan.inputs.map { input in
             committed?.offsets.sources.first { $0.source == input.source }?.next ?? SourceOffsets()
@@ -164,7 +173,7 @@ package final class QueryRunner {
                     }), partitions: commit.partitionMaximaMillis)
             for (input, position) in positions.enumerated() {
                 tracker.setPartitions(
-                    input: input, position.next.keys, nowMillis: environment.clock.wallMillis)
+                    input: input, position.next.keys, nowMillis: start.wallMillis)
             }
         }
         merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
@@ -172,6 +181,7 @@ package final class QueryRunner {
         let start = SinkStart(opened, acceptsMissingMark: query.acceptsMissingMark)
         for sink in query.sinks { try sink.recover(start) }
         control.didCommit(committed?.commit.batch)
+        control.note(positions: positions)
     }
 
     /// After an error too, nothing of this runner works on the checkpoint any more: the next one takes it over.
@@ -190,6 +200,7 @@ package final class QueryRunner {
         environment.log.info(
             "Query started", [.query: .string(query.plan.query), .batch: .integer(rerun?.batch ?? nextBatch)])
         meteredNanos = meter.totalNanos
+        meteredConnectorNanos = connectorNanos
         if schedule.trigger == .availableNow { goal = try latestOffsets() }
         if let batch = rerun {
             environment.log.info(
@@ -198,16 +209,16 @@ package final class QueryRunner {
         }
         control.enter(.waiting)
         while try mayGoOn() {
-            let start = environment.clock.wallMillis
-            let didRun = try fire(triggerMillis: start)
+            noteClockStep()
+            let didRun = try fire()
             control.enter(.waiting)
-            lastTriggerMillis = start
+            lastTrigger = trigger
             for sink in query.sinks { try sink.keepAlive() }
             if isDone(didRun: didRun) { break }
             if !didRun { try syncCommit() }
             // Nothing more will come: a no-data batch that is due, and then the end, need no trigger.
             if didRun, query.sources.allSatisfy({ $0.isFinished }) { continue }
-            try waitForTrigger(startMillis: start, didRunBatch: didRun)
+            try waitForTrigger(didRunBatch: didRun)
         }
         try syncCommit()
     }
@@ -226,25 +237,35 @@ package final class QueryRunner {
 
     /// Returns when the next trigger fires, or when the query is to stop. Whatever else is asked meanwhile (a pause,
     /// its end, another trigger) only moves the time, which always counts from the start of the last batch.
-    private func waitForTrigger(startMillis: Int64, didRunBatch: Bool) throws {
-        var trigger: TriggerSpec?
-        var deadline: Int64?
+    private func waitForTrigger(didRunBatch: Bool) throws {
+        let clock = environment.clock
+        var awaited: TriggerSpec?
+        var deadlineNanos: UInt64?
         repeat {
             let schedule = self.schedule
-            if schedule.trigger != trigger {
-                trigger = schedule.trigger
-                deadline = schedule.nextMillis(
-                    startMillis: startMillis, didRunBatch: didRunBatch, nowMillis: environment.clock.wallMillis)
+            if schedule.trigger != awaited {
+                awaited = schedule.trigger
+                deadlineNanos = schedule.nextMillis(
+                    startMillis: trigger.wallMillis, didRunBatch: didRunBatch, nowMillis: clock.wallMillis
+                ).map { clock.nanos(atWallMillis: $0) }
             }
-            guard let deadline else { return }
-            control.wait(untilWallMillis: deadline, environment.clock)
-            if environment.clock.wallMillis >= deadline, schedule == self.schedule, !control.isPauseAsked { return }
+            guard let deadlineNanos else { return }
+            control.wait(untilNanos: deadlineNanos, clock)
+            if clock.monotonicNanos >= deadlineNanos, schedule == self.schedule, !control.isPauseAsked { return }
         } while try mayGoOn()
+    }
+
+    /// Times in the log, batch times and triggers jump when somebody sets the clock; a person should know why.
+    private func noteClockStep() {
+        guard let step = environment.wallClockWatch.step(environment.clock) else { return }
+        environment.log.warning(
+            "The machine's clock was set, or the machine has slept; triggers follow it, nothing waits for the old time",
+            [.stepMillis: .integer(step)])
     }
 
     /// Runs batches until none is due, whatever the trigger says. For step-by-step use: the demo and tests.
     package func runPending() throws {
-        while try fire(triggerMillis: environment.clock.wallMillis) {}
+        while try fire() {}
         try syncCommit()
     }
 
@@ -259,7 +280,8 @@ package final class QueryRunner {
     // MARK: A trigger
 
     /// Runs the batch that is due, if any. Returns whether there was one.
-    private func fire(triggerMillis: Int64) throws -> Bool {
+    private func fire() throws -> Bool {
+        trigger = Moment(environment.clock)
         var timer = PhaseTimer(environment.clock)
         if let entry = rerun {
             control.enter(.busy)
@@ -278,9 +300,9 @@ package final class QueryRunner {
         // An empty file says nothing.
         for (input, ranges) in ranges.enumerated() where ranges.contains(where: { $0.end > $0.start }) {
             let partitions = ranges.filter { $0.end > $0.start }.map(\.partition)
-            tracker.heard(input: input, partitions: partitions, atMillis: triggerMillis)
+            tracker.heard(input: input, partitions: partitions, atMillis: steadyMillis)
         }
-        tracker.advance(nowMillis: triggerMillis)
+        tracker.advance(nowMillis: steadyMillis)
         let hasData = ranges.contains { !$0.isEmpty }
         guard hasData || isNoDataBatchDue else { return false }
         control.enter(.busy)
@@ -290,7 +312,7 @@ package final class QueryRunner {
             return SourceBatch(source: input.source, ranges: ranges[index], next: next)
         }
         let entry = OffsetsEntry(
-            batch: nextBatch, batchTimeMillis: triggerMillis, lateWatermarkMillis: lastEvictionMillis,
+            batch: nextBatch, batchTimeMillis: trigger.wallMillis, lateWatermarkMillis: lastEvictionMillis,
             evictionWatermarkMillis: tracker.globalMillis, isNoData: !hasData, sources: sources)
         try checkpoint.logOffsets(entry)
         hasUnsyncedCommit = false
@@ -314,8 +336,8 @@ package final class QueryRunner {
                 latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
             }
             guard query.sources.contains(where: { $0.isAwaitingEnd }), try mayGoOn() else { return latest }
-            let next = environment.clock.wallMillis + TriggerSchedule.pollingDelayMillis
-            control.wait(untilWallMillis: next, environment.clock)
+            let next = environment.clock.nanos(inMillis: TriggerSchedule.pollingDelayMillis)
+            control.wait(untilNanos: next, environment.clock)
         }
     }
 
@@ -343,6 +365,7 @@ package final class QueryRunner {
         positions = entry.sources.map(\.next)
         nextBatch = entry.batch + 1
         control.didCommit(entry.batch)
+        control.note(positions: positions)
         lastEvictionMillis = entry.evictionWatermarkMillis
         for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
         environment.report(progress(entry, result, from: before, latest: latest, timer))
@@ -382,9 +405,17 @@ package final class QueryRunner {
         let nanos = meter.totalNanos
         cost.processorMicros = Int64(nanos - min(nanos, meteredNanos)) / 1000
         meteredNanos = nanos
+        let connectors = connectorNanos
+        cost.connectorMicros = Int64(connectors - min(connectors, meteredConnectorNanos)) / 1000
+        meteredConnectorNanos = connectors
         cost.checkpointBytes = checkpoint.byteCountInHand
         if case .interval(let micros) = schedule.trigger { cost.intervalMicros = micros }
         return cost
+    }
+
+    /// What the connectors' libraries have used, so far.
+    private var connectorNanos: UInt64 {
+        query.sources.reduce(0) { $0 + $1.processorNanos } + query.sinks.reduce(0) { $0 + $1.processorNanos }
     }
 
     /// State and output go to the disk side by side; neither is visible before both are there.
@@ -423,15 +454,18 @@ package final class QueryRunner {
         for (input, counters) in result.sources.enumerated() {
             tracker.observe(
                 input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
-                rowCount: counters.watermarkRows, batchTimeMillis: entry.batchTimeMillis)
+                rowCount: counters.watermarkRows, batchTimeMillis: steadyMillis)
             let partitions = entry.sources[input].next.next.keys
-            tracker.setPartitions(input: input, partitions, nowMillis: entry.batchTimeMillis)
+            tracker.setPartitions(input: input, partitions, nowMillis: steadyMillis)
             tracker.observe(
-                input: input, partitions: counters.maxEventTimeMicrosByPartition,
-                batchTimeMillis: entry.batchTimeMillis)
+                input: input, partitions: counters.maxEventTimeMicrosByPartition, batchTimeMillis: steadyMillis)
         }
-        tracker.advance(nowMillis: entry.batchTimeMillis)
+        tracker.advance(nowMillis: steadyMillis)
     }
+
+    /// The wall time of the trigger, had nobody set the clock since the start: silence is as long as it lasts, and a
+    /// clock that is set forward must not make a source idle and its rows late.
+    private var steadyMillis: Int64 { start.wallMillis + trigger.millis(since: start) }
 
     private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult, _ cost: BatchCost) -> CommitEntry {
         var maxima = [Int64?](repeating: nil, count: query.plan.inputs.count)
@@ -480,12 +514,19 @@ package final class QueryRunner {
         guard let plan = checkpoint.planMaintenance() else { return }
         let (checkpoint, merger, parallel) = (self.checkpoint, self.merger, environment.pool.parallelFor)
         // Unowned: the folder's lock ends with the runner, which waits for this, and not a moment later.
+        let (meter, caller) = (meter, pthread_self())
         maintenance.start(name: "\(query.plan.query)-merge") { [unowned checkpoint] in
-            try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
-                try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
+            try meter.run(from: caller) {
+                try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
+                    try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
+                }
             }
         }
     }
+}
+
+extension LogKey {
+    static let stepMillis = LogKey("sluice.step_ms")
 }
 
 /// The first error of work that runs on several threads.

@@ -1,11 +1,19 @@
 // What a person can see of the queries of a running process, and change.
 
+internal import SluiceConnectors
 package import SluiceSpec
+internal import SluiceSystem
 
 /// A query as it is now.
 package struct QueryDescription: Sendable {
     package var name: String
     package var status: QueryStatus
+    /// The stable name of the status' error.
+    package var errorCode: String?
+    /// What it waits for outside of the process, in words.
+    package var waitingFor: String?
+    /// What is not read yet while no batches run; nil while they do, or where it is not known.
+    package var backlog: [SourceBacklog]?
     /// In force.
     package var trigger: TriggerSpec
     /// What the spec says, and what comes back at the next reload or start.
@@ -36,7 +44,13 @@ extension QuerySet {
             throw .badTrigger("a running query takes a duration such as `2s`, or `as_fast_as_possible`")
         }
         guard !TriggerSchedule(member.trigger).isFinite else { throw .endsByItself(query: name) }
+        let before = member.description.trigger
         guard member.supervisor.control.setTrigger(trigger) else { throw ended(member) }
+        if trigger != before {
+            environment.log.info(
+                "Trigger set by hand",
+                [.query: .string(name), .trigger: .string(trigger.text), .before: .string(before.text)])
+        }
         return member.description
     }
 
@@ -52,7 +66,17 @@ extension QuerySet {
 
     private func setPaused(_ name: String, _ isPaused: Bool) throws(ControlError) -> QueryDescription {
         let member = try member(name)
-        guard member.supervisor.control.setPaused(isPaused) else { throw ended(member) }
+        let control = member.supervisor.control
+        let isNews = control.isPauseAsked != isPaused
+        guard control.setPaused(isPaused) else { throw ended(member) }
+        pauseNote(member.planned).write(isPaused)
+        if isNews {
+            if isPaused {
+                environment.log.info("Query paused by hand", [.query: .string(name)])
+            } else {
+                environment.log.info("Query resumed by hand", [.query: .string(name)])
+            }
+        }
         return member.description
     }
 
@@ -66,11 +90,19 @@ extension QuerySet {
     }
 }
 
+extension LogKey {
+    static let trigger = LogKey("sluice.trigger")
+    static let before = LogKey("sluice.before")
+}
+
 extension QueryMember {
     var description: QueryDescription {
         let life = supervisor.control.snapshot
         return QueryDescription(
-            name: name, status: life.status, trigger: life.trigger ?? trigger, specTrigger: specTrigger,
+            name: name, status: life.status, errorCode: life.errorCode,
+            waitingFor: life.hasEnded ? nil : supervisor.control.waiting.text, backlog: supervisor.control.backlog,
+            trigger: life.trigger ?? trigger,
+            specTrigger: specTrigger,
             lastBatch: life.lastBatch, restartCount: life.restartCount, planned: planned)
     }
 }

@@ -79,7 +79,11 @@ extension QuerySet {
             member.trigger = options.trigger ?? new.spec.trigger.value
             members.replace(removing: [], adding: [member])
             let control = member.supervisor.control
-            if (control.trigger ?? old.trigger) != member.trigger { _ = control.setTrigger(member.trigger) }
+            let before = control.trigger ?? old.trigger
+            guard before != member.trigger, control.setTrigger(member.trigger) else { continue }
+            environment.log.info(
+                "Trigger set by the specs, which were read again",
+                [.query: .string(member.name), .trigger: .string(member.trigger.text), .before: .string(before.text)])
         }
     }
 }

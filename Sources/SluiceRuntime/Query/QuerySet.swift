@@ -1,6 +1,6 @@
 // All queries of one process: makes their connectors, runs each on its thread, and says how they ended.
 
-internal import SluiceConnectors
+package import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan
 package import SluiceSpec
@@ -36,6 +36,7 @@ package final class QuerySet: Sendable {
     let environment: QueryEnvironment
     let members: QueryMembers
     let didChange: @Sendable (_ query: String) -> Void
+    private let backlogs = BacklogWatch()
 
     /// - Parameters:
     ///   - plans: checked, without errors.
@@ -62,20 +63,31 @@ package final class QuerySet: Sendable {
         let onFailure = planned.readsStandardInput(spec) ? .stop : query.onFailure
         let (options, environment, didChange) = (options, environment, didChange)
         let name = query.name.value
+        let control = QueryControl(didChange: { didChange(name) })
+        let waiting = control.waiting
+        let note = pauseNote(planned)
         let supervisor = QuerySupervisor(
             name: name, policy: RestartPolicy(onFailure: onFailure, isFinite: TriggerSchedule(trigger).isFinite),
-            environment: environment, control: QueryControl(didChange: { didChange(name) })
+            environment: environment, control: control, pauseNote: note
         ) { shouldStop in
-            try Self.makeQuery(planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
+            try Self.makeQuery(
+                planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop,
+                waiting: waiting)
         }
         return QueryMember(
             planned: shown, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor)
     }
 
+    /// Where a pause of a query is written down.
+    func pauseNote(_ planned: PlannedQuery) -> PauseNote {
+        PauseNote(folder: options.checkpointFolder(planned.spec), fileSystem: environment.fileSystem)
+    }
+
     /// A query with a fresh set of connectors, which wait for brokers until `shouldStop` is true.
     package static func makeQuery(
         _ planned: PlannedQuery, spec: Spec, options: QuerySetOptions, environment: QueryEnvironment,
-        shouldStop: @escaping @Sendable () -> Bool = { false }
+        shouldStop: @escaping @Sendable () -> Bool = { false }, waiting: Waiting = Waiting(),
+        patienceMillis: Int64? = nil
     ) throws -> RunnableQuery {
         guard let plan = planned.result.physical else { preconditionFailure("a query with errors is not run") }
         let query = planned.spec
@@ -83,7 +95,8 @@ package final class QuerySet: Sendable {
         let connectors = ConnectorEnvironment(
             query: query.name.value, group: query.group, fileSystem: environment.fileSystem, clock: environment.clock,
             log: environment.log.with([.query: .string(query.name.value)]), shouldStop: shouldStop,
-            patienceMillis: TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil)
+            patienceMillis: patienceMillis ?? (TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil),
+            waiting: waiting)
         var sources: [any Source] = []
         var positionsAreHistory: [Bool] = []
         for input in plan.inputs {
@@ -118,6 +131,8 @@ package final class QuerySet: Sendable {
     /// Runs all queries until each has finished or failed. Blocks. True when none has failed.
     package func run() -> Bool {
         for member in members.all { start(member) }
+        backlogs.start(self)
+        defer { backlogs.stop() }
         members.waitForAll()
         return members.all.allSatisfy { $0.supervisor.status == .finished }
     }

@@ -40,13 +40,26 @@ package final class QuerySupervisor: Sendable {
     private let makeQuery: @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     /// What others may ask of the query, and see of it.
     package let control: QueryControl
+    private let pauseNote: PauseNote?
     private let batchesDone = Atomic<Int>(0)
 
     /// - Parameter makeQuery: a fresh set of connectors for each start, which stop waiting when `shouldStop` says so.
-    package init(
+    package convenience init(
         name: String, policy: RestartPolicy, environment: QueryEnvironment, control: QueryControl = QueryControl(),
         makeQuery: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
     ) {
+        self.init(
+            name: name, policy: policy, environment: environment, control: control, pauseNote: nil,
+            makeQuery: makeQuery)
+    }
+
+    /// - Parameter pauseNote: where a pause of the query is written down.
+    init(
+        name: String, policy: RestartPolicy, environment: QueryEnvironment, control: QueryControl,
+        pauseNote: PauseNote?,
+        makeQuery: @escaping @Sendable (_ shouldStop: @escaping @Sendable () -> Bool) throws -> RunnableQuery
+    ) {
+        self.pauseNote = pauseNote
         self.name = name
         self.policy = policy
         self.environment = environment
@@ -100,8 +113,9 @@ package final class QuerySupervisor: Sendable {
 
     /// The system has no thread for this query.
     package func failToStart() {
-        control.enter(.failed(error: "the system has no more threads"))
-        environment.log.error("Query has no thread to run on", [.query: .string(name)])
+        control.enter(.failed(error: "the system has no more threads", code: "no-threads"))
+        environment.log.error(
+            "Query has no thread to run on", [.query: .string(name), .errorCode: "no-threads"])
     }
 
     private func runOnce() throws {
@@ -114,22 +128,38 @@ package final class QuerySupervisor: Sendable {
         let runner = try QueryRunner(
             try makeQuery { [control] in control.isStopping }, environment: environment, runID: randomUUID(),
             control: control)
+        sayPauseEnded()
         try runner.run()
     }
 
+    /// The checkpoint is this process' now, and so is the note.
+    private func sayPauseEnded() {
+        guard let pauseNote, !control.isPauseAsked, pauseNote.isThere else { return }
+        pauseNote.write(false)
+        environment.log.warning(
+            "The query was paused when its process ended; a pause does not outlive that, it runs again",
+            [.query: .string(name)])
+    }
+
     private func fail(_ error: any Error) {
-        control.enter(.failed(error: "\(error)"))
-        environment.log.error("Query failed", [.query: .string(name), .error: .string("\(error)")])
+        let code = errorCode(error)
+        control.enter(.failed(error: "\(error)", code: code))
+        environment.log.error(
+            "Query failed", [.query: .string(name), .errorCode: .string(code), .error: .string("\(error)")])
     }
 
     private func waitToRestart(after delay: Int64, _ error: any Error) {
-        control.enter(.restarting(error: "\(error)"))
+        let code = errorCode(error)
+        control.enter(.restarting(error: "\(error)", code: code))
         environment.log.warning(
             "Query stopped by an error, starts again",
-            [.query: .string(name), .error: .string("\(error)"), .delayMillis: .integer(delay)])
-        let end = environment.clock.wallMillis + delay
-        while !control.isStopping, environment.clock.wallMillis < end {
-            control.wait(untilWallMillis: end, environment.clock)
+            [
+                .query: .string(name), .errorCode: .string(code), .error: .string("\(error)"),
+                .delayMillis: .integer(delay),
+            ])
+        let end = environment.clock.nanos(inMillis: delay)
+        while !control.isStopping, environment.clock.monotonicNanos < end {
+            control.wait(untilNanos: end, environment.clock)
         }
     }
 }

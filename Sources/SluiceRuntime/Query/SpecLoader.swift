@@ -67,7 +67,7 @@ package struct SpecLoader {
                 loaded.diagnostics += result.diagnostics.filter { !known.contains($0) }
             }
             loaded.diagnostics += unknownZones(spec)
-            loaded.diagnostics += kafkaOptionFindings(spec)
+            loaded.diagnostics += kafkaOptionFindings(spec, fileSystem)
             loaded.diagnostics.sort { $0.position < $1.position }
         }
         return loaded

@@ -82,8 +82,11 @@ package struct AccessPolicy: Sendable {
         return false
     }
 
+    /// What whoever keeps the process running asks, and has no token for.
+    private static let openPaths: Set<String> = ["/livez", "/healthz", "/readyz"]
+
     private func checkToken(_ request: HTTPRequest) throws(HTTPError) {
-        guard let token, request.path != "/healthz" else { return }
+        guard let token, !Self.openPaths.contains(request.path) else { return }
         let scheme = "bearer "
         if let value = request.single("authorization"), value.lowercased().hasPrefix(scheme),
             isEqualInConstantTime(Array(value.utf8.dropFirst(scheme.utf8.count)), token)

@@ -151,14 +151,14 @@ final class EventLog: @unchecked Sendable {
 
     /// Waits until there is something for `pump`, at the latest until the time. Without readers there is no time.
     /// False when the log is closed.
-    func waitForNews(untilWallMillis millis: Int64, _ clock: any Clock) -> Bool {
+    func waitForNews(untilNanos nanos: UInt64, _ clock: any Clock) -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
         while !isClosed, !hasNews {
             if readers.isEmpty {
                 monitor.wait()
-            } else if clock.wallMillis < millis {
-                monitor.wait(untilWallMillis: millis)
+            } else if clock.monotonicNanos < nanos {
+                monitor.wait(untilNanos: nanos)
             } else {
                 break
             }

@@ -56,6 +56,10 @@ struct MetricsText {
             isIn("restarting", "1 while the query waits to start again after an error, else 0."),
             isIn("failed", "1 when the query has stopped with an error, else 0."),
             isIn("finished", "1 when the query has ended by itself, else 0."),
+            family(
+                "sluice_query_waiting_for_broker", .gauge,
+                "1 while the query waits for a broker that does not answer, else 0."
+            ) { query, _ in query.waitingFor == nil ? 0 : 1 },
             family("sluice_query_restarts_total", .counter, "Starts after an error, since the process started.") {
                 query, _ in Double(query.restartCount)
             },

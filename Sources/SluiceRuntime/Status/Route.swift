@@ -4,7 +4,10 @@ internal import SluiceSpec
 
 enum Route: Hashable, Sendable {
     case page
+    /// The process alone, every query, and whether queries can do their work.
+    case liveness
     case health
+    case readiness
     case metrics
     case queries
     case query(String)
@@ -21,7 +24,7 @@ enum Route: Hashable, Sendable {
     private var isPost: Bool {
         switch self {
         case .pause, .resume, .trigger, .reload: true
-        case .page, .health, .metrics, .queries, .query, .progress, .advice, .events: false
+        case .page, .liveness, .health, .readiness, .metrics, .queries, .query, .progress, .advice, .events: false
         }
     }
 
@@ -51,7 +54,10 @@ enum Route: Hashable, Sendable {
             segments.append(segment)
         }
         switch segments.count {
-        case 1: return segments[0] == "" ? .page : ["healthz": .health, "metrics": .metrics][segments[0]]
+        case 1:
+            return [
+                "": .page, "livez": .liveness, "healthz": .health, "readyz": .readiness, "metrics": .metrics,
+            ][segments[0]]
         case 2 where segments[0] == "api":
             return ["queries": .queries, "events": .events, "reload": .reload][segments[1]]
         case 3 where segments[0] == "api" && segments[1] == "queries": return .query(segments[2])

@@ -252,9 +252,9 @@ private let releaseStream: MHD_ContentReaderFreeCallback = { context in
 private func runPump(_ service: StatusService, _ clock: any Clock) {
     let log = service.board.events
     var told: [String: String] = [:]
-    var signOfLifeMillis = clock.wallMillis
+    var signOfLifeNanos = clock.monotonicNanos
     let rest = Wakeup()
-    while log.waitForNews(untilWallMillis: signOfLifeMillis, clock) {
+    while log.waitForNews(untilNanos: signOfLifeNanos, clock) {
         let names = log.takeChanged()
         // Nobody has been told anything that nobody was there to hear.
         if log.readerCount == 0 { told = [:] }
@@ -263,10 +263,10 @@ private func runPump(_ service: StatusService, _ clock: any Clock) {
             if told.updateValue(event.summary, forKey: name) == event.summary { continue }
             log.append(event.name, json: event.json)
         }
-        let now = clock.wallMillis
-        log.wakeReaders(signOfLife: now >= signOfLifeMillis)
-        if now >= signOfLifeMillis { signOfLifeMillis = now + 5000 }
-        clock.wait(untilWallMillis: now + 50, wakeup: rest)
+        let isTime = clock.monotonicNanos >= signOfLifeNanos
+        log.wakeReaders(signOfLife: isTime)
+        if isTime { signOfLifeNanos = clock.nanos(inMillis: 5000) }
+        clock.wait(untilNanos: clock.nanos(inMillis: 50), wakeup: rest)
     }
 }
 

@@ -80,7 +80,9 @@ package struct StatusService: Sendable {
     private func answer(_ route: Route, _ request: HTTPRequest, nonce: String) throws(HTTPError) -> HTTPResponse {
         switch route {
         case .page: return page(200, nonce: nonce)
+        case .liveness: return HTTPResponse(json: .object([JSONMember("status", .string("ok"))]))
         case .health: return health
+        case .readiness: return readiness
         case .metrics:
             return HTTPResponse(
                 200, "text/plain; version=0.0.4; charset=utf-8",
@@ -126,12 +128,34 @@ package struct StatusService: Sendable {
             ]))
     }
 
+    /// As `health`, and not well either while a query waits for something outside of the process.
+    private var readiness: HTTPResponse {
+        let all = queries.descriptions
+        func names(_ isMeant: (QueryDescription) -> Bool) -> JSONValue {
+            .array(all.filter(isMeant).map { .string($0.name) })
+        }
+        if all.allSatisfy({ $0.status.error == nil && $0.waitingFor == nil }) {
+            return HTTPResponse(json: .object([JSONMember("status", .string("ok"))]))
+        }
+        return HTTPResponse(
+            503,
+            json: .object([
+                JSONMember("status", .string("not ready")),
+                JSONMember("failed", names { $0.status.word == "failed" }),
+                JSONMember("restarting", names { $0.status.word == "restarting" }),
+                JSONMember("waiting", names { $0.waitingFor != nil }),
+            ]))
+    }
+
     private var allQueries: [JSONValue] { queries.descriptions.map(json) }
 
     /// A query's object.
     func json(_ query: QueryDescription) -> JSONValue {
         var members = [JSONMember("name", .string(query.name)), JSONMember("status", .string(query.status.word))]
         if let error = query.status.error { members.append(JSONMember("error", .string(hide(error)))) }
+        if let code = query.errorCode { members.append(JSONMember("errorCode", .string(code))) }
+        if let backlog = query.backlog { members.append(JSONMember("backlog", backlog.jsonValue)) }
+        if let what = query.waitingFor { members.append(JSONMember("waitingFor", .string(hide(what)))) }
         members += [
             JSONMember("trigger", .string(query.trigger.text)),
             JSONMember("specTrigger", .string(query.specTrigger.text)),
@@ -205,8 +229,21 @@ package struct StatusService: Sendable {
             let json = JSONValue.object([JSONMember("name", .string(name))])
             return QueryEvent(name: "removed", summary: "removed", json: json.text())
         }
-        let words = [query.status.word, query.trigger.text, query.specTrigger.text, "\(query.restartCount)"]
+        let words = [
+            query.status.word, query.trigger.text, query.specTrigger.text, "\(query.restartCount)",
+            query.waitingFor ?? "", query.backlog.map { "\($0)" } ?? "",
+        ]
         return QueryEvent(name: "status", summary: words.joined(separator: " "), json: json(query).text())
+    }
+}
+
+extension [SourceBacklog] {
+    fileprivate var jsonValue: JSONValue {
+        .object(
+            map { source in
+                let amount = JSONMember(source.isRows ? "rows" : "bytes", .integer(source.amount))
+                return JSONMember(source.source, .object([amount]))
+            })
     }
 }
 

@@ -7,11 +7,14 @@ package enum StatusText {
         let queries: [JSONValue]
         if let list = try? value.array("queries") { queries = list } else { queries = [value] }
         var rows = [["QUERY", "STATUS", "TRIGGER", "BATCH", "ROWS IN", "ROWS OUT", "STATE", "MS", "WATERMARK"]]
+        // What does not fit in a column.
         var errors: [String] = []
         for query in queries {
             guard let row = row(query) else { return nil }
             rows.append(row)
             if let error = text(query["error"]) { errors.append("\(row[0]): \(error)") }
+            if let backlog = backlog(query["backlog"]) { errors.append("\(row[0]): not read yet: \(backlog)") }
+            if let what = text(query["waitingFor"]) { errors.append("\(row[0]): waits for \(what)") }
         }
         return (table(rows) + errors).joined(separator: "\n")
     }
@@ -55,6 +58,18 @@ package enum StatusText {
             text(progress?["numInputRows"]) ?? "-", text(progress?["sink"]?["numOutputRows"]) ?? "-", state ?? "-",
             text(progress?["batchDuration"]) ?? "-", text(progress?["eventTime"]?["watermark"]) ?? "-",
         ]
+    }
+
+    /// Of what has something; nil where nothing has, or it is not known.
+    private static func backlog(_ value: JSONValue?) -> String? {
+        guard case .object(let sources)? = value else { return nil }
+        let parts = sources.compactMap { source -> String? in
+            guard case .object(let amounts) = source.value, let amount = amounts.first,
+                case .integer(let count) = amount.value, count > 0
+            else { return nil }
+            return "\(counted(Int(count), "\(amount.name.dropLast())", amount.name)) of \(source.name)"
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
     private static func text(_ value: JSONValue?) -> String? {

@@ -14,7 +14,9 @@ package struct TriggerSchedule: Hashable, Sendable {
 
     package init(_ trigger: TriggerSpec) { self.trigger = trigger }
 
-    /// The wall time before which the next trigger does not fire; nil when it fires at once.
+    /// The wall time before which the next trigger does not fire; nil when it fires at once. It is at most an interval
+    /// away: when the wall clock was set back meanwhile, triggers are aligned to what it says now, and not put off
+    /// until it has caught up.
     /// - Parameters:
     ///   - startMillis: when the last trigger fired.
     ///   - didRunBatch: whether it ran a batch.
@@ -24,6 +26,7 @@ package struct TriggerSchedule: Hashable, Sendable {
         case .interval(let micros):
             let interval = max(1, micros / 1000)
             let next = startMillis / interval * interval + interval
+            if next - nowMillis > interval { return nowMillis / interval * interval + interval }
             return next <= nowMillis ? nil : next
         case .asFastAsPossible: return didRunBatch ? nil : nowMillis + Self.pollingDelayMillis
         case .once, .availableNow: return nil

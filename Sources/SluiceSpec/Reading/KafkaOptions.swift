@@ -13,6 +13,15 @@ struct RefusedOption {
 }
 
 enum KafkaOptions {
+    /// Options whose value is the path of a file, which is relative to the spec as every path in it is.
+    static let files: Set<String> = [
+        "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location", "ssl.crl.location",
+        "ssl.engine.location", "sasl.kerberos.keytab",
+    ]
+
+    /// Words that librdkafka takes in place of a path.
+    static let fileWords: Set<String> = ["probe", "dynamic", ""]
+
     /// Why `option` cannot be set, nil if it can; `side` is `source` or `sink`.
     static func refusal(of option: String, in side: [RefusedOption]) -> RefusedOption? {
         if let refused = (side + both).first(where: { $0.names.contains(option) }) { return refused }

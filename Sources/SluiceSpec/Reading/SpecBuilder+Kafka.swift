@@ -175,9 +175,12 @@ extension SpecBuilder {
                 return nil
             }
             return scalar(entry.value, "`\(entry.key)`").map {
-                KafkaOption(
+                let isFile = KafkaOptions.files.contains(entry.key) && !KafkaOptions.fileWords.contains($0.text)
+                let file = entry.value.place.position.file
+                return KafkaOption(
                     name: Located(entry.key, at: entry.keyPlace.position, length: entry.keyPlace.length),
-                    value: Secret($0.text), valuePosition: entry.value.place.position)
+                    value: Secret(isFile ? resolvePath($0.text, besideFile: file) : $0.text),
+                    valuePosition: entry.value.place.position, isFile: isFile)
             }
         }
     }

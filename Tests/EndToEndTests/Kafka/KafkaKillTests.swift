@@ -1,6 +1,7 @@
-// The query and the broker killed with SIGKILL at random moments under load, and stopped and started in between; at the
-// end a reader of committed records finds every row of the join once. What the join has to give is computed from what
-// is in the input topics by a loop over all pairs, and once more by the same query into files.
+// The query and the broker killed with SIGKILL at random moments under load, and stopped and started in between, also
+// behind a proxy that cuts connections, makes them slow and changes bytes in both directions; at the end a reader of
+// committed records finds every row of the join once. What the join has to give is computed from what is in the input
+// topics by a loop over all pairs, and once more by the same query into files.
 //
 // Every piece of input goes to one partition and is there before the next is written, so that rows arrive as little out
 // of order as the workload makes them: none is late, and the rows do not depend on how batches are cut.
@@ -27,6 +28,18 @@ extension KafkaEndToEndTests {
             #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
             print("KafkaKillTests: \(run.summary)")
         }
+
+        @Test func `Behind a proxy that cuts, delays and changes bytes, with kills: every row is there once`() throws {
+            let seed = Self.setting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
+            let rounds = Int(Self.setting("SLUICE_KILL_ROUNDS") ?? 12)
+            print("KafkaKillTests: \(rounds) rounds behind a proxy, SLUICE_KILL_SEED=\(seed)")
+            let run = try KillRun(seed: seed, isBehindProxy: true)
+            for round in 0..<rounds { try run.play(round) }
+            try run.finish()
+            try run.expectEveryRowOnce()
+            #expect(run.damageCount > 0, "no byte was changed, seed \(seed)")
+            print("KafkaKillTests: \(run.summary), \(run.damageCount) pieces damaged")
+        }
     }
 }
 
@@ -40,30 +53,33 @@ private final class KillRun {
     private let right: String
     private let output: String
     private var load: Load
+    private let proxy: KafkaProxy?
     private(set) var interruptedCount = 0
     private var counts: [String: Int] = [:]
 
     static let delaySeconds = 30
     static let boundSeconds = 10
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, isBehindProxy: Bool = false) throws {
         self.seed = seed
         random = SeededRandom(seed: seed)
         kafka = try KafkaCluster()
+        proxy = isBehindProxy ? try KafkaProxy(kafka.brokers[0]) : nil
         folder = try TemporaryFolder()
         left = try kafka.makeTopic("left", partitions: 2)
         right = try kafka.makeTopic("right", partitions: 2)
         output = try kafka.makeTopic("joined", partitions: 2)
         load = Load(kafka.kcat, left: left, right: right, seed: seed)
-        try folder.write("spec.yaml", spec(sink: "kafka: { brokers: \"\(kafka.plain)\", topic: \(output) }"))
-        try folder.write("files/spec.yaml", spec(sink: "file: { path: out }"))
+        let brokers = proxy?.address ?? kafka.plain
+        try folder.write("spec.yaml", spec(brokers, sink: "kafka: { brokers: \"\(brokers)\", topic: \(output) }"))
+        try folder.write("files/spec.yaml", spec(kafka.plain, sink: "file: { path: out }"))
     }
 
-    private func spec(sink: String) -> String {
+    private func spec(_ brokers: String, sink: String) -> String {
         func source(_ name: String, _ topic: String) -> String {
             """
               \(name):
-                kafka: { brokers: "\(kafka.plain)", topic: \(topic), start: earliest }
+                kafka: { brokers: "\(brokers)", topic: \(topic), start: earliest }
                 format: json
                 columns: { id: string, k: string, t: timestamp }
                 watermark: { column: t, delay: \(Self.delaySeconds)s }
@@ -101,8 +117,20 @@ private final class KillRun {
         case queryKilled, brokerKilled, bothKilled, queryStopped
     }
 
+    var damageCount: Int { proxy?.damageCount ?? 0 }
+
+    /// Brings trouble into the network, another one each round.
+    private func trouble(_ proxy: KafkaProxy, _ round: Int) {
+        proxy.delay(millis: round % 3 == 0 ? 5 : 0)
+        let seed = UInt64.random(in: 0..<1_000_000, using: &random)
+        // Rows of the input on their way to the query, and rows of the join on their way to the broker.
+        proxy.damage(.toClient, KafkaProxy.damageAnywhere(behind: "\"id\":", rarity: 4, seed: seed))
+        proxy.damage(.toBroker, KafkaProxy.damageAnywhere(behind: "\"l\":", rarity: 4, seed: seed + 1))
+    }
+
     /// Feeds a running query until a random moment, then brings trouble over it.
     func play(_ round: Int) throws {
+        if let proxy { trouble(proxy, round) }
         // Most rounds kill the query: they are the ones that differ from each other, and the quick ones.
         let trouble: Trouble =
             Int.random(in: 0..<3, using: &random) > 0
@@ -144,6 +172,7 @@ private final class KillRun {
         if Bool.random(using: &random) { deadline = start + Double.random(in: 0...0.3, using: &random) }
         while deadline.map({ Date() < $0 }) ?? true {
             try load.keepWriting(&random)
+            if Int.random(in: 0..<300, using: &random) == 0 { proxy?.cut() }
             usleep(500)
             if deadline == nil, newest("offsets") != before {
                 deadline = Date() + Double.random(in: 0...0.05, using: &random)
@@ -162,6 +191,8 @@ private final class KillRun {
 
     /// Lets everything in, and moves the watermark past all of it.
     func finish() throws {
+        proxy?.damage(.toClient, nil)
+        proxy?.damage(.toBroker, nil)
         try load.finish()
         for directory in [".", "files"] {
             let outcome = try SluiceProcess.run(

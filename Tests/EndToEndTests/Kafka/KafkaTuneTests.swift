@@ -39,6 +39,37 @@ extension KafkaEndToEndTests {
             #expect(query.folder.contents(of: "checkpoints") == checkpoint)
         }
 
+        /// Processor time that a process has used, in seconds.
+        private static func processorSeconds(_ process: SluiceProcess) throws -> Double {
+            let text = try String(contentsOfFile: "/proc/\(process.processID)/stat", encoding: .utf8)
+            let fields = try #require(text.split(separator: ")").last).split(separator: " ")
+            let ticks = [11, 12].compactMap { Double(fields[$0]) }.reduce(0, +)
+            return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+        }
+
+        @Test func `The processor time that tune says is what the process uses, librdkafka's threads included`() throws
+        {
+            let query = try KafkaQuery(.shared())
+            try query.writeSpec(KafkaQuery.Settings(trigger: "100ms"))
+            let sluice = try query.startAndWaitForInput(batches: 5)
+            let (before, began) = (try Self.processorSeconds(sluice), Date())
+            var written = 1_000_000
+            try sluice.waitUntil("fewer than 65 batches") {
+                try? query.write(written..<written + 50)
+                written += 50
+                return query.batches("commits").last ?? 0 >= 65
+            }
+            let used = try Self.processorSeconds(sluice) - before
+            let measured = used / Date().timeIntervalSince(began)
+            #expect(sluice.stop().exitCode == 0)
+            let outcome = try SluiceProcess.run(
+                ["tune", "spec.yaml", "--query", query.name, "--format", "json"], in: query.folder)
+            let advice = try #require(jsonObject(outcome.standardOutput), "\(outcome.standardOutput)")
+            let said = try #require((advice["current"] as? [String: Any])?["cpuShare"] as? Double, "\(advice)")
+            print("KafkaTuneTests: tune says \(said) of a processor, the process used \(measured)")
+            #expect((0.6...1.4).contains(said / measured), "said \(said), measured \(measured)")
+        }
+
         @Test func `Records that retention took are said, and the replay begins behind them`() throws {
             let kafka = try KafkaCluster.shared()
             let query = try KafkaQuery(kafka)

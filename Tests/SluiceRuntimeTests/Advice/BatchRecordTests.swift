@@ -10,7 +10,7 @@ import Testing
     private static let commit = """
         {"format":2,"queryId":"q","life":"l","batch":7,"plan":"0a0b0c0d","nextWatermarkMs":5,\
         "sources":[{"source":"a","maximumMs":5},{"source":"b","maximumMs":null,"partitionMaximaMs":{"0":4}}],\
-        "stages":[{"stage":"a+b","evictedThroughMicros":{"left":1,"right":2}}],"counters":{"inputRows":3},"cost":{"checkpointBytes":1,"durableMicros":2,"engineMicros":3,"intervalMicros":4,\
+        "stages":[{"stage":"a+b","evictedThroughMicros":{"left":1,"right":2}}],"counters":{"inputRows":3},"cost":{"checkpointBytes":1,"connectorMicros":11,"durableMicros":2,"engineMicros":3,"intervalMicros":4,\
         "logMicros":5,"openMicros":6,"planMicros":7,"processorMicros":8,"tailMicros":9,"visibleMicros":10},\
         "retainedFrom":0,"stateFrom":-1,"stateTo":7,"stateChecksum":"00000001",\
         "marks":[{"cluster":"c","topic":"t","batch":6}]}

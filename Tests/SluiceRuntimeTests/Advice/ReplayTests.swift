@@ -60,15 +60,15 @@ import Testing
 
     @Test func `A wait passes at once on a replay's clock, and work takes its time`() {
         let clock = ReplayClock(wallMillis: 5000)
-        clock.wait(untilWallMillis: 3_605_000, wakeup: Wakeup())
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 3_605_000), wakeup: Wakeup())
         #expect((3_605_000..<3_615_000).contains(clock.wallMillis))
         #expect(clock.spentNanos < 10_000_000_000)
         clock.skip(micros: -5)
-        clock.wait(untilWallMillis: 1000, wakeup: Wakeup())
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 1000), wakeup: Wakeup())
         #expect(clock.monotonicNanos >= 3_600_000_000_000)
         let wakeup = Wakeup()
         wakeup.signal()
-        clock.wait(untilWallMillis: 36_000_000_000, wakeup: wakeup)
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 36_000_000_000), wakeup: wakeup)
         #expect(clock.wallMillis < 4_000_000)
     }
 }

@@ -10,7 +10,7 @@ import Synchronization
 import Testing
 
 final class LiveQueries: Sendable {
-    let disk = SimulatedFileSystem()
+    let disk: SimulatedFileSystem
     let clock: SimulatedClock
     let reports = Reports()
     let board = StatusBoard()
@@ -21,14 +21,16 @@ final class LiveQueries: Sendable {
 
     /// - Parameter spec: written to /spec/spec.yaml, from where `reload` reads it.
     init(
-        _ spec: String, clock: SimulatedClock = SimulatedClock(), address: ListeningAddress = .test,
-        token: String? = nil, allowedHosts: [AllowedHost] = [], secrets: [String] = []
+        _ spec: String, disk: SimulatedFileSystem = SimulatedFileSystem(), clock: SimulatedClock = SimulatedClock(),
+        log: Log = .none, address: ListeningAddress = .test, token: String? = nil, allowedHosts: [AllowedHost] = [],
+        secrets: [String] = []
     ) throws {
+        self.disk = disk
         self.clock = clock
         try disk.makeFolders("/spec")
         for folder in ["/in/l", "/in/r"] { try disk.makeFolders(folder) }
         disk.put("/spec/spec.yaml", spec)
-        let (disk, monitor, reports, board) = (self.disk, self.monitor, self.reports, self.board)
+        let (monitor, reports, board) = (self.monitor, self.reports, self.board)
         let notice: @Sendable () -> Void = { monitor.withLock { monitor.notifyAll() } }
         let load: @Sendable () throws(FileError) -> LoadedSpec = { () throws(FileError) in
             try SpecLoader(fileSystem: disk, environment: { _ in nil }, zones: RunnerHarness.zones)
@@ -36,7 +38,7 @@ final class LiveQueries: Sendable {
         }
         let loaded = try load()
         let messages = loaded.diagnostics.filter { $0.severity == .error }.map(\.message)
-        let environment = QueryEnvironment(disk, clock: clock, pool: WorkerPool(width: 2)) { progress in
+        let environment = QueryEnvironment(disk, clock: clock, pool: WorkerPool(width: 2), log: log) { progress in
             reports.add(progress)
             board.add(progress)
             notice()
@@ -77,7 +79,7 @@ final class LiveQueries: Sendable {
         while !condition() {
             try #require(Date() < deadline, what)
             monitor.lock()
-            monitor.wait(untilWallMillis: SystemClock().wallMillis + 2)
+            monitor.wait(untilNanos: SystemClock().nanos(inMillis: 2))
             monitor.unlock()
         }
     }

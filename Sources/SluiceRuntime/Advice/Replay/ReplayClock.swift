@@ -23,9 +23,14 @@ final class ReplayClock: Clock, Sendable {
     /// How long the machine has been at it.
     var spentNanos: UInt64 { machine.monotonicNanos - startNanos }
 
-    func wait(untilWallMillis deadline: Int64?, wakeup: Wakeup) {
+    func nanos(atWallMillis wallMillis: Int64) -> UInt64 {
+        max(monotonicNanos, UInt64(max(0, wallMillis * 1000 - startWallMicros)) * 1000)
+    }
+
+    func wait(untilNanos deadline: UInt64?, wakeup: Wakeup) {
         if wakeup.consume() { return }
-        if let deadline { skip(micros: deadline * 1000 - wallMicros) }
+        let now = monotonicNanos
+        if let deadline, deadline > now { skippedNanos.add(deadline - now, ordering: .relaxed) }
     }
 
     /// Lets time pass in which nothing is done.

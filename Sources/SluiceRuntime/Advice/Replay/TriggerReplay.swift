@@ -32,7 +32,13 @@ final class TriggerReplay {
     ) {
         self.lock = lock
         (planned, spec, environment) = (request.planned, request.spec, request.environment)
-        (self.folder, self.startBatch, self.records) = (folder, startBatch, records)
+        (self.folder, self.startBatch) = (folder, startBatch)
+        let times = withoutStepsBack(records.map(\.batchTimeMillis))
+        self.records = zip(records, times).map { record, millis in
+            var record = record
+            record.batchTimeMillis = millis
+            return record
+        }
         (self.visibleMicros, shouldStop) = (visibleMicros, request.shouldStop)
         endBatch = records.last?.batch ?? startBatch
     }
@@ -289,7 +295,9 @@ struct ReplayRun {
             trigger: trigger, batchMicros: batch, utilisation: trigger.intervalMicros.map { batch / $0 },
             latency: TriggerForecast.Latency(
                 p50Micros: latency[0] + shiftMicros, p99Micros: latency[1] + shiftMicros),
-            cpuShare: costs.reduce(0) { $0 + Double($1.processorMicros) } / simulatedMicros,
+            // What libraries' threads use while nothing happens has not passed in a replay.
+            cpuShare: costs.reduce(0) { $0 + Double($1.processorMicros) } / simulatedMicros
+                + forecaster.connectors.share(batchCount: costs.count, micros: simulatedMicros),
             checkpointBytesPerHour: costs.reduce(0) { $0 + Double($1.checkpointBytes) } / hours
                 + forecaster.mergedBytesPerHour(batchesPerHour: Double(costs.count) / hours),
             batchesPerHour: Double(costs.count) / hours, catchUpSeconds: forecaster.catchUpSeconds(trigger),
