@@ -91,7 +91,7 @@ struct FileInputBytesTests {
         try input.read(chunk: try input.readyChunks(from: 0).upperBound - 1, into: &chunk)
         #expect(chunk.text.array() == Array("last\n".utf8))
         chunk.removeAll()
-        #expect(sourceError { try input.read(chunk: 0, into: &chunk) }?.code == "line-too-long")
+        #expect(connectorError { try input.read(chunk: 0, into: &chunk) }?.code == "line-too-long")
     }
 
     @Test("An input error while a chunk is read names the file")
@@ -101,7 +101,7 @@ struct FileInputBytesTests {
         let source = FollowedFileSource(fileSpec("/f", follow: true), fileSystem: files, log: .none)
         let input = try source.open([OffsetRange(partition: "/f", start: 0, end: 4)])
         files.plan.fails = { $0.verb == .read ? 5 : nil }
-        let error = sourceError { _ = try text(of: input) }
+        let error = connectorError { _ = try text(of: input) }
         #expect(error?.code == "file-unreadable" && error?.isRetriable == true)
         #expect(error?.message.contains("/f: Input/output error") == true)
     }

@@ -104,11 +104,11 @@ struct FollowedFileSourceTests {
         files.put("/in/log", "one\n")
         let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
         try files.remove("/in/log")
-        let error = try #require(sourceError { _ = try source.latestOffsets(from: position, untilEnd: false) })
+        let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
         #expect(error.code == "file-missing" && error.isRetriable)
         #expect(error.message.contains("/in/log") && error.message.contains("byte 4"))
         let range = OffsetRange(partition: "/in/log", start: 0, end: 4)
-        #expect(sourceError { _ = try source.open([range]) }?.code == "file-missing")
+        #expect(connectorError { _ = try source.open([range]) }?.code == "file-missing")
         files.put("/in/log", "one\n")
     }
 
@@ -120,11 +120,11 @@ struct FollowedFileSourceTests {
         let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
         files.put("/log", "one\n")
         if restarted { source = FollowedFileSource(fileSpec("/log", follow: true), fileSystem: files, log: .none) }
-        let error = try #require(sourceError { _ = try source.latestOffsets(from: position, untilEnd: false) })
+        let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
         #expect(error.code == "file-truncated" && !error.isRetriable)
         #expect(error.message.contains("/log has only 4 bytes") && error.message.contains("byte 8"))
         let range = OffsetRange(partition: "/log", start: 0, end: 8)
-        #expect(sourceError { _ = try source.open([range]) }?.code == "file-truncated")
+        #expect(connectorError { _ = try source.open([range]) }?.code == "file-truncated")
     }
 
     @Test("Another file under the same path is an error that names file and offset")
@@ -135,10 +135,10 @@ struct FollowedFileSourceTests {
         let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
         try files.rename("/log", to: "/log.1")
         files.put("/log", "two\nthree\n")
-        let error = try #require(sourceError { _ = try source.latestOffsets(from: position, untilEnd: false) })
+        let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
         #expect(error.code == "file-rotated" && !error.isRetriable)
         #expect(error.message.contains("/log is another file") && error.message.contains("byte 4"))
-        #expect(sourceError { _ = try source.latestOffsets(from: position, untilEnd: false) }?.code == "file-rotated")
+        #expect(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) }?.code == "file-rotated")
         #expect(
             try source.latestOffsets(from: SourceOffsets(), untilEnd: false).next == ["/log": 10],
             "a file nothing was read from may be replaced")
@@ -154,7 +154,7 @@ struct FollowedFileSourceTests {
             { source in _ = try source.open([OffsetRange(partition: "/log", start: 4, end: 24)]) },
         ] as [(FollowedFileSource) throws -> Void] {
             let source = FollowedFileSource(fileSpec("/log", follow: true), fileSystem: files, log: .none)
-            #expect(sourceError { try body(source) }?.code == "file-changed")
+            #expect(connectorError { try body(source) }?.code == "file-changed")
         }
     }
 
@@ -170,7 +170,7 @@ struct FollowedFileSourceTests {
         try fill("uno\ndos\ntres\n")
         // Asking again does not make it the right file.
         for _ in 0..<2 {
-            let error = sourceError {
+            let error = connectorError {
                 if planned {
                     _ = try source.open([OffsetRange(partition: path, start: 4, end: 8)])
                 } else {
@@ -190,7 +190,7 @@ struct FollowedFileSourceTests {
         let input = try source.open([OffsetRange(partition: "/log", start: 0, end: 8)])
         if replaced { try files.remove("/log") }
         files.put("/log", replaced ? "one\ntwo\n" : "one\n")
-        #expect(sourceError { _ = try text(of: input) }?.code == (replaced ? "file-rotated" : "file-truncated"))
+        #expect(connectorError { _ = try text(of: input) }?.code == (replaced ? "file-rotated" : "file-truncated"))
     }
 
     @Test("Files that turn up under a glob or in a folder join in at offset 0", arguments: ["/in/*.log", "/in"])
@@ -216,7 +216,7 @@ struct FollowedFileSourceTests {
         let files = RealFileSystem()
         for _ in 0...64 { try files.append(path, block) }
         let source = FollowedFileSource(fileSpec(path, follow: true), fileSystem: files, log: .none)
-        let error = sourceError { _ = try source.latestOffsets(from: SourceOffsets(), untilEnd: false) }
+        let error = connectorError { _ = try source.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(error?.code == "line-too-long")
     }
 }

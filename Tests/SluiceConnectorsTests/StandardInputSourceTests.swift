@@ -77,11 +77,11 @@ struct StandardInputSourceTests {
     func noReplay() throws {
         let pipe = Pipe()
         let range = OffsetRange(partition: "stdin", start: 0, end: 4)
-        let error = try #require(sourceError { _ = try pipe.source.open([range]) })
+        let error = try #require(connectorError { _ = try pipe.source.open([range]) })
         #expect(error.code == "stdin-not-replayable" && !error.isRetriable)
         pipe.write("one\n")
         pipe.source.didCommit(try pipe.latest { $0.next["stdin"] == 4 })
-        #expect(sourceError { _ = try pipe.source.open([range]) }?.code == "stdin-not-replayable")
+        #expect(connectorError { _ = try pipe.source.open([range]) }?.code == "stdin-not-replayable")
     }
 
     @Test("After a restart the new stream goes on at the query's offset")
@@ -144,7 +144,7 @@ struct StandardInputSourceTests {
     func longLine() throws {
         let pipe = Pipe(heldByteLimit: 64)
         pipe.write(String(repeating: "x", count: 200))
-        let error = sourceError { _ = try pipe.latest { _ in false } }
+        let error = connectorError { _ = try pipe.latest { _ in false } }
         #expect(error?.code == "line-too-long")
     }
 }

@@ -78,7 +78,7 @@ struct WholeFileSourceTests {
         var input: (any InputBytes)? = nil
         if whileReading { input = try source.open(ranges) }
         try files.append("/in/1", text: "two\n")
-        let error = try #require(sourceError { _ = try text(of: try input ?? source.open(ranges)) })
+        let error = try #require(connectorError { _ = try text(of: try input ?? source.open(ranges)) })
         #expect(error.code == "file-changed" && !error.isRetriable)
         #expect(error.message.contains("/in/1 has 8 bytes, but had 4"))
     }
@@ -87,7 +87,7 @@ struct WholeFileSourceTests {
     func missing() throws {
         let files = SimulatedFileSystem()
         let source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
-        let error = sourceError { _ = try source.open([OffsetRange(partition: "/in/1", start: 0, end: 4)]) }
+        let error = connectorError { _ = try source.open([OffsetRange(partition: "/in/1", start: 0, end: 4)]) }
         #expect(error?.code == "file-missing" && error?.isRetriable == true)
 
         let temporary = try TemporaryFolder()
@@ -97,7 +97,7 @@ struct WholeFileSourceTests {
             fileSpec(temporary.path + "/in", follow: false), fileSystem: real, log: .none)
         #expect(try realSource.latestOffsets(from: SourceOffsets(), untilEnd: false).next == [:])
         try real.rename(temporary.path + "/in", to: temporary.path + "/away")
-        let gone = sourceError { _ = try realSource.latestOffsets(from: SourceOffsets(), untilEnd: false) }
+        let gone = connectorError { _ = try realSource.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(gone?.code == "folder-missing" && gone?.isRetriable == true)
     }
 

@@ -118,10 +118,10 @@ import Testing
         let named = try source("t", in: mock) { $0.start = .offsets([0: .offset(7), 1: .earliest]) }
         #expect(try plan(named, &position).map(\.start) == [7, 0, 10])
         let missing = try source("t", in: mock) { $0.start = .offsets([3: .offset(7)]) }
-        let unknown = sourceError { _ = try missing.latestOffsets(from: SourceOffsets(), untilEnd: false) }
+        let unknown = connectorError { _ = try missing.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(unknown?.code == "kafka-unknown-partition" && unknown?.isRetriable == false)
         let behind = try source("t", in: mock) { $0.start = .offsets([0: .offset(11)]) }
-        let lost = sourceError { _ = try behind.latestOffsets(from: SourceOffsets(), untilEnd: false) }
+        let lost = connectorError { _ = try behind.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(lost?.code == "kafka-data-lost" && lost?.message.contains("ends at offset 10") == true)
     }
 
@@ -155,7 +155,7 @@ import Testing
         let lenient = try source("t", in: mock) { $0.failsOnDataLoss = false }
         // The plan is in the offset log: another process finds it there, and judges it without a look.
         for source in [strict, try source("t", in: mock)] {
-            let error = sourceError { _ = try source.open(lost) }
+            let error = connectorError { _ = try source.open(lost) }
             #expect(error?.code == "kafka-data-lost" && error?.isRetriable == false)
             #expect(error?.message.contains("ended at offset 2 when the query was at 5") == true)
         }
@@ -180,7 +180,7 @@ import Testing
         #expect(mock.lines.all.contains { $0.contains("level=warning") && $0.contains("from offset 7 on") })
         #expect(try plan(lenient, &position).isEmpty)
         let strict = try source("t", in: mock)
-        #expect(sourceError { _ = try strict.open(ranges) }?.code == "kafka-data-lost")
+        #expect(connectorError { _ = try strict.open(ranges) }?.code == "kafka-data-lost")
     }
 
     @Test func `What a broker does not know for a moment is not lost`() throws {
@@ -214,7 +214,7 @@ import Testing
         cluster.failNext(
             .listOffsets, Array(repeating: RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, count: 4))
         let source = try source("t", in: MockEnvironment(cluster))
-        let error = sourceError { _ = try source.latestOffsets(from: SourceOffsets(), untilEnd: false) }
+        let error = connectorError { _ = try source.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(error?.code == "kafka-not-authorized" && error?.isRetriable == false)
         #expect(error?.message.contains("`t`") == true)
     }
@@ -245,10 +245,10 @@ import Testing
         let stopped = MockEnvironment(cluster)
         stopped.stop()
         let waiting = try source("t", in: stopped, patienceMillis: nil)
-        let error = sourceError { _ = try waiting.latestOffsets(from: SourceOffsets(), untilEnd: false) }
+        let error = connectorError { _ = try waiting.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(error == ConnectorError.stopped)
         let hasty = try source("t", in: MockEnvironment(cluster), patienceMillis: 1)
-        let gaveUp = sourceError { _ = try hasty.latestOffsets(from: SourceOffsets(), untilEnd: true) }
+        let gaveUp = connectorError { _ = try hasty.latestOffsets(from: SourceOffsets(), untilEnd: true) }
         #expect(gaveUp?.isRetriable == false && gaveUp?.message.contains("gave up") == true)
     }
 }
