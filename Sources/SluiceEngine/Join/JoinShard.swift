@@ -85,7 +85,7 @@ final class JoinShard {
     // MARK: State
 
     /// Live rows of both sides.
-    var rowCount: Int { left.store.liveCount + right.store.liveCount }
+    var rowCounts: [Int] { [left.store.liveCount, right.store.liveCount] }
 
     /// Join time at or below which rows are dead, per side.
     var evictedThrough: [Int64] { [left.store.evictedThrough, right.store.evictedThrough] }
