@@ -11,11 +11,14 @@ package struct SourceBatch: Hashable, Sendable {
     /// The position behind the batch, all partitions. For a source whose positions are its history (whole files) it is
     /// written to `sources/<name>.log`, and only its size is kept here.
     package var next: SourceOffsets
+    /// What tells partitions apart from others of their names (`Source.marks`).
+    package var marks: [String: String]
 
-    package init(source: String, ranges: [OffsetRange], next: SourceOffsets) {
+    package init(source: String, ranges: [OffsetRange], next: SourceOffsets, marks: [String: String] = [:]) {
         self.source = source
         self.ranges = ranges
         self.next = next
+        self.marks = marks
     }
 }
 
@@ -51,7 +54,10 @@ extension OffsetsEntry {
     /// before. Positions follow from the ranges and do not count: those of whole files are all that were ever taken.
     package var fingerprint: String {
         var ranges = self
-        for index in ranges.sources.indices { ranges.sources[index].next = SourceOffsets() }
+        for index in ranges.sources.indices {
+            ranges.sources[index].next = SourceOffsets()
+            ranges.sources[index].marks = [:]
+        }
         let text = OffsetsRecord(ranges, historySources: [], previousCommit: nil).json.text()
         return String(checksumText(text).split(separator: " ").last ?? "")
     }
@@ -68,6 +74,7 @@ struct SourceRecord: Hashable, Sendable {
     var source: String
     var ranges: [OffsetRange]
     var position: Position
+    var marks: [String: String]
 }
 
 /// The content of `offsets/<batch>`.
@@ -91,7 +98,8 @@ struct OffsetsRecord: Hashable, Sendable {
             let isHistory = historySources.contains(source.source)
             return SourceRecord(
                 source: source.source, ranges: source.ranges,
-                position: isHistory ? .history(count: Int64(source.next.next.count)) : .complete(source.next.next))
+                position: isHistory ? .history(count: Int64(source.next.next.count)) : .complete(source.next.next),
+                marks: source.marks)
         }
         self.previousCommit = previousCommit
     }
@@ -107,7 +115,7 @@ struct OffsetsRecord: Hashable, Sendable {
                     case .complete(let next): SourceOffsets(next)
                     case .history: histories[record.source] ?? SourceOffsets()
                     }
-                return SourceBatch(source: record.source, ranges: record.ranges, next: next)
+                return SourceBatch(source: record.source, ranges: record.ranges, next: next, marks: record.marks)
             })
     }
 }
@@ -156,11 +164,17 @@ extension SourceRecord {
             case .complete(let next): JSONMember("next", .integerMap(next))
             case .history(let count): JSONMember("historyCount", .integer(count))
             }
-        return .object([JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges)), position])
+        var members = [JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges)), position]
+        if !marks.isEmpty {
+            let texts = marks.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
+            members.append(JSONMember("marks", .object(texts)))
+        }
+        return .object(members)
     }
 
     fileprivate init(json: JSONValue) throws(JSONError) {
         source = try json.string("source")
+        marks = try json.textMap("marks")
         ranges = []
         for range in try json.array("ranges") {
             ranges.append(
