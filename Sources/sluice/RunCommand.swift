@@ -83,7 +83,25 @@ struct RunCommand {
         }
         let isWell = set.run()
         server?.stop()
+        sayWhereRowsWent(set, environment.log)
         return isWell ? 0 : 1
+    }
+
+    /// A line a source. With several queries it begins with the query's name, as they may share sources; a log of JSON
+    /// stays one.
+    private func sayWhereRowsWent(_ set: QuerySet, _ log: Log) {
+        guard options.logLevel <= .info else { return }
+        let accounts = set.rowAccounts
+        for (query, lines) in accounts {
+            for (source, text) in lines {
+                switch options.logFormat {
+                case .logfmt: printError((accounts.count > 1 ? "\(query), " : "") + "\(source): \(text)")
+                case .json:
+                    log.info(
+                        "Where rows went", [.query: .string(query), .source: .string(source), .rows: .string(text)])
+                }
+            }
+        }
     }
 
     private func wrongUsage(_ message: String) -> Int32 {
@@ -92,7 +110,7 @@ struct RunCommand {
     }
 
     private func loadSpecs() throws(FileError) -> LoadedSpec {
-        try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs)
+        try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs, looksAtFiles: true)
     }
 
     /// Reads the specs again and brings the queries to them; says in the log what came of it.
@@ -156,6 +174,7 @@ extension LogKey {
     static let started = LogKey("sluice.started")
     static let stopped = LogKey("sluice.stopped")
     static let changed = LogKey("sluice.changed")
+    static let rows = LogKey("sluice.rows")
 }
 
 /// Hides the secrets of every spec that was read since the start: what was one stays one.

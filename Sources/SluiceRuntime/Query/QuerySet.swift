@@ -134,6 +134,11 @@ package final class QuerySet: Sendable {
     /// Ends every query after the batch in hand.
     package func stop() { for member in members.stopAll() { member.supervisor.stop() } }
 
+    /// Where the rows of each query's sources have gone, as lines.
+    package var rowAccounts: [(query: String, lines: [(source: String, text: String)])] {
+        members.all.map { ($0.name, $0.supervisor.accounts.lines) }
+    }
+
     package var statuses: [(name: String, status: QueryStatus)] {
         members.all.map { ($0.supervisor.name, $0.supervisor.status) }
     }
