@@ -97,8 +97,8 @@ final class FileInputBytes: InputBytes {
         return line(ranges[range], at: offset).map { "\(path):\($0)" } ?? "\(path)@\(offset)"
     }
 
-    /// The line of a whole file, from 1, where finding it is not too dear: asked for once a batch, if at all. A followed
-    /// file may be of any size, and what is known of it are offsets.
+    /// The line of a whole file, from 1, where finding it is not too dear: asked for once a batch, if at all. A
+    /// followed file may be of any size, and what is known of it are offsets.
     private func line(_ range: FileRange, at offset: Int64) -> Int? {
         guard range.isWhole, offset <= Self.countedByteCountMax, let file = try? TextFile(range.path, fileSystem) else {
             return nil

@@ -67,6 +67,7 @@ package final class FollowedFileSource: Source {
         var (present, missing) = try files.arrange(
             match.files, files.effective(position), followsFiles: hasNames)
         let unreadable = Set(missing.filter { !settle($0, hasNames: hasNames) }.map(\.path))
+        sayGone(missing.filter { !unreadable.contains($0.path) })
         present.removeAll { unreadable.contains($0.path) }
         var latest = files.effective(position)
         for (path, info) in present {
@@ -177,18 +178,24 @@ package final class FollowedFileSource: Source {
             trouble = trouble ?? (file.isReplaced ? rotated(file, hasNames) : missing(file))
             return false
         }
-        if gone.insert(file.path).inserted { say(file, unread) }
         if file.isReplaced { files.startOver(file.path) }
         return true
     }
 
-    private func say(_ file: FollowedFiles.Missing, _ unread: Int64?) {
-        if let unread, unread > 0 {
+    /// Says once of each file that it is gone; of many that are found to be gone at a start, in one line.
+    private func sayGone(_ missing: [FollowedFiles.Missing]) {
+        let new = missing.filter { gone.insert($0.path).inserted }
+        for file in new {
+            guard let unread = file.unreadByteCount, unread > 0 else { continue }
             log.warning(
                 "A followed file is gone before all of it was read",
                 [.path: .string(file.path), .lostBytes: .integer(unread)])
-        } else {
-            log.info("A followed file that was read to its end is gone", [.path: .string(file.path)])
+        }
+        let read = new.filter { $0.unreadByteCount ?? 0 == 0 }
+        if let first = read.first {
+            log.info(
+                "Followed files that were read to their end are gone",
+                [.path: .string(first.path), .count: .integer(Int64(read.count))])
         }
     }
 
@@ -218,7 +225,7 @@ package final class FollowedFileSource: Source {
         return ConnectorError(
             code: "file-missing",
             "\(file.path) is not there any more (it was read up to byte \(file.offset)\(unread)): put the file back; "
-                + "the query goes on when it is there",
+                + "the query goes on when it is there, or without it with `on_truncate: restart`",
             isRetriable: true)
     }
 
@@ -360,4 +367,5 @@ package final class FollowedFileSource: Source {
 
 extension LogKey {
     static let place = LogKey("sluice.place")
+    static let count = LogKey("sluice.count")
 }

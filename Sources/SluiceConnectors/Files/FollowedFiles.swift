@@ -83,8 +83,8 @@ struct FollowedFiles {
 
     // MARK: - Names
 
-    /// Finds the files of a position under their present names, and what cannot be found. `followsNames`: a pattern
-    /// that names one file has no others to look among.
+    /// Finds the files of a position under their present names, and what cannot be found. `followsFiles`: a path that
+    /// names one file has no others to look among.
     /// - Returns: the files to read, without second names of one file, and those that are missing.
     mutating func arrange(
         _ found: [(path: String, info: FileInfo)], _ position: SourceOffsets, followsFiles: Bool
@@ -145,6 +145,7 @@ struct FollowedFiles {
 
     /// Whether what is at a name is the file that was read under it.
     func isSameFile(_ path: String, _ info: FileInfo) throws(ConnectorError) -> Bool {
+        if known[path]?.isSameFile(as: info) == true { return true }
         guard let mark = mark(path) else { return true }
         if mark.inode == info.inode && mark.device == info.device { return true }
         // Over a restart the content alone may say so: files are copied to other disks. A running process sees at most

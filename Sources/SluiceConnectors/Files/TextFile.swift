@@ -6,8 +6,8 @@ internal import SluiceSystem
 
 let newline = UInt8(ascii: "\n")
 
-/// The longest line a source takes, in bytes, its end included: a file without newlines must not fill the memory. A line
-/// that is longer is one bad record, of which nothing is read.
+/// The longest line a source takes, in bytes, its end included: a file without newlines must not fill the memory. A
+/// line that is longer is one bad record, of which nothing is read.
 package let maxLineByteCount: Int64 = 64 << 20
 
 /// An open file of lines. All offsets are bytes from its start.

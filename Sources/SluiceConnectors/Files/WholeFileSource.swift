@@ -169,8 +169,8 @@ package final class WholeFileSource: Source {
     private func replaced(_ path: String) -> ConnectorError {
         ConnectorError(
             code: "file-changed",
-            "\(path) was replaced or written to since its batch was planned, and the batch was interrupted: put the file "
-                + "back as it was, or start the query over with a new checkpoint",
+            "\(path) was replaced or written to since its batch was planned, and the batch was interrupted: put the "
+                + "file back as it was, or start the query over with a new checkpoint",
             isRetriable: false)
     }
 

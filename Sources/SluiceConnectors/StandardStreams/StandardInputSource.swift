@@ -1,7 +1,7 @@
 // Standard input, for pipes: one partition, offsets count bytes. A thread reads ahead into bounded memory, so that the
 // program that writes is held back only when the query falls behind. What has been read is kept until its batch is
-// committed; after a crash it is gone, and a batch that needs it says so. A line longer than that memory is not held: an
-// empty line takes its place, and offsets count that.
+// committed; after a crash it is gone, and a batch that needs it says so. A line longer than that memory is not held:
+// an empty line takes its place, and offsets count that.
 
 internal import Glibc
 package import SluiceEngine

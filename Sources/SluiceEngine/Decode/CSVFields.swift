@@ -38,8 +38,8 @@ struct CSVFields: ~Copyable {
         quoted = QuotedCSVValue(separator: options.separator)
     }
 
-    /// Sets the columns of a row that has been begun; returns the first thing that is wrong with the line. `line` is not
-    /// empty, and 32 bytes behind it are readable.
+    /// Sets the columns of a row that has been begun; returns the first thing that is wrong with the line. `line` is
+    /// not empty, and 32 bytes behind it are readable.
     mutating func decode(
         _ line: UnsafeRawBufferPointer, _ columns: borrowing DecodedColumns, _ fields: inout FieldWriter,
         into arena: inout ByteBuffer

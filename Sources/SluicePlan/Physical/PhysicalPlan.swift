@@ -82,7 +82,7 @@ package struct InputPlan: Hashable, Sendable {
     /// line has. Where there are none nothing is read from the text, and none of it can be bad.
     package var fieldCount: Int
     /// The columns to decode. The first `JoinSidePlan.stateColumnCount` of them are what state keeps.
-    /// With a `badRows` policy that keeps rows back for a bad field all declared columns are here, so that each is checked.
+    /// With a `badRows` policy that keeps rows back for a bad field all declared columns are here, each to be checked.
     package var columns: [InputColumn]
     /// Rows for which this is not true vanish before the watermark sees them.
     package var filterBelowWatermark: Expression<ColumnSlot>?

@@ -1,6 +1,6 @@
-// Where the rows of a query's sources have gone, over all its starts in this process: what is bad or late is said in the
-// log when it first happens and then at most once a minute and source, and when the process ends a line a source says
-// the sums. What a record holds is never said.
+// Where the rows of a query's sources have gone, over all its starts in this process: what is bad or late is said in
+// the log when it first happens and then at most once a minute and source, and when the process ends a line a source
+// says the sums. What a record holds is never said.
 
 internal import SluiceEngine
 internal import SluicePlan
