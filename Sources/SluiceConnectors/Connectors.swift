@@ -12,9 +12,10 @@ package func makeSource(
     environment.log = environment.log.with([.source: .string(spec.name.value)])
     let (files, log) = (environment.fileSystem, environment.log)
     switch spec.connector {
-    case .file(let file) where file.isFollowed: return FollowedFileSource(file, fileSystem: files, log: log)
-    case .file(let file): return WholeFileSource(file, fileSystem: files, log: log)
-    case .standardInput: return StandardInputSource()
+    case .file(let file) where file.isFollowed:
+        return FollowedFileSource(file, format: spec.format, fileSystem: files, log: log)
+    case .file(let file): return WholeFileSource(file, format: spec.format, fileSystem: files, log: log)
+    case .standardInput: return StandardInputSource(format: spec.format)
     case .kafka(let kafka): return try KafkaSource(kafka, wanted: RecordFields(input), environment: environment)
     }
 }

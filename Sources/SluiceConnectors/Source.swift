@@ -64,6 +64,9 @@ package protocol Source: AnyObject {
     var description: String { get }
     /// True when nothing more will ever come (standard input at its end).
     var isFinished: Bool { get }
+    /// Why the last answer of `latestOffsets` leaves out a part of the source (one file among many): what else there is
+    /// is read first, and then the query cannot go on.
+    var trouble: ConnectorError? { get }
     /// True when the last answer for `untilEnd` is not final: whoever wants the end asks again in a while.
     var isAwaitingEnd: Bool { get }
 
@@ -73,6 +76,11 @@ package protocol Source: AnyObject {
     /// The ranges the next batch reads: between `position` and `latest`, within the limits; empty when nothing is new.
     /// A pure function of its arguments, of the time, and of what `latestOffsets` has found.
     func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange]
+    /// What tells the partitions of a batch apart from others that may come to have their names, in the source's own
+    /// words: kept beside the ranges and handed back to `resume`.
+    func marks(_ ranges: [OffsetRange], next: SourceOffsets) -> [String: String]
+    /// Before all else in a process, where there is a checkpoint: what the newest entry of the offset log has.
+    func resume(_ marks: [String: String])
     /// Opens the ranges of a batch; `read` gives their text. Replays hand in the ranges of the offset log.
     /// Throws when the data is no longer there as it was (truncated, rotated, deleted).
     func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes
@@ -88,6 +96,9 @@ package protocol Source: AnyObject {
 
 extension Source {
     package var isAwaitingEnd: Bool { false }
+    package var trouble: ConnectorError? { nil }
+    package func marks(_ ranges: [OffsetRange], next: SourceOffsets) -> [String: String] { [:] }
+    package func resume(_ marks: [String: String]) {}
     package func lag(at position: SourceOffsets, latest: SourceOffsets) -> [String: PartitionLag]? { nil }
     package var processorNanos: UInt64 { 0 }
 }

@@ -107,11 +107,25 @@ package struct SourceSpec: Sendable {
     }
 }
 
+/// What becomes of a row that does not fit its columns, and of a record that is none.
 package enum BadRowsPolicy: Hashable, Sendable {
+    /// A field that does not fit is null and the row goes on; a record that is none is dropped.
     case null
+    /// Spark's way: as `null`, but a record that is none, and a Kafka tombstone, is a row of nulls.
+    case permissive
+    /// Both are dropped.
     case drop
+    /// Either ends the query.
     case fail
     case sink(String)
+
+    /// True when a field that does not fit keeps its row back, so that every declared column is judged.
+    package var judgesAllColumns: Bool {
+        switch self {
+        case .null, .permissive: false
+        case .drop, .fail, .sink: true
+        }
+    }
 }
 
 package enum LateRowsPolicy: Hashable, Sendable {
@@ -151,17 +165,29 @@ package enum SourceConnectorSpec: Sendable {
 }
 
 package struct FileSourceSpec: Hashable, Sendable {
+    /// What becomes of a followed file that was emptied, or is not the file any more that was read.
+    package enum TruncatePolicy: Hashable, Sendable {
+        case fail
+        /// It is read from its start, and what of the old content was not read is said.
+        case restart
+    }
+
     /// Absolute or relative to the working directory, after resolving against the spec file's folder.
     package var path: Located<String>
     package var isFollowed: Bool
     package var maxFilesPerTrigger: Int?
     package var maxBytesPerTrigger: Int64?
+    package var onTruncate: TruncatePolicy
 
-    package init(path: Located<String>, isFollowed: Bool, maxFilesPerTrigger: Int?, maxBytesPerTrigger: Int64?) {
+    package init(
+        path: Located<String>, isFollowed: Bool, maxFilesPerTrigger: Int?, maxBytesPerTrigger: Int64?,
+        onTruncate: TruncatePolicy = .fail
+    ) {
         self.path = path
         self.isFollowed = isFollowed
         self.maxFilesPerTrigger = maxFilesPerTrigger
         self.maxBytesPerTrigger = maxBytesPerTrigger
+        self.onTruncate = onTruncate
     }
 }
 

@@ -15,7 +15,8 @@ struct CheckCommand {
 
     /// The exit code: 1 when there are errors.
     func run() throws -> Int32 {
-        let loaded = try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs)
+        let loaded = try SpecLoader(fileSystem: files, environment: environmentVariable).load(
+            options.specs, looksAtFiles: true)
         switch options.format {
         case .json: printLine(loaded.diagnostics.json)
         case .text:

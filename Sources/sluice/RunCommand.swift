@@ -151,11 +151,25 @@ struct RunCommand {
         let isWell = set.run()
         server?.stop()
         if !signals.isStopping, options.logLevel <= .info { sayWhatWasIdle(set, mask) }
+        sayWhereRowsWent(set, mask)
         return isWell ? 0 : 1
     }
 
+    /// A line a source. With several queries it begins with the query's name, as they may share sources.
+    private func sayWhereRowsWent(_ set: QuerySet, _ mask: SharedMask) {
+        guard options.logLevel <= .info else { return }
+        let accounts = set.rowAccounts
+        for (query, lines) in accounts {
+            for (source, text) in lines {
+                let name = accounts.count > 1 ? "\(query), \(source)" : source
+                output.say(
+                    mask.hide("\(name): \(text)"), .info, [.query: .string(query), .source: .string(source)])
+            }
+        }
+    }
+
     private func loadSpecs() throws(FileError) -> LoadedSpec {
-        try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs)
+        try SpecLoader(fileSystem: files, environment: environmentVariable).load(options.specs, looksAtFiles: true)
     }
 
     /// Reads the specs again and brings the queries to them; says in the log what came of it.
@@ -217,6 +231,7 @@ extension LogKey {
     static let started = LogKey("sluice.started")
     static let stopped = LogKey("sluice.stopped")
     static let changed = LogKey("sluice.changed")
+    static let rows = LogKey("sluice.rows")
 }
 
 /// Hides the secrets of every spec that was read since the start: what was one stays one.

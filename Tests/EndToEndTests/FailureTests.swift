@@ -31,7 +31,7 @@ import Testing
             says: ["bad.jsonl", "put the old file back"]),
         Trouble(
             name: "bad_rows: fail", more: "bad_rows: fail", damage: { try $0.append("bad.jsonl", "nonsense\n") },
-            says: ["bad.jsonl", "byte 16", "nonsense", "bad_rows"]),
+            says: ["bad.jsonl@16", "it is not JSON", "bad_rows"]),
         Trouble(
             name: "the sink's folder is a file", sink: "file: { path: spec-good.yaml }",
             says: ["spec-good.yaml", "a folder"]),

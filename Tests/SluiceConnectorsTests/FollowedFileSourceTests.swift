@@ -104,7 +104,7 @@ struct FollowedFileSourceTests {
         files.put("/in/log", "one\n")
         let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
         try files.remove("/in/log")
-        let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
+        let error = try #require(connectorError { _ = try source.latestOrTrouble(from: position) })
         #expect(error.code == "file-missing" && error.isRetriable)
         #expect(error.message.contains("/in/log") && error.message.contains("byte 4"))
         let range = OffsetRange(partition: "/in/log", start: 0, end: 4)
@@ -120,7 +120,7 @@ struct FollowedFileSourceTests {
         let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
         files.put("/log", "one\n")
         if restarted { source = FollowedFileSource(fileSpec("/log", follow: true), fileSystem: files, log: .none) }
-        let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
+        let error = try #require(connectorError { _ = try source.latestOrTrouble(from: position) })
         #expect(error.code == "file-truncated" && !error.isRetriable)
         #expect(error.message.contains("/log has only 4 bytes") && error.message.contains("byte 8"))
         let range = OffsetRange(partition: "/log", start: 0, end: 8)
@@ -135,11 +135,10 @@ struct FollowedFileSourceTests {
         let position = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
         try files.rename("/log", to: "/log.1")
         files.put("/log", "two\nthree\n")
-        let error = try #require(connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) })
+        let error = try #require(connectorError { _ = try source.latestOrTrouble(from: position) })
         #expect(error.code == "file-rotated" && !error.isRetriable)
         #expect(error.message.contains("/log is another file") && error.message.contains("byte 4"))
-        #expect(
-            connectorError { _ = try source.latestOffsets(from: position, untilEnd: false) }?.code == "file-rotated")
+        #expect(connectorError { _ = try source.latestOrTrouble(from: position) }?.code == "file-rotated")
         #expect(
             try source.latestOffsets(from: SourceOffsets(), untilEnd: false).next == ["/log": 10],
             "a file nothing was read from may be replaced")
@@ -151,7 +150,7 @@ struct FollowedFileSourceTests {
         files.put("/log", "something else entirely\n")
         let position = SourceOffsets(["/log": 4])
         for body in [
-            { source in _ = try source.latestOffsets(from: position, untilEnd: false) },
+            { source in _ = try source.latestOrTrouble(from: position) },
             { source in _ = try source.open([OffsetRange(partition: "/log", start: 4, end: 24)]) },
         ] as [(FollowedFileSource) throws -> Void] {
             let source = FollowedFileSource(fileSpec("/log", follow: true), fileSystem: files, log: .none)
@@ -175,7 +174,7 @@ struct FollowedFileSourceTests {
                 if planned {
                     _ = try source.open([OffsetRange(partition: path, start: 4, end: 8)])
                 } else {
-                    _ = try source.latestOffsets(from: position, untilEnd: false)
+                    _ = try source.latestOrTrouble(from: position)
                 }
             }
             #expect(error?.code == "file-changed" && error?.message.contains("byte \(planned ? 4 : 8)") == true)
@@ -209,15 +208,52 @@ struct FollowedFileSourceTests {
             ])
     }
 
-    @Test("A line beyond the limit is an error, not a full memory")
+    @Test("A line that is too long and has no end yet is said once, and keeps no line before it back")
     func longLine() throws {
-        let temporary = try TemporaryFolder()
-        let path = temporary.path + "/log"
-        let block = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
-        let files = RealFileSystem()
-        for _ in 0...64 { try files.append(path, block) }
-        let source = FollowedFileSource(fileSpec(path, follow: true), fileSystem: files, log: .none)
-        let error = connectorError { _ = try source.latestOffsets(from: SourceOffsets(), untilEnd: false) }
-        #expect(error?.code == "line-too-long")
+        let files = SimulatedFileSystem()
+        let lines = LogLines()
+        let source = FollowedFileSource(
+            fileSpec("/log", follow: true), fileSystem: files, log: lines.log, chunkByteCount: 10,
+            lineByteCountMax: 40)
+        files.put("/log", "one\n" + String(repeating: "x", count: 50))
+        for _ in 0..<2 {
+            #expect(try source.latestOrTrouble(from: SourceOffsets()).next == ["/log": 4])
+            try files.append("/log", text: "x")
+        }
+        #expect(lines.count == 1)
+        try files.append("/log", text: "\ntwo\n")
+        #expect(try source.latestOrTrouble(from: SourceOffsets(["/log": 4])).next == ["/log": 61])
+    }
+
+    @Test("A line that is too long is left out and reported, wherever it stands among chunks", arguments: 1...45)
+    func longLineIsOneRecord(chunkByteCount: Int) throws {
+        let files = SimulatedFileSystem()
+        let long = String(repeating: "x", count: 60)
+        let fits = String(repeating: "y", count: 49)
+        for text in ["a\n\(long)\nb\n\(fits)\n\(long)\n\(long)\nc\n", "\(long)\nb\n", "b\n\(long)\n"] {
+            files.put("/log", text)
+            let source = FollowedFileSource(
+                fileSpec("/log", follow: true), fileSystem: files, log: .none, chunkByteCount: chunkByteCount,
+                lineByteCountMax: 50)
+            let input = try source.open([OffsetRange(partition: "/log", start: 0, end: Int64(text.utf8.count))])
+            var read = ""
+            var places: [String] = []
+            for number in try input.readyChunks(from: 0) {
+                var chunk = InputChunk()
+                try input.read(chunk: number, into: &chunk)
+                read += String(decoding: chunk.text.array(), as: UTF8.self)
+                guard chunk.endsInLongLine else { continue }
+                places.append(input.place(chunk: number, record: RecordPlace(byteOffset: chunk.text.count)))
+            }
+            let lines = text.split(separator: "\n")
+            #expect(read == lines.filter { $0 != long }.map { $0 + "\n" }.joined())
+            var offset = 0
+            var expected: [String] = []
+            for line in lines {
+                if line == long { expected.append("/log@\(offset)") }
+                offset += line.utf8.count + 1
+            }
+            #expect(places == expected)
+        }
     }
 }

@@ -8,11 +8,12 @@ import Testing
 
 /// A file source's spec as a reader of spec files would make it.
 func fileSpec(
-    _ path: String, follow: Bool, maxFiles: Int? = nil, maxBytes: Int64? = nil
+    _ path: String, follow: Bool, maxFiles: Int? = nil, maxBytes: Int64? = nil,
+    onTruncate: FileSourceSpec.TruncatePolicy = .fail
 ) -> FileSourceSpec {
     FileSourceSpec(
         path: Located(path, at: SourcePosition(file: "test.yaml", line: 1, column: 1)), isFollowed: follow,
-        maxFilesPerTrigger: maxFiles, maxBytesPerTrigger: maxBytes)
+        maxFilesPerTrigger: maxFiles, maxBytesPerTrigger: maxBytes, onTruncate: onTruncate)
 }
 
 /// The text of all chunks, one after another, after checking what the engine relies on.
@@ -42,6 +43,15 @@ extension Sink {
 
     func stage(batch: Int64, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         try stage(SinkBatch(id: batch, fingerprint: ""), parts: parts, rowCount: rowCount)
+    }
+}
+
+extension Source {
+    /// As a query that has nothing else to read: the trouble of one file is an error.
+    func latestOrTrouble(from position: SourceOffsets) throws(ConnectorError) -> SourceOffsets {
+        let latest = try latestOffsets(from: position, untilEnd: false)
+        if let trouble { throw trouble }
+        return latest
     }
 }
 

@@ -83,6 +83,71 @@ struct WholeFileSourceTests {
         #expect(error.message.contains("/in/1 has 8 bytes, but had 4"))
     }
 
+    @Test("A file that was replaced by one as long after its batch was planned is refused when the batch runs again")
+    func replaced() throws {
+        let files = SimulatedFileSystem()
+        files.put("/in/1", "one\n")
+        let source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
+        let latest = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
+        let ranges = source.planBatch(from: SourceOffsets(), to: latest, limit: .spec)
+        let marks = source.marks(ranges, next: latest)
+        func runsAgain() -> ConnectorError? {
+            let next = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
+            next.resume(marks)
+            return connectorError { _ = try next.open(ranges) }
+        }
+        #expect(runsAgain() == nil)
+        // The same content put there again is as good.
+        files.put("/in/1", "one\n")
+        #expect(runsAgain() == nil)
+        // A mark that another version wrote is none.
+        let other = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
+        other.resume(["/in/1": "v9 something else"])
+        #expect(connectorError { _ = try other.open(ranges) } == nil)
+        files.put("/in/1", "two\n")
+        let error = runsAgain()
+        #expect(error?.code == "file-changed" && error?.isRetriable == false)
+        #expect(error?.message.contains("/in/1 was replaced") == true)
+    }
+
+    @Test("A file that grows after it was taken is said once, by name and size, also after a restart")
+    func grown() throws {
+        let files = SimulatedFileSystem()
+        let lines = LogLines()
+        for number in 0..<40 { files.put("/in/\(number)", "x\n") }
+        var source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: lines.log)
+        var position = SourceOffsets()
+        let ranges = source.planBatch(
+            from: position, to: try source.latestOffsets(from: position, untilEnd: false), limit: .spec)
+        _ = try source.open(ranges)
+        position.advance(by: ranges)
+        // Some go away, one grows, one shrinks.
+        for number in 0..<20 { try files.remove("/in/\(number)") }
+        files.put("/in/30", "x\ny\n")
+        files.put("/in/31", "")
+        for _ in 0..<10 { _ = try source.latestOffsets(from: position, untilEnd: false) }
+        #expect(lines.count == 1)
+        #expect(lines.all[0].contains("has grown since it was taken"))
+        #expect(lines.all[0].contains("sluice.path=/in/30 sluice.taken_bytes=2 sluice.bytes=4"))
+
+        source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: lines.log)
+        _ = try source.latestOffsets(from: position, untilEnd: false)
+        #expect(lines.count == 2, "at a start all that are watched are looked at")
+    }
+
+    @Test("What was taken long ago costs nothing to look at")
+    func grownBound() throws {
+        let files = SimulatedFileSystem()
+        files.put("/in/last", "x\n")
+        let source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
+        let position = SourceOffsets(
+            Dictionary(uniqueKeysWithValues: (10_000..<20_000).map { ("/in/\($0)", Int64(2)) } + [("/in/last", 2)]))
+        _ = try source.latestOffsets(from: position, untilEnd: false)
+        files.recordsTrace = true
+        _ = try source.latestOffsets(from: position, untilEnd: false)
+        #expect(files.trace.filter { $0.verb == .info }.count <= 10)
+    }
+
     @Test("A planned file that went away is a retriable error, and so is a folder")
     func missing() throws {
         let files = SimulatedFileSystem()

@@ -124,6 +124,7 @@ extension JoinWorkload {
         let inputs = (0..<2).map { side in
             InputPlan(
                 source: side == 0 ? "l" : "r", format: .json, timeZone: "UTC", badRows: .null,
+                fieldCount: 4,
                 columns: [
                     InputColumn(name: "id", type: .int, origin: .field("id"), declaredIndex: 0),
                     InputColumn(name: "k", type: .string, origin: .field("k"), declaredIndex: 1),

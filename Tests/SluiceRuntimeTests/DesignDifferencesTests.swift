@@ -111,6 +111,55 @@ import Testing
         #expect(try scenario.harness.allRows().map(pair).sorted() == expected[type] ?? [])
     }
 
+    // MARK: Records that are none
+
+    @Test func `A record that is none is dropped and counted, and nothing of it comes out of an outer join`() throws {
+        let none = ["garbage", "{\"id\":\"c\",\"k\":\"k\"", "null", "[]", "3", "", "  "]
+        for type in ["left outer", "right outer", "full outer", "left anti"] {
+            let scenario = try Scenario(JoinSpecText(type: type))
+            try scenario.step(left: none + [row("a", "x", 10)], right: none + [row("b", "y", 10)])
+            let progress = try #require(scenario.harness.reports.all.first)
+            // Blank lines in files are nothing at all.
+            #expect(progress.sources.map(\.badRows) == [5, 5] && progress.sources.map(\.inputRows) == [6, 6])
+            #expect(progress.sources.map(\.watermarkMillis) == [baseMillis + 10_000, baseMillis + 10_000])
+            try scenario.step(left: [row("m", "m", 900)], right: [row("n", "n", 900)])
+            #expect(try scenario.harness.allRows().map(pair).contains("-") == false)
+            #expect(try scenario.harness.allRows().contains("{}") == false)
+        }
+    }
+
+    @Test func `Under permissive a record that is none is a row of nulls, as in Spark`() throws {
+        var spec = JoinSpecText(type: "left outer")
+        spec.leftField = "bad_rows: permissive"
+        let scenario = try Scenario(spec)
+        #expect(
+            try scenario.step(left: ["garbage", "[]", row("a", "x", 10)], right: [row("b", "y", 10)])
+                == ["0 @- [2]: - -", "1 no data @10 [2]"])
+        #expect(scenario.harness.reports.all.first?.sources.map(\.badRows) == [2, 0])
+    }
+
+    @Test(arguments: [nil, "permissive", "drop", "fail"])
+    func `A field that does not fit is null, drops its row or ends the query, as the policy says`(
+        policy: String?
+    ) throws {
+        var spec = JoinSpecText(type: nil)
+        spec.leftField = policy.map { "bad_rows: \($0)" }
+        spec.select = ["lid: l.id", "v: l.v"]
+        let scenario = try Scenario(spec)
+        let rows = [row("a", "x", 10), "{\"id\":\"b\",\"v\":\"text\"}", "{\"id\":\"c\",\"v\":3} tail"]
+        if policy == "fail" {
+            let error = #expect(throws: BatchError.self) { try scenario.step(left: rows) }
+            let text = error.map { "\($0)" } ?? ""
+            #expect(text.contains("/in/l/000000.jsonl:2: `v`, it cannot be read as int"), "\(text)")
+            #expect(!text.contains("text"), "what a record holds is not said")
+            return
+        }
+        try scenario.step(left: rows)
+        let ids = try scenario.harness.allRows().map(pair)
+        #expect(ids == (policy == "drop" ? ["a"] : ["a", "b", "c"]))
+        #expect(scenario.last?.sources.map(\.badRows) == [2])
+    }
+
     // MARK: What check refuses
 
     @Test(arguments: [

@@ -34,15 +34,18 @@ final class RunnerHarness {
     let reports = Reports()
     private let spec: LoadedSpec
     private let pool: WorkerPool
+    private let log: Log
     private var runner: QueryRunner?
 
     /// The simulated disk has no zone files.
     static let zones = systemTimeZones(RealFileSystem())
 
     init(
-        spec text: String, disk: SimulatedFileSystem, clock: SimulatedClock = SimulatedClock(), workers: Int = 1
+        spec text: String, disk: SimulatedFileSystem, clock: SimulatedClock = SimulatedClock(), workers: Int = 1,
+        log: Log = .none
     ) throws {
         self.disk = disk
+        self.log = log
         self.clock = clock
         pool = WorkerPool(width: workers)
         try disk.makeFolders("/spec")
@@ -59,7 +62,7 @@ final class RunnerHarness {
         let planned = try #require(spec.plans.first)
         let environment = QueryEnvironment(
             fileSystem: disk, clock: clock, pool: pool,
-            zones: Self.zones, log: .none,
+            zones: Self.zones, log: log,
             report: { [reports] in reports.add($0) })
         let query = try QuerySet.makeQuery(planned, spec: loaded, options: QuerySetOptions(), environment: environment)
         runner = try QueryRunner(

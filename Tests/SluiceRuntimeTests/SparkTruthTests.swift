@@ -102,7 +102,7 @@ extension SparkRun {
                 lines.append("    event_time: \(eventTime)")
             }
             if let filter = side.where { lines.append("    where: \(quoted(filter))") }
-            lines.append("    time_zone: \(sessionTimeZone)")
+            lines += ["    time_zone: \(sessionTimeZone)", "    bad_rows: permissive"]
         }
         lines += ["queries:", "  q:", "    from: l", "    join:", "      - with: r", "        type: \(join.type)"]
         if !join.keys.isEmpty {

@@ -6,7 +6,11 @@ internal import SluiceSystem
 /// A file's contents, as seen and as safe. Guarded by its file system's lock.
 final class SimulatedInode: @unchecked Sendable {
     let number: UInt64
-    var content: [UInt8] = []
+    var content: [UInt8] = [] {
+        didSet { changeCount += 1 }
+    }
+    /// Stands for the time of the last change.
+    private var changeCount: Int64 = 0
     /// What a crash leaves for sure; nil while nothing was ever synced.
     var durable: [UInt8]? = []
     var isSynced = true
@@ -15,7 +19,16 @@ final class SimulatedInode: @unchecked Sendable {
 
     init(number: UInt64) { self.number = number }
 
-    var info: FileInfo { FileInfo(kind: .file, byteCount: Int64(content.count), device: 1, inode: number) }
+    /// Copies count as the same content only where they are.
+    func takeTime(of other: SimulatedInode) {
+        changeCount = other.changeCount + (content == other.content ? 0 : 1)
+    }
+
+    var info: FileInfo {
+        FileInfo(
+            kind: .file, byteCount: Int64(content.count), device: 1, inode: number,
+            modifiedNanos: Int64(number) << 32 | changeCount)
+    }
 }
 
 struct SimulatedDisk {
@@ -83,7 +96,7 @@ struct SimulatedDisk {
     func info(_ path: String) -> FileInfo? {
         if let inode = file(path) { return inode.info }
         // Folders need no number of their own: nobody follows one over a rename.
-        return folders[path] == nil ? nil : FileInfo(kind: .folder, byteCount: 0, device: 1, inode: 0)
+        return folders[path] == nil ? nil : FileInfo(kind: .folder, byteCount: 0, device: 1, inode: 0, modifiedNanos: 0)
     }
 
     func list(_ folder: String) throws(FileError) -> [String] {
@@ -186,6 +199,15 @@ struct SimulatedDisk {
         durableFolders[folder, default: [:]][name] = inode
     }
 
+    /// Puts a file of an earlier disk there, which is known again by its number and the time of its last change.
+    private mutating func keep(_ path: String, _ old: SimulatedInode, _ content: [UInt8]) {
+        let unused = nextInode
+        nextInode = old.number
+        put(path, content)
+        nextInode = max(unused, old.number + 1)
+        file(path)?.takeTime(of: old)
+    }
+
     private mutating func apply(_ edits: [(path: String, inode: SimulatedInode?)]) {
         let change = NameChange(edits: edits)
         for edit in edits {
@@ -220,7 +242,7 @@ struct SimulatedDisk {
             for (name, inode) in names.sorted(by: { $0.key < $1.key }) {
                 let content = contents[inode.number] ?? survivingContent(of: inode)
                 contents[inode.number] = content
-                disk.put(join(folder, name), content)
+                disk.keep(join(folder, name), inode, content)
             }
         }
         return disk
@@ -231,7 +253,9 @@ struct SimulatedDisk {
         var disk = SimulatedDisk(plan: plan)
         disk.folders = folders.mapValues { _ in [:] }
         for (folder, names) in folders.sorted(by: { $0.key < $1.key }) {
-            for (name, inode) in names.sorted(by: { $0.key < $1.key }) { disk.put(join(folder, name), inode.content) }
+            for (name, inode) in names.sorted(by: { $0.key < $1.key }) {
+                disk.keep(join(folder, name), inode, inode.content)
+            }
         }
         return disk
     }

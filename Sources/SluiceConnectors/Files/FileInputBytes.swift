@@ -10,6 +10,9 @@
 //     lines        aaaaaaa bbbbbbbbb ccccccccc dddddddd eeeeeeeeee fff
 //     chunk 0      aaaaaaa bbbbbbbbb ccccccccc
 //     chunk 1                                  dddddddd eeeeeeeeee
+//
+// A line that is too long is left out: the chunk it begins in says that there was one, and the chunks it goes through
+// find no line of their own. A byte order mark at a file's start is left out too.
 
 internal import SluiceEngine
 internal import SluiceSystem
@@ -32,7 +35,8 @@ struct FileRange {
                 code: "file-rotated",
                 "\(path) was replaced by another file while a batch was reading it from byte \(start): "
                     + "put the old file back, or follow a glob that matches old and new files",
-                isRetriable: false)
+                // What follows files by their names in turn finds the old one again.
+                isRetriable: !isWhole)
         }
         if isWhole && now.byteCount != end {
             throw ConnectorError(
@@ -50,13 +54,21 @@ final class FileInputBytes: InputBytes {
     private let fileSystem: any FileSystem
     private let ranges: [FileRange]
     private let chunkByteCount: Int64
+    private let lineByteCountMax: Int64
+    /// Finds a file that has another name by now; nil when it is nowhere.
+    private let find: @Sendable (FileInfo) -> String?
     /// The first chunk of each range; at the end the number of all chunks.
     private let firstChunks: [Int]
     /// Where a chunk that was read begins in its file, for `place`.
     private let starts = Mutex<[Int: Int64]>([:])
 
-    init(_ ranges: [FileRange], chunkByteCount: Int, fileSystem: any FileSystem) {
-        precondition(chunkByteCount > 0)
+    init(
+        _ ranges: [FileRange], chunkByteCount: Int, lineByteCountMax: Int64, fileSystem: any FileSystem,
+        find: @escaping @Sendable (FileInfo) -> String? = { _ in nil }
+    ) {
+        precondition(chunkByteCount > 0 && lineByteCountMax > 0)
+        self.lineByteCountMax = lineByteCountMax
+        self.find = find
         self.fileSystem = fileSystem
         self.ranges = ranges
         self.chunkByteCount = Int64(chunkByteCount)
@@ -80,15 +92,26 @@ final class FileInputBytes: InputBytes {
     func place(chunk: Int, record: RecordPlace) -> String {
         let (range, index) = locate(chunk)
         let start = starts.withLock { $0[chunk] } ?? nominalStart(ranges[range], index)
-        return "\(ranges[range].path), byte \(start + Int64(record.byteOffset))"
+        let offset = start + Int64(record.byteOffset)
+        let path = ranges[range].path
+        return line(ranges[range], at: offset).map { "\(path):\($0)" } ?? "\(path)@\(offset)"
     }
+
+    /// The line of a whole file, from 1, where finding it is not too dear: asked for once a batch, if at all. A
+    /// followed file may be of any size, and what is known of it are offsets.
+    private func line(_ range: FileRange, at offset: Int64) -> Int? {
+        guard range.isWhole, offset <= Self.countedByteCountMax, let file = try? TextFile(range.path, fileSystem) else {
+            return nil
+        }
+        return (try? file.lineCount(before: offset)).map { $0 + 1 }
+    }
+
+    private static let countedByteCountMax: Int64 = 16 << 20
 
     func read(chunk number: Int, into chunk: inout InputChunk) throws {
         let (rangeIndex, index) = locate(number)
         let range = ranges[rangeIndex]
-        let file = try TextFile(range.path, fileSystem)
-        try range.check(try file.info())
-
+        let file = try open(range)
         let nominalStart = nominalStart(range, index)
         let nominalEnd = min(nominalStart + chunkByteCount, range.end)
         chunk.text.reserve(Int(nominalEnd - nominalStart) + inputPaddingByteCount)
@@ -101,10 +124,44 @@ final class FileInputBytes: InputBytes {
         starts.withLock { $0[number] = start }
         try file.append(start..<nominalEnd, to: &chunk.text)
         if nominalEnd < range.end, unsafe chunk.text.bytes.last != newline {
-            let end = try file.endOfLine(from: nominalEnd, before: range.end)
-            try file.append(nominalEnd..<end, to: &chunk.text)
+            try appendRestOfLine(file, from: nominalEnd, before: range.end, to: &chunk)
+        }
+        if start == 0, unsafe chunk.text.bytes.starts(with: byteOrderMark) {
+            chunk.text.removeFirst(byteOrderMark.count)
+            starts.withLock { $0[number] = Int64(byteOrderMark.count) }
         }
         chunk.text.reserve(inputPaddingByteCount)
+    }
+
+    private func open(_ range: FileRange) throws(ConnectorError) -> TextFile {
+        do throws(ConnectorError) {
+            return try open(range, at: range.path)
+        } catch {
+            guard let path = find(range.info), path != range.path else { throw error }
+            return try open(range, at: path)
+        }
+    }
+
+    private func open(_ range: FileRange, at path: String) throws(ConnectorError) -> TextFile {
+        let file = try TextFile(path, fileSystem)
+        try range.check(try file.info())
+        return file
+    }
+
+    /// The last line of the text goes on at `offset`, or is taken out again when it is too long.
+    private func appendRestOfLine(
+        _ file: TextFile, from offset: Int64, before limit: Int64, to chunk: inout InputChunk
+    ) throws(ConnectorError) {
+        let kept = unsafe chunk.text.bytes.lastIndex(of: newline).map { $0 + 1 } ?? 0
+        let searched = offset..<min(limit, max(offset, offset - Int64(chunk.text.count - kept) + lineByteCountMax))
+        if let end = try file.firstLineEnd(in: searched) {
+            try file.append(offset..<end, to: &chunk.text)
+        } else if searched.upperBound == limit {
+            try file.append(searched, to: &chunk.text)
+        } else {
+            chunk.text.truncate(to: kept)
+            chunk.endsInLongLine = true
+        }
     }
 
     // MARK: - One chunk

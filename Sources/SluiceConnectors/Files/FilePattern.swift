@@ -15,6 +15,9 @@ struct FilePattern {
         self.path = String(Substring(bytes))
     }
 
+    /// True for what can be read as a glob, which a file of that very name would not be.
+    var isGlob: Bool { path.utf8.contains(where: isGlobByte) }
+
     struct Match {
         enum Kind {
             case nothing
@@ -32,7 +35,7 @@ struct FilePattern {
     /// when it could be read as a glob.
     func resolve(_ fileSystem: any FileSystem, skipping skips: (String) -> Bool) throws(FileError) -> Match {
         guard let info = try fileSystem.info(path) else {
-            guard path.utf8.contains(where: isGlobByte) else { return Match(kind: .nothing) }
+            guard isGlob else { return Match(kind: .nothing) }
             var found: [String] = []
             let components = path.split(separator: "/").map(String.init)
             try expand(components[...], in: path.hasPrefix("/") ? "/" : "", fileSystem, &found)
@@ -75,8 +78,9 @@ struct FilePattern {
             if error.errno == ENOENT || error.errno == ENOTDIR { return }
             throw error
         }
+        let pattern = GlobPattern(component)
         for name in names where (!isHidden(name) || name.utf8.first == component.utf8.first) {
-            guard matchesGlob(name, component) else { continue }
+            guard pattern.matches(name) else { continue }
             try expand(components.dropFirst(), in: below(folder, name), fileSystem, &found)
         }
     }
@@ -97,81 +101,4 @@ private func isGlobByte(_ byte: UInt8) -> Bool {
     case UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: "\\"): true
     default: false
     }
-}
-
-/// Matches one component of a path: `*`, `?`, `[a-z]`, `[!a]`, `{jsonl,csv}`, and `\` before a character that is meant.
-func matchesGlob(_ name: String, _ pattern: String) -> Bool {
-    matches(Array(name.unicodeScalars)[...], Array(pattern.unicodeScalars)[...])
-}
-
-private func matches(_ name: ArraySlice<Unicode.Scalar>, _ pattern: ArraySlice<Unicode.Scalar>) -> Bool {
-    var name = name
-    var pattern = pattern
-    while let token = pattern.popFirst() {
-        switch token {
-        case "*":
-            while pattern.first == "*" { pattern.removeFirst() }
-            if pattern.isEmpty { return true }
-            return name.indices.contains { matches(name[$0...], pattern) } || matches([], pattern)
-        case "{":
-            guard let (choices, rest) = alternatives(pattern) else { return false }
-            return choices.contains { matches(name, $0 + rest) }
-        case "[":
-            guard let scalar = name.popFirst(), let (isMember, rest) = member(scalar, pattern), isMember else {
-                return false
-            }
-            pattern = rest
-        case "?":
-            if name.popFirst() == nil { return false }
-        case "\\":
-            if name.popFirst() != pattern.popFirst() ?? "\\" { return false }
-        default:
-            if name.popFirst() != token { return false }
-        }
-    }
-    return name.isEmpty
-}
-
-/// The choices up to the closing brace, and what follows it.
-private func alternatives(
-    _ pattern: ArraySlice<Unicode.Scalar>
-) -> (choices: [ArraySlice<Unicode.Scalar>], rest: ArraySlice<Unicode.Scalar>)? {
-    var choices: [ArraySlice<Unicode.Scalar>] = []
-    var depth = 0
-    var start = pattern.startIndex
-    for index in pattern.indices {
-        switch pattern[index] {
-        case "{": depth += 1
-        case "}" where depth > 0: depth -= 1
-        case "}": return (choices + [pattern[start..<index]], pattern[(index + 1)...])
-        case "," where depth == 0:
-            choices.append(pattern[start..<index])
-            start = index + 1
-        default: break
-        }
-    }
-    return nil
-}
-
-/// Whether a scalar is in the set up to the closing bracket, and what follows it.
-private func member(
-    _ scalar: Unicode.Scalar, _ pattern: ArraySlice<Unicode.Scalar>
-) -> (isMember: Bool, rest: ArraySlice<Unicode.Scalar>)? {
-    var rest = pattern
-    let isNegated = rest.first == "!" || rest.first == "^"
-    if isNegated { rest.removeFirst() }
-    var isMember = false
-    var isFirst = true
-    while let low = rest.popFirst() {
-        // A closing bracket that comes first is a member.
-        if low == "]" && !isFirst { return (isMember != isNegated, rest) }
-        isFirst = false
-        var high = low
-        if rest.first == "-", rest.count > 1, rest[rest.startIndex + 1] != "]" {
-            rest.removeFirst()
-            high = rest.removeFirst()
-        }
-        if low <= scalar && scalar <= high { isMember = true }
-    }
-    return nil
 }

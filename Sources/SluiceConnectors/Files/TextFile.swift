@@ -6,7 +6,8 @@ internal import SluiceSystem
 
 let newline = UInt8(ascii: "\n")
 
-/// The longest line a source takes, in bytes. A file without newlines must not fill the memory.
+/// The longest line a source takes, in bytes, its end included: a file without newlines must not fill the memory. A
+/// line that is longer is one bad record, of which nothing is read.
 package let maxLineByteCount: Int64 = 64 << 20
 
 /// An open file of lines. All offsets are bytes from its start.
@@ -76,12 +77,26 @@ struct TextFile {
         return nil
     }
 
-    /// Where the line that `offset` stands in ends: behind its newline, or at `limit` for the last line.
-    func endOfLine(from offset: Int64, before limit: Int64) throws(ConnectorError) -> Int64 {
-        let searched = offset..<min(limit, offset + maxLineByteCount)
-        if let end = try firstLineEnd(in: searched) { return end }
-        if searched.upperBound == limit { return limit }
-        throw ConnectorError(lineTooLongIn: path, at: offset)
+    /// How many lines end before an offset. O(offset).
+    func lineCount(before offset: Int64) throws(ConnectorError) -> Int {
+        var block = ByteBuffer()
+        var start: Int64 = 0
+        var count = 0
+        while start < offset {
+            let end = min(start + (1 << 20), offset)
+            block.removeAll()
+            try append(start..<end, to: &block)
+            unsafe count += block.bytes.count { $0 == newline }
+            start = end
+        }
+        return count
+    }
+
+    /// The last bytes before a place that `FileTail` is made of.
+    func tail(before offset: Int64) throws(ConnectorError) -> [UInt8] {
+        var buffer = ByteBuffer()
+        try append(max(0, offset - FileTail.byteCountMax)..<offset, to: &buffer)
+        return buffer.array()
     }
 }
 
@@ -112,10 +127,19 @@ extension ConnectorError {
         case EILSEQ:
             self.init(
                 code: "file-name", "\(error): it is not UTF-8; rename the file or move it away", isRetriable: true)
+        case EACCES, EPERM:
+            self.init(
+                code: "file-forbidden", "\(error): give this user the right to read it, or move the file away",
+                isRetriable: true)
         default:
             self.init(
                 code: "file-unreadable", "\(error): check the path, its permissions and the disk", isRetriable: true)
         }
+    }
+
+    /// True for what is wrong with one file and does not pass by itself: others can be read meanwhile.
+    var isOfOneFile: Bool {
+        ["file-kind", "file-truncated", "file-changed", "file-rotated", "file-missing", "file-forbidden"].contains(code)
     }
 
     init(truncated path: String, to byteCount: Int64, below offset: Int64) {
@@ -123,14 +147,6 @@ extension ConnectorError {
             code: "file-truncated",
             "\(path) has only \(byteCount) bytes, but the query has read or planned it up to byte \(offset): put the "
                 + "content back, or start the query over with a new checkpoint",
-            isRetriable: false)
-    }
-
-    init(lineTooLongIn path: String, at offset: Int64) {
-        self.init(
-            code: "line-too-long",
-            "\(path) has a line of more than \(maxLineByteCount >> 20) MiB around byte \(offset): lines end with a "
-                + "newline, and this one is not a record",
             isRetriable: false)
     }
 }

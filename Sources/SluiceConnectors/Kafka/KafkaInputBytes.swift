@@ -134,7 +134,7 @@ private enum RunLimit {
     func partition(of chunk: Int) -> String? { String(run(chunk).partition) }
 
     func place(chunk: Int, record: RecordPlace) -> String {
-        "topic \(topic), partition \(run(chunk).partition), offset \(record.offset ?? -1)"
+        "\(topic)/\(run(chunk).partition)@\(record.offset ?? -1)"
     }
 }
 

@@ -1,9 +1,11 @@
 // Standard input, for pipes: one partition, offsets count bytes. A thread reads ahead into bounded memory, so that the
 // program that writes is held back only when the query falls behind. What has been read is kept until its batch is
-// committed; after a crash it is gone, and a batch that needs it says so.
+// committed; after a crash it is gone, and a batch that needs it says so. A line longer than that memory is not held:
+// an empty line takes its place, and offsets count that.
 
 internal import Glibc
 package import SluiceEngine
+package import SluiceSpec
 internal import SluiceSystem
 
 /// A source that reads lines from a descriptor.
@@ -12,6 +14,8 @@ package final class StandardInputSource: Source {
 
     private let reader: StreamReader
     private let chunkByteCount: Int
+    private let format: RecordFormat
+    private var isInspected = false
     /// The offset that the first byte of this process' stream has; nil before the first question.
     private var base: Int64?
     private var hasGivenEnd = false
@@ -19,8 +23,10 @@ package final class StandardInputSource: Source {
 
     /// - Parameter heldByteLimit: how many bytes are read ahead; also the longest line.
     package init(
-        descriptor: Int32 = 0, chunkByteCount: Int = 1 << 20, heldByteLimit: Int = Int(maxLineByteCount)
+        format: RecordFormat = .json, descriptor: Int32 = 0, chunkByteCount: Int = 1 << 20,
+        heldByteLimit: Int = Int(maxLineByteCount)
     ) {
+        self.format = format
         self.chunkByteCount = chunkByteCount
         reader = StreamReader(descriptor: descriptor, heldByteLimit: heldByteLimit)
     }
@@ -44,20 +50,25 @@ package final class StandardInputSource: Source {
             throw ConnectorError(
                 code: "stdin-unreadable", "cannot read standard input: \(errorText(held.errno))", isRetriable: false)
         }
+        try inspect(held)
         isAwaitingEnd = untilEnd && !held.isAtEnd
         if isAwaitingEnd { return position }
         hasGivenEnd = held.isAtEnd
         let end = base + (held.isAtEnd ? held.end : held.lineEnd)
-        if end <= offset && held.isFull {
-            throw ConnectorError(
-                code: "line-too-long",
-                "standard input has a line of more than \(held.end - held.start) bytes from byte \(end) on: lines end "
-                    + "with a newline, and this one is not a record",
-                isRetriable: false)
-        }
         var latest = position
         if end > offset { latest.next[Self.partition] = end }
         return latest
+    }
+
+    /// Looks at the first bytes of the stream.
+    private func inspect(_ held: StreamReader.Held) throws(ConnectorError) {
+        guard !isInspected, held.start == 0, held.end >= 64 || held.lineEnd > 0 || held.isAtEnd else { return }
+        isInspected = true
+        let head = reader.text(from: 0, to: min(held.end, 4096))?.bytes ?? []
+        guard let kind = UnreadFileKind(head, isWhole: held.isAtEnd && held.end <= 4096, format: format) else { return }
+        throw ConnectorError(
+            code: "file-kind", "standard input \(kind.sentence): unpack or convert it before the pipe",
+            isRetriable: false)
     }
 
     package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
@@ -68,14 +79,16 @@ package final class StandardInputSource: Source {
 
     package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         guard let range = ranges.first else { return NoInputBytes() }
-        guard let base, let text = reader.bytes(from: range.start - base, to: range.end - base) else {
+        guard let base, let text = reader.text(from: range.start - base, to: range.end - base) else {
             throw ConnectorError(
                 code: "stdin-not-replayable",
                 "bytes \(range.start) to \(range.end) of standard input belong to a batch that was not finished, and a "
                     + "pipe cannot give them again: start the query over with a new checkpoint, or read from a file",
                 isRetriable: false)
         }
-        return TextInputBytes(text, origin: "stdin", originOffset: range.start, chunkByteCount: chunkByteCount)
+        return TextInputBytes(
+            text.bytes, origin: "stdin", originOffset: range.start, longLines: text.longLines,
+            chunkByteCount: chunkByteCount)
     }
 
     /// What has been read is gone.
@@ -98,8 +111,6 @@ private final class StreamReader: @unchecked Sendable {
         /// Behind the last newline.
         var lineEnd: Int64
         var isAtEnd: Bool
-        /// Nothing more is read until something is discarded.
-        var isFull: Bool
         /// 0, or why reading stopped.
         var errno: Int32
     }
@@ -112,6 +123,10 @@ private final class StreamReader: @unchecked Sendable {
     private var lineEnd: Int64 = 0
     private var isAtEnd = false
     private var isLimited = true
+    /// True within a line that is too long.
+    private var isSkipping = false
+    /// Where empty lines stand for lines that were too long.
+    private var longLines: [Int64] = []
     private var code: Int32 = 0
     private var thread: SystemThread?
 
@@ -142,11 +157,12 @@ private final class StreamReader: @unchecked Sendable {
         }
     }
 
-    /// A copy of a range; nil when it is not held.
-    func bytes(from: Int64, to end: Int64) -> [UInt8]? {
+    /// A copy of a range, and where lines of it were too long, counted from its start; nil when it is not held.
+    func text(from: Int64, to end: Int64) -> (bytes: [UInt8], longLines: [Int])? {
         monitor.withLock {
             guard from >= start, from <= end, end <= start + Int64(bytes.count) else { return nil }
-            return Array(bytes[Int(from - start)..<Int(end - start)])
+            let lines = longLines.filter { $0 >= from && $0 < end }.map { Int($0 - from) }
+            return (Array(bytes[Int(from - start)..<Int(end - start)]), lines)
         }
     }
 
@@ -156,6 +172,7 @@ private final class StreamReader: @unchecked Sendable {
             if count == 0 { return }
             bytes.removeFirst(count)
             start += Int64(count)
+            longLines.removeAll { $0 < start }
             monitor.notifyAll()
         }
     }
@@ -164,24 +181,49 @@ private final class StreamReader: @unchecked Sendable {
 
     private func snapshot() -> Held {
         Held(
-            start: start, end: start + Int64(bytes.count), lineEnd: lineEnd, isAtEnd: isAtEnd, isFull: isFull,
-            errno: code)
+            start: start, end: start + Int64(bytes.count), lineEnd: lineEnd, isAtEnd: isAtEnd, errno: code)
+    }
+
+    /// Takes in what was read.
+    private func append(_ block: ArraySlice<UInt8>) {
+        var block = block
+        if isSkipping {
+            guard let end = block.firstIndex(of: newline) else { return }
+            endLongLine()
+            block = block[(end + 1)...]
+        }
+        if let last = block.lastIndex(of: newline) {
+            lineEnd = start + Int64(bytes.count + last - block.startIndex + 1)
+        }
+        bytes += block
+    }
+
+    private func endLongLine() {
+        isSkipping = false
+        longLines.append(start + Int64(bytes.count))
+        bytes.append(newline)
+        lineEnd = start + Int64(bytes.count)
     }
 
     private func run() {
         var block = [UInt8](repeating: 0, count: min(heldByteLimit, 1 << 18))
         while true {
             monitor.withLock {
-                while isFull { monitor.wait() }
+                while isFull {
+                    if lineEnd > start {
+                        monitor.wait()
+                    } else {
+                        bytes.removeAll(keepingCapacity: true)
+                        isSkipping = true
+                    }
+                }
             }
             let count = unsafe block.withUnsafeMutableBytes { unsafe readSome(from: descriptor, into: $0) }
             monitor.withLock {
                 if count > 0 {
-                    if let last = block[..<count].lastIndex(of: newline) {
-                        lineEnd = start + Int64(bytes.count + last + 1)
-                    }
-                    bytes += block[..<count]
+                    append(block[..<count])
                 } else if count == 0 {
+                    if isSkipping { endLongLine() }
                     isAtEnd = true
                 } else {
                     code = Int32(-count)

@@ -10,22 +10,37 @@ package final class TextInputBytes: InputBytes {
     private let originOffset: Int64
     /// Where chunks begin; at the end the length of the text.
     private let cuts: [Int]
+    /// Chunks behind which a line is left out.
+    private let beforeLongLines: Set<Int>
 
     /// - Parameters:
     ///   - origin: words for where the text is from; `originOffset` is the place of its first byte there.
+    ///   - longLines: where empty lines stand for lines that were too long, ascending.
     ///   - chunkByteCount: the nominal size of a chunk; lines are never cut.
-    package init(_ text: [UInt8], origin: String, originOffset: Int64, chunkByteCount: Int = 1 << 20) {
+    package init(
+        _ text: [UInt8], origin: String, originOffset: Int64, longLines: [Int] = [], chunkByteCount: Int = 1 << 20
+    ) {
         precondition(chunkByteCount > 0)
         self.text = text
         self.origin = origin
         self.originOffset = originOffset
-        var cuts = [0]
+        // A byte order mark at the start is no text.
+        var cuts = [originOffset == 0 && text.starts(with: byteOrderMark) ? byteOrderMark.count : 0]
+        var beforeLongLines: Set<Int> = []
+        var left = longLines[...]
         while let start = cuts.last, start < text.count {
             let wanted = min(start + chunkByteCount, text.count)
             let end = text[(wanted - 1)...].firstIndex(of: newline).map { $0 + 1 } ?? text.count
-            cuts.append(end)
+            if let line = left.first, line < end {
+                beforeLongLines.insert(cuts.count - 1)
+                cuts.append(line)
+                left.removeFirst()
+            } else {
+                cuts.append(end)
+            }
         }
         self.cuts = cuts
+        self.beforeLongLines = beforeLongLines
     }
 
     package func readyChunks(from first: Int) -> Range<Int> { first..<cuts.count - 1 }
@@ -34,11 +49,12 @@ package final class TextInputBytes: InputBytes {
         let range = cuts[number]..<cuts[number + 1]
         chunk.text.reserve(range.count + inputPaddingByteCount)
         unsafe text.withUnsafeBytes { unsafe chunk.text.append(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        chunk.endsInLongLine = beforeLongLines.contains(number)
     }
 
     package func startsFile(_ chunk: Int) -> Bool { chunk == 0 && originOffset == 0 }
 
     package func place(chunk: Int, record: RecordPlace) -> String {
-        "\(origin), byte \(originOffset + Int64(cuts[chunk] + record.byteOffset))"
+        "\(origin)@\(originOffset + Int64(cuts[chunk] + record.byteOffset))"
     }
 }

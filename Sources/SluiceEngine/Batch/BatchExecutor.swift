@@ -24,11 +24,19 @@ package struct BatchWatermarks: Hashable, Sendable {
 
 /// What a batch read from one source.
 package struct SourceCounters: Hashable, Sendable {
-    /// Records read, bad ones included.
+    /// Records read, bad ones included, tombstones not (unless they are rows, under `bad_rows: permissive`).
     package var inputRows = 0
     package var lateRows = 0
-    /// Records that were malformed or had a field that did not convert.
+    /// Records with a field that did not fit, or that were none.
     package var badRows = 0
+    /// Those of them that were dropped.
+    package var droppedRows = 0
+    /// Records without a value.
+    package var tombstones = 0
+    /// Rows that the source's filters dropped.
+    package var filteredRows = 0
+    package var firstBad: RecordSample?
+    package var firstLate: RecordSample?
     /// Rows that reached the watermark.
     package var watermarkRows = 0
     /// Rows among them that have an event time, and its extremes and sum in microseconds.
@@ -41,10 +49,15 @@ package struct SourceCounters: Hashable, Sendable {
 
     package init() {}
 
-    mutating func add(_ other: SourceCounters) {
+    package mutating func add(_ other: SourceCounters) {
         inputRows += other.inputRows
         lateRows += other.lateRows
         badRows += other.badRows
+        droppedRows += other.droppedRows
+        tombstones += other.tombstones
+        filteredRows += other.filteredRows
+        firstBad = RecordSample.first(firstBad, other.firstBad)
+        firstLate = RecordSample.first(firstLate, other.firstLate)
         watermarkRows += other.watermarkRows
         eventTimeCount += other.eventTimeCount
         minEventTimeMicros = min(minEventTimeMicros, other.minEventTimeMicros)
@@ -95,7 +108,7 @@ package struct BatchResult: Sendable {
 /// A batch that cannot go on because of what it read.
 package enum BatchError: Error, Sendable, CustomStringConvertible {
     /// A bad record under `bad_rows: fail`.
-    case badRow(source: String, place: String, record: String)
+    case badRow(source: String, RecordSample)
     /// The source failed while the batch read from it.
     case input(source: String, any Error)
     /// There is no more memory.
@@ -105,9 +118,10 @@ package enum BatchError: Error, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .badRow(let source, let place, let record):
-            "source `\(source)` has a record that does not fit its columns, at \(place): \(record) "
-                + "(correct it, or choose `bad_rows: null` or `bad_rows: drop`, which go on)"
+        case .badRow(let source, let record):
+            "source `\(source)` has a record that does not fit its columns, at \(record.place): "
+                + (record.column.map { "`\($0)`, " } ?? "") + record.reason
+                + " (correct it, or choose `bad_rows: null` or `bad_rows: drop`, which go on)"
         case .input(_, let error): "\(error)"
         case .outOfMemory: "there is no more memory"
         case .spill(let error): "\(error)"
@@ -319,8 +333,15 @@ package final class BatchExecutor {
         for shard in shards { shard.finishRestore() }
     }
 
+    /// Live rows of each side; nothing without a join.
+    package var stateRowCounts: [Int] {
+        guard !shards.isEmpty else { return [] }
+        let counts = shards.map(\.rowCounts)
+        return [0, 1].map { side in counts.reduce(0) { $0 + $1[side] } }
+    }
+
     /// Live rows of both sides.
-    package var stateRowCount: Int { shards.reduce(0) { $0 + $1.rowCount } }
+    package var stateRowCount: Int { stateRowCounts.reduce(0, +) }
 
     /// Memory that the state of both sides holds.
     package var stateByteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }

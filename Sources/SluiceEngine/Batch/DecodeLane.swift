@@ -66,10 +66,14 @@ final class DecodeLane: @unchecked Sendable {
             return box.input.decodeRecords(into: &chunk.content)
         }
         counters.add(box.input.counters)
+        if isGood { sample(box, bytes, number, order: chunk.order) }
         if box.input.facts.isWatermarkPerPartition, let partition = bytes.partition(of: number) {
             counters.add(box.input.counters, partition: partition)
         }
-        guard isGood else { return fail(chunk, badRow(box, bytes, number)) }
+        guard isGood else {
+            let record = badRecord(box, bytes, number, order: chunk.order)
+            return fail(chunk, .badRow(source: box.input.facts.source, record))
+        }
         chunk.finish(emitter: &box.input.emitter)
         if shortage.isMet { return fail(chunk, .outOfMemory) }
         if let error = box.input.emitter?.failure ?? keepOutputSmall(chunk) { return fail(chunk, .spill(error)) }
@@ -92,12 +96,27 @@ final class DecodeLane: @unchecked Sendable {
         return nil
     }
 
-    private func badRow(_ box: LaneInputBox, _ bytes: any InputBytes, _ chunk: Int) -> BatchError {
-        let range = box.input.decoder.recordRange
-        let shown = unsafe UnsafeRawBufferPointer(rebasing: input.text.bytes[range].prefix(200))
-        return .badRow(
-            source: box.input.facts.source, place: bytes.place(chunk: chunk, record: box.input.decoder.place),
-            record: unsafe String(decoding: shown, as: UTF8.self))
+    /// Puts the chunk's first bad and first late row into words, if they come before those that were found so far.
+    private func sample(_ box: LaneInputBox, _ bytes: any InputBytes, _ chunk: Int, order: Int) {
+        if box.input.counters.badRows > 0, order < counters.firstBad?.order ?? .max {
+            counters.firstBad = badRecord(box, bytes, chunk, order: order)
+        }
+        if box.input.counters.lateRows > 0, order < counters.firstLate?.order ?? .max {
+            let (facts, late) = (box.input.facts, box.input.firstLate)
+            counters.firstLate = RecordSample(
+                order: order, place: bytes.place(chunk: chunk, record: late.place), column: facts.timeName,
+                reason: facts.lateness(late.timeMicros, lateMicros: lateMicros))
+        }
+    }
+
+    private func badRecord(
+        _ box: LaneInputBox, _ bytes: any InputBytes, _ chunk: Int, order: Int
+    ) -> RecordSample {
+        let bad = box.input.firstBad
+        let plan = box.input.facts.plan
+        return RecordSample(
+            order: order, place: bytes.place(chunk: chunk, record: bad.place),
+            column: bad.fault.slot.map { plan.columns[$0].name }, reason: bad.fault.reason(plan))
     }
 }
 
@@ -109,6 +128,8 @@ private final class LaneInputBox {
 
 /// What is the same for all records of an input.
 private struct LaneFacts {
+    /// For words.
+    let plan: InputPlan
     let number: Int
     let source: String
     let badRows: BadRowsPolicy
@@ -144,6 +165,7 @@ private struct LaneFacts {
             expressions.append(compiled)
             return compiled.runner
         }
+        self.plan = plan
         self.number = number
         source = plan.source
         badRows = plan.badRows
@@ -164,6 +186,29 @@ private struct LaneFacts {
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
     }
+
+    /// The column that lateness is judged by.
+    var timeName: String? { watermarkColumn.map { plan.columns[$0].name } }
+
+    /// In words, how far a row is behind.
+    func lateness(_ micros: Int64, lateMicros: Int64) -> String {
+        let compared = latenessWindowMicros.map { windowEnd(micros, $0) } ?? micros
+        let millis = (lateMicros - compared) / 1000
+        let distance = millis < 10_000 ? "\(millis) ms" : "\(millis / 1000) s"
+        return (latenessWindowMicros == nil ? "it is " : "its window ends ") + distance + " behind the watermark"
+    }
+}
+
+/// Where the first bad record of a chunk is, and what is wrong with it.
+private struct BadRecord {
+    var place = RecordPlace(byteOffset: 0)
+    var fault = RecordFault.malformed
+}
+
+/// Where the first late row of a chunk is.
+private struct LateRow {
+    var place = RecordPlace(byteOffset: 0)
+    var timeMicros: Int64 = 0
 }
 
 /// One input as a lane sees it.
@@ -171,6 +216,9 @@ private struct LaneInput: ~Copyable {
     let facts: LaneFacts
     var decoder: RecordDecoder
     private(set) var counters = SourceCounters()
+    /// Of the chunk, where `counters` says that there is one.
+    private(set) var firstBad = BadRecord()
+    private(set) var firstLate = LateRow()
     /// Only without a join.
     var emitter: RowEmitter?
     private var stateRow: RowBuilder
@@ -213,15 +261,32 @@ private struct LaneInput: ~Copyable {
                 counters.inputRows &+= 1
                 take(byteCount, &output)
             case .badRow(let byteCount):
-                counters.inputRows &+= 1
-                counters.badRows &+= 1
+                noteBad()
                 switch facts.badRows {
-                case .null: take(byteCount, &output)
-                case .drop, .sink: break
+                case .null, .permissive: take(byteCount, &output)
+                case .drop, .sink: counters.droppedRows &+= 1
                 case .fail: return false
                 }
+            case .noRecord(let byteCount):
+                noteBad()
+                switch facts.badRows {
+                case .permissive: take(byteCount, &output)
+                case .null, .drop, .sink: counters.droppedRows &+= 1
+                case .fail: return false
+                }
+            case .tombstone(let byteCount):
+                counters.tombstones &+= 1
+                guard facts.badRows == .permissive else { continue }
+                counters.inputRows &+= 1
+                take(byteCount, &output)
             }
         }
+    }
+
+    private mutating func noteBad() {
+        counters.inputRows &+= 1
+        if counters.badRows == 0 { firstBad = BadRecord(place: decoder.place, fault: decoder.fault) }
+        counters.badRows &+= 1
     }
 
     /// Filters, counts and stores the row that was decoded last.
@@ -256,6 +321,7 @@ private struct LaneInput: ~Copyable {
     @inline(__always)
     private mutating func isKept(_ row: PackedRow, _ base: UnsafeRawPointer) -> Bool {
         if let filter = facts.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+            counters.filteredRows &+= 1
             return false
         }
         var eventTime: Int64?
@@ -271,11 +337,13 @@ private struct LaneInput: ~Copyable {
             }
         }
         if let filter = facts.filterAbove, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+            counters.filteredRows &+= 1
             return false
         }
         guard facts.hasJoin, let eventTime else { return true }
         let compared = facts.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
         if compared <= lateMicros {
+            if counters.lateRows == 0 { firstLate = LateRow(place: decoder.place, timeMicros: eventTime) }
             counters.lateRows &+= 1
             return false
         }

@@ -5,6 +5,9 @@
 // A record is one line: a line end inside quotes ends it, because input is cut into chunks at line ends without looking
 // into them. Values go to columns by their place, and a header line is skipped, not read: that is what Spark does
 // with a declared schema, and a chunk that begins in the middle of a file has no header to look at.
+//
+// A line is always a record. It is judged by the columns that are decoded, and by whether it has more values than the
+// source has columns: what it leaves out at its end is a fault only of a column that somebody looks at.
 
 internal import SluicePlan
 internal import SluiceSpec
@@ -15,31 +18,37 @@ struct CSVFields: ~Copyable {
     let hasHeader: Bool
     /// For each place in a line the column that takes its value, or -1.
     private let columnsOfPlaces: [Int]
+    /// The place behind the last one whose value somebody looks at.
+    private let neededPlaceCount: Int
+    /// True when text that is not UTF-8 is read as Spark does, with U+FFFD in it; else its field does not fit.
+    private let repairsText: Bool
     private var quoted: QuotedCSVValue
     private var repaired = ByteBuffer()
 
-    init(options: CSVOptions, columns: [InputColumn]) {
+    init(options: CSVOptions, input: InputPlan) {
         separator = options.separator
         hasHeader = options.hasHeader
-        let placeCount = columns.reduce(0) { max($0, $1.declaredIndex + 1) }
-        var places = [Int](repeating: -1, count: placeCount)
-        for (slot, column) in columns.enumerated() {
+        repairsText = input.badRows == .permissive
+        var places = [Int](repeating: -1, count: input.fieldCount)
+        for (slot, column) in input.columns.enumerated() {
             if case .field = column.origin { places[column.declaredIndex] = slot }
         }
         columnsOfPlaces = places
+        neededPlaceCount = (places.lastIndex { $0 >= 0 } ?? -1) + 1
         quoted = QuotedCSVValue(separator: options.separator)
     }
 
-    /// Sets the columns of a row that has been begun; false when a value could not be read or the line has not as many
-    /// values as there are places. `line` is not empty, and 32 bytes behind it are readable.
+    /// Sets the columns of a row that has been begun; returns the first thing that is wrong with the line. `line` is
+    /// not empty, and 32 bytes behind it are readable.
     mutating func decode(
         _ line: UnsafeRawBufferPointer, _ columns: borrowing DecodedColumns, _ fields: inout FieldWriter,
         into arena: inout ByteBuffer
-    ) -> Bool {
+    ) -> RecordFault? {
         repaired.removeAll()
-        let isRepaired = unsafe repairUTF8(line, into: &repaired)
+        let isBroken = unsafe repairUTF8(line, into: &repaired)
+        let isRepaired = isBroken && repairsText
         let line = unsafe isRepaired ? repaired.bytes : line
-        var isGood = true
+        var fault: RecordFault?
         var place = 0
         var start = 0
         while true {
@@ -56,17 +65,26 @@ struct CSVFields: ~Copyable {
             if slot >= 0, unsafe !value.isEmpty {
                 let column = unsafe columns.table[slot]
                 let isInChunk = unsafe !isRepaired && line[start] != UInt8(ascii: "\"")
-                let isRead =
-                    unsafe isInChunk
-                    ? fields.setPaddedCSVText(slot, column, value, in: &arena)
-                    : fields.setCSVText(slot, column, value, in: &arena)
-                isGood = isGood && isRead
+                if isBroken, !isRepaired, unsafe !isUTF8(value) {
+                    fault = fault ?? .fieldEncoding(slot: slot)
+                } else {
+                    let isRead =
+                        unsafe isInChunk
+                        ? fields.setPaddedCSVText(slot, column, value, in: &arena)
+                        : fields.setCSVText(slot, column, value, in: &arena)
+                    if !isRead { fault = fault ?? .field(slot: slot) }
+                }
             }
             place += 1
             guard end < line.count else { break }
             start = end + 1
         }
-        return isGood && place == columnsOfPlaces.count
+        if place > columnsOfPlaces.count { return .moreValues }
+        return place < neededPlaceCount ? fault ?? missingValue(from: place) : fault
+    }
+
+    private func missingValue(from place: Int) -> RecordFault? {
+        columnsOfPlaces[place...].first { $0 >= 0 }.map { .missingValue(slot: $0) }
     }
 
     /// The place of the next separator, or the line's end.

@@ -112,6 +112,16 @@ func repairUTF8(_ text: UnsafeRawBufferPointer, into repaired: inout ByteBuffer)
     return true
 }
 
+func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {
+    var index = 0
+    while index < text.count {
+        let (byteCount, isValid) = unsafe text[index] < 0x80 ? (1, true) : utf8Sequence(text, at: index)
+        guard isValid else { return false }
+        index += byteCount
+    }
+    return true
+}
+
 /// The length of the character at `index`, or of what Java replaces as one malformed sequence.
 private func utf8Sequence(_ text: UnsafeRawBufferPointer, at index: Int) -> (byteCount: Int, isValid: Bool) {
     func byte(_ offset: Int) -> UInt8 { unsafe index + offset < text.count ? text[index + offset] : 0 }

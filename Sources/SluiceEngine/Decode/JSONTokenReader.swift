@@ -58,6 +58,8 @@
     private var decoded = ByteBuffer()
     private var textIsDecoded = false
     private var repaired = ByteBuffer()
+    /// True when the record was not UTF-8.
+    private(set) var isRepaired = false
 
     init() {
         unsafe text = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
@@ -67,7 +69,8 @@
     mutating func start(_ record: UnsafeRawBufferPointer) {
         unsafe text = record
         repaired.removeAll()
-        if unsafe repairUTF8(record, into: &repaired) { unsafe text = repaired.bytes }
+        isRepaired = unsafe repairUTF8(record, into: &repaired)
+        if isRepaired { unsafe text = repaired.bytes }
         position = 0
         current = nil
         pendingValue = nil
@@ -103,6 +106,11 @@
     /// The bytes of the current number token.
     var numberText: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(rebasing: text[scalar])
+    }
+
+    /// True when there is more than blanks behind what was read.
+    var hasMoreText: Bool {
+        unsafe !UnsafeRawBufferPointer(rebasing: text[position...]).allSatisfy(isJSONBlank)
     }
 
     // MARK: Tokens

@@ -60,8 +60,8 @@ extension InputChunk {
     private var partition: Int32 = 0
     private var record = InputRecord(end: 0, isNull: true, offset: 0, timestampMillis: -1, attributesStart: 0)
     private var value = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-    /// Whether every column of the current record could be read.
-    private(set) var areGood = true
+    /// The first column of the current record that could not be read.
+    private(set) var badSlot: Int?
 
     /// The offset of the current record.
     var recordOffset: Int64 { record.offset }
@@ -100,13 +100,13 @@ extension InputChunk {
     mutating func startRecord(_ record: InputRecord, value: UnsafeRawBufferPointer) {
         self.record = record
         unsafe self.value = unsafe value
-        areGood = true
+        badSlot = nil
     }
 
     /// Sets the columns of a row that has been begun.
     @inline(never)
     mutating func set(_ fields: inout FieldWriter, into arena: inout ByteBuffer) {
-        areGood = true
+        badSlot = nil
         for column in columns {
             let isSet =
                 switch column.value {
@@ -120,7 +120,7 @@ extension InputChunk {
                     record.timestampMillis < 0
                         || setInteger(millisToMicros(record.timestampMillis), column, &fields, &arena)
                 }
-            areGood = areGood && isSet
+            if !isSet { badSlot = badSlot ?? column.slot }
         }
     }
 

@@ -2,26 +2,43 @@
 // when a whole record is a row of nulls. Source: org.apache.spark.sql.catalyst.json.JacksonParser 4.1.1 (by behaviour).
 
 extension RecordDecoder {
-    /// Decodes one record, whatever its text. Blank text gives a bad row of nulls.
+    /// Decodes one record, whatever its text. Blank text gives a row of nulls, and no record.
     mutating func decodeLeniently(_ record: UnsafeRawBufferPointer, into arena: inout ByteBuffer) -> RecordOutcome {
         unsafe reader.start(record)
         beginRow(&arena)
-        var isGood = false
+        var isObject = false
+        var badSlot: Int?
         do throws(JSONTokenReader.Malformed) {
             // Only an object can be a row; an array of objects is none.
-            if try reader.next() == .startObject { isGood = try readObject(into: &arena) }
+            fault = .malformed
+            isObject = try reader.next() == .startObject
+            if isObject { badSlot = try readObject(into: &arena) } else { fault = .noObject }
         } catch {
             // Spark keeps nothing of a record that is broken outside of its fields.
+            isObject = false
             fields.builder.abandon(&arena)
             beginRow(&arena)
         }
         let byteCount = fields.builder.finish(&arena)
-        return isGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)
+        if reader.isRepaired {
+            // Spark reads it with U+FFFD in place of what is not UTF-8: keys that differ would then be equal.
+            fault = .encoding
+            return .noRecord(byteCount: byteCount)
+        }
+        guard isObject else { return .noRecord(byteCount: byteCount) }
+        if let badSlot {
+            fault = .field(slot: badSlot)
+        } else if reader.hasMoreText {
+            fault = .trailingText
+        } else {
+            return .row(byteCount: byteCount)
+        }
+        return .badRow(byteCount: byteCount)
     }
 
-    /// Reads fields up to the object's end (or to where Jackson has lost its way); false when one of them failed.
-    private mutating func readObject(into arena: inout ByteBuffer) throws(JSONTokenReader.Malformed) -> Bool {
-        var isGood = true
+    /// Reads fields up to the object's end (or to where Jackson has lost its way); the first column whose field failed.
+    private mutating func readObject(into arena: inout ByteBuffer) throws(JSONTokenReader.Malformed) -> Int? {
+        var badSlot: Int?
         while let token = try reader.next(), token != .endObject {
             var column = -1
             if let name = unsafe reader.currentName { column = unsafe columns.column(named: name) }
@@ -32,7 +49,7 @@ extension RecordDecoder {
             let mark = reader.mark
             while true {
                 if !readField(column, into: &arena) {
-                    isGood = false
+                    badSlot = badSlot ?? column
                     try reader.skipChildren()
                 }
                 column = unsafe Int(columns.table[column].sameField)
@@ -40,7 +57,7 @@ extension RecordDecoder {
                 reader.reset(to: mark)
             }
         }
-        return isGood
+        return badSlot
     }
 
     /// False when the field could not be read; the reader then stands wherever the error was.

@@ -15,9 +15,12 @@ internal import SluiceSpec
 enum RecordOutcome: Equatable {
     /// A row of so many bytes at the arena's end.
     case row(byteCount: Int)
-    /// A malformed record, or one with a field that could not be read: its row holds what could be (Spark's
-    /// PERMISSIVE), which may be nothing.
+    /// A record with a field that could not be read, or with text behind it: its row holds what could be.
     case badRow(byteCount: Int)
+    /// Text that is no record: its row is what Spark makes of it (PERMISSIVE), mostly nulls.
+    case noRecord(byteCount: Int)
+    /// A framed record without a value: its row holds what it says beside that.
+    case tombstone(byteCount: Int)
     /// The chunk has no more records.
     case end
 }
@@ -30,6 +33,8 @@ enum RecordOutcome: Equatable {
     }
     /// Where the current record is in the chunk, without its line end.
     private(set) var recordRange = 0..<0
+    /// What is wrong with the current record, if its outcome says that something is.
+    var fault = RecordFault.malformed
     /// Where the current record's row begins in the arena.
     var rowStart: Int { fields.builder.start }
 
@@ -38,6 +43,8 @@ enum RecordOutcome: Equatable {
     var reader = JSONTokenReader()
     var walk = JSONWalk()
     private let isCSV: Bool
+    /// False when no column is a field of the text, so that any text will do.
+    private let readsText: Bool
     private var csv: CSVFields
 
     private var text: UnsafeRawPointer
@@ -46,6 +53,8 @@ enum RecordOutcome: Equatable {
     /// The first byte that has not been read.
     private var position = 0
     private var isAtHeader = false
+    /// A line behind the chunk's text that was too long to be there.
+    private var hasLongLine = false
     private var attributes: RecordAttributes
 
     /// `zones` finds the input's time zone, which must exist, and those that text may name.
@@ -56,15 +65,16 @@ enum RecordOutcome: Equatable {
         }
         columns = DecodedColumns(input.columns)
         attributes = RecordAttributes(input)
+        readsText = input.fieldCount > 0
         fields = FieldWriter(
             builder: RowBuilder(layout: RowLayout(columns: input.columns)),
             timestamps: TimestampReader(rules: rules, zones: zones))
         if case .csv(let options) = input.format {
             isCSV = true
-            csv = CSVFields(options: options, columns: input.columns)
+            csv = CSVFields(options: options, input: input)
         } else {
             isCSV = false
-            csv = CSVFields(options: CSVOptions(), columns: [])
+            csv = CSVFields(options: CSVOptions(), input: input)
         }
         unsafe text = unsafe UnsafeRawPointer(bitPattern: 16)!
     }
@@ -82,6 +92,7 @@ enum RecordOutcome: Equatable {
         attributes.begin(chunk)
         position = 0
         isAtHeader = startsFile && csv.hasHeader
+        hasLongLine = chunk.endsInLongLine
         walk.begin()
     }
 
@@ -103,19 +114,36 @@ enum RecordOutcome: Equatable {
                 return decodeCSVRecord(into: &arena)
             } else if walk.isIndexed {
                 guard walk.hasStructure(before: end) else { continue }
-                let byteCount = unsafe walkRecord(text, start..<end, into: &arena)
-                walk.skip(to: end)
-                if byteCount > 0 { return .row(byteCount: byteCount) }
-                return decodeLeniently(into: &arena)
+                return decodeIndexed(start..<end, into: &arena)
             } else {
                 guard !isBlank(start..<end) else { continue }
                 return decodeLeniently(into: &arena)
             }
         }
-        return .end
+        return hasLongLine ? longLine(into: &arena) : .end
     }
 
-    /// As `next`, of a record with a frame: every one of them is a row, also one without a value or a blank one.
+    /// Decodes a record of an indexed block, which has structure.
+    @inline(__always)
+    private mutating func decodeIndexed(_ range: Range<Int>, into arena: inout ByteBuffer) -> RecordOutcome {
+        let byteCount = unsafe walkRecord(text, range, into: &arena)
+        if byteCount > 0 {
+            guard walk.hasStructure(before: range.upperBound) else { return .row(byteCount: byteCount) }
+            walk.skip(to: range.upperBound)
+            fault = .trailingText
+            return .badRow(byteCount: byteCount)
+        }
+        walk.skip(to: range.upperBound)
+        return decodeLeniently(into: &arena)
+    }
+
+    private mutating func longLine(into arena: inout ByteBuffer) -> RecordOutcome {
+        hasLongLine = false
+        recordRange = position..<position
+        return rowOfNulls(.tooLong, into: &arena)
+    }
+
+    /// As `next`, of a record with a frame, blank or not.
     private mutating func nextFramed(into arena: inout ByteBuffer) -> RecordOutcome {
         guard let frame = bounds.nextFrame() else { return .end }
         let start = position
@@ -124,26 +152,34 @@ enum RecordOutcome: Equatable {
         recordRange = start..<end
         if !isCSV, start >= walk.end { unsafe walk.index(text, from: start, bounds) }
         unsafe attributes.startRecord(frame, value: record(recordRange))
-        if end == start { return rowOfNulls(into: &arena) }
-        var outcome: RecordOutcome
-        if isCSV {
-            outcome = decodeCSVRecord(into: &arena)
-        } else if walk.isIndexed, walk.hasStructure(before: end) {
-            let byteCount = unsafe walkRecord(text, start..<end, into: &arena)
-            walk.skip(to: end)
-            outcome = byteCount > 0 ? .row(byteCount: byteCount) : decodeLeniently(into: &arena)
-        } else {
-            outcome = isBlank(start..<end) ? rowOfNulls(into: &arena) : decodeLeniently(into: &arena)
-        }
-        if !attributes.areGood, case .row(let byteCount) = outcome { outcome = .badRow(byteCount: byteCount) }
-        return outcome
+        let outcome = frame.isNull ? tombstone(into: &arena) : decodeValue(start..<end, into: &arena)
+        guard case .row(let byteCount) = outcome, let slot = attributes.badSlot else { return outcome }
+        fault = .field(slot: slot)
+        return .badRow(byteCount: byteCount)
     }
 
-    /// Spark gives a row of nulls for a value that is null, empty or blank, and does not call it malformed.
-    private mutating func rowOfNulls(into arena: inout ByteBuffer) -> RecordOutcome {
+    private mutating func decodeValue(_ range: Range<Int>, into arena: inout ByteBuffer) -> RecordOutcome {
+        guard readsText else { return .row(byteCount: rowBesideText(&arena)) }
+        if !isCSV, walk.isIndexed, walk.hasStructure(before: range.upperBound) {
+            return decodeIndexed(range, into: &arena)
+        }
+        if isBlank(range) { return rowOfNulls(.empty, into: &arena) }
+        return isCSV ? decodeCSVRecord(into: &arena) : decodeLeniently(into: &arena)
+    }
+
+    private mutating func tombstone(into arena: inout ByteBuffer) -> RecordOutcome {
+        .tombstone(byteCount: rowBesideText(&arena))
+    }
+
+    private mutating func rowOfNulls(_ fault: RecordFault, into arena: inout ByteBuffer) -> RecordOutcome {
+        self.fault = fault
+        return .noRecord(byteCount: rowBesideText(&arena))
+    }
+
+    /// A row of what the record says beside its text alone.
+    private mutating func rowBesideText(_ arena: inout ByteBuffer) -> Int {
         beginRow(&arena)
-        let byteCount = fields.builder.finish(&arena)
-        return attributes.areGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)
+        return fields.builder.finish(&arena)
     }
 
     /// Starts a row with what the record says beside its text.
@@ -173,9 +209,11 @@ enum RecordOutcome: Equatable {
 
     private mutating func decodeCSVRecord(into arena: inout ByteBuffer) -> RecordOutcome {
         beginRow(&arena)
-        let isGood = unsafe csv.decode(record(recordRange), columns, &fields, into: &arena)
+        let fault = unsafe csv.decode(record(recordRange), columns, &fields, into: &arena)
         let byteCount = fields.builder.finish(&arena)
-        return isGood ? .row(byteCount: byteCount) : .badRow(byteCount: byteCount)
+        guard let fault else { return .row(byteCount: byteCount) }
+        self.fault = fault
+        return .badRow(byteCount: byteCount)
     }
 }
 

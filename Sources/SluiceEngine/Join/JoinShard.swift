@@ -117,7 +117,7 @@ final class JoinShard {
     // MARK: State
 
     /// Live rows of both sides.
-    var rowCount: Int { left.store.liveCount + right.store.liveCount }
+    var rowCounts: [Int] { [left.store.liveCount, right.store.liveCount] }
 
     /// Memory that both sides' state holds.
     var byteCount: Int { left.store.byteCount + right.store.byteCount }

@@ -58,6 +58,13 @@ internal import Glibc
         count = newCount
     }
 
+    /// Takes bytes away from the front. O(count).
+    package mutating func removeFirst(_ byteCount: Int) {
+        precondition(byteCount >= 0 && byteCount <= count)
+        count -= byteCount
+        unsafe memmove(base, base + byteCount, count)
+    }
+
     /// Says that `byteCount` bytes behind the end have been written; `reserve` has made the room.
     @inline(__always)
     package mutating func advance(by byteCount: Int) {

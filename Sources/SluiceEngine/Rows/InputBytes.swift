@@ -28,7 +28,7 @@ package protocol InputBytes: Sendable {
     /// The partition a chunk is from, where a watermark per partition can be asked for.
     func partition(of chunk: Int) -> String?
 
-    /// Words for the place of a record, such as `visits.jsonl, byte 1200`.
+    /// Words for the place of a record, such as `visits.jsonl:12`, `visits.log@1200` or `visits/0@17`.
     func place(chunk: Int, record: RecordPlace) -> String
 }
 
@@ -68,6 +68,8 @@ package struct InputChunk: ~Copyable {
     package var attributes = ByteBuffer()
     /// The partition all records are from, where it has a number.
     package var partition: Int32 = 0
+    /// True when a line follows the text that was too long to be read: one record, and a bad one.
+    package var endsInLongLine = false
 
     package init() {}
 
@@ -77,6 +79,7 @@ package struct InputChunk: ~Copyable {
         records.removeAll(keepingCapacity: true)
         isFramed = false
         attributes.removeAll()
+        endsInLongLine = false
     }
 }
 

@@ -169,6 +169,7 @@ extension BadRowsPolicy {
     fileprivate var name: String {
         switch self {
         case .null: "null"
+        case .permissive: "permissive"
         case .drop: "drop"
         case .fail: "fail"
         case .sink(let name): "to \(name)"

@@ -24,7 +24,7 @@ enum LogicalPlanBuilder {
             StreamingRelation(
                 source: name, position: position, columns: source.columns,
                 eventTime: source.eventTime?.value ?? source.watermark?.column.value,
-                checksAllColumns: source.badRows.value != .null))
+                checksAllColumns: source.badRows.value.judgesAllColumns))
         if let watermark = source.watermark {
             let column = ColumnReference(source: name, column: watermark.column.value)
             plan = .watermark(EventTimeWatermark(column: column, delayMicros: watermark.delayMicros.value), plan)

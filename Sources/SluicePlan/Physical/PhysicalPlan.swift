@@ -78,8 +78,11 @@ package struct InputPlan: Hashable, Sendable {
     /// IANA name; text without a zone is read in it.
     package var timeZone: String
     package var badRows: BadRowsPolicy
+    /// How many columns the source declares that are fields of its records' text, decoded or not: so many values a CSV
+    /// line has. Where there are none nothing is read from the text, and none of it can be bad.
+    package var fieldCount: Int
     /// The columns to decode. The first `JoinSidePlan.stateColumnCount` of them are what state keeps.
-    /// With a `badRows` policy other than `.null` all declared columns are here, so that each is checked.
+    /// With a `badRows` policy that keeps rows back for a bad field all declared columns are here, each to be checked.
     package var columns: [InputColumn]
     /// Rows for which this is not true vanish before the watermark sees them.
     package var filterBelowWatermark: Expression<ColumnSlot>?
@@ -91,7 +94,7 @@ package struct InputPlan: Hashable, Sendable {
 
     package init(
         source: String, topic: String? = nil, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy,
-        columns: [InputColumn],
+        fieldCount: Int, columns: [InputColumn],
         filterBelowWatermark: Expression<ColumnSlot>? = nil, watermark: WatermarkPlan? = nil,
         filterAboveWatermark: Expression<ColumnSlot>? = nil, latenessWindowMicros: Int64? = nil
     ) {
@@ -100,6 +103,7 @@ package struct InputPlan: Hashable, Sendable {
         self.format = format
         self.timeZone = timeZone
         self.badRows = badRows
+        self.fieldCount = fieldCount
         self.columns = columns
         self.filterBelowWatermark = filterBelowWatermark
         self.watermark = watermark

@@ -70,7 +70,7 @@ struct PhysicalPlanner {
         }
         var plan = InputPlan(
             source: source.name.value, topic: source.topic, format: source.format, timeZone: source.timeZone.value,
-            badRows: source.badRows.value, columns: columns)
+            badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
         plan.filterBelowWatermark = condition(chain.belowWatermark)
         plan.filterAboveWatermark = condition(chain.aboveWatermark)
         if let watermark = chain.watermark, let slot = slots[watermark.column] {

@@ -11,11 +11,14 @@ package struct SourceBatch: Hashable, Sendable {
     /// The position behind the batch, all partitions. For a source whose positions are its history (whole files) it is
     /// written to `sources/<name>.log`, and only its size is kept here.
     package var next: SourceOffsets
+    /// What tells partitions apart from others of their names (`Source.marks`).
+    package var marks: [String: String]
 
-    package init(source: String, ranges: [OffsetRange], next: SourceOffsets) {
+    package init(source: String, ranges: [OffsetRange], next: SourceOffsets, marks: [String: String] = [:]) {
         self.source = source
         self.ranges = ranges
         self.next = next
+        self.marks = marks
     }
 }
 
@@ -92,6 +95,7 @@ struct SourceRecord: Hashable, Sendable {
     var source: String
     var ranges: [OffsetRange]
     var position: Position
+    var marks: [String: String]
 }
 
 /// The content of `offsets/<batch>`.
@@ -119,7 +123,8 @@ struct OffsetsRecord: Hashable, Sendable {
             SourceRecord(
                 source: source.source, ranges: source.ranges,
                 position: histories[source.source].map { .history(count: Int64(source.next.next.count), digest: $0) }
-                    ?? .complete(source.next.next))
+                    ?? .complete(source.next.next),
+                marks: source.marks)
         }
         self.previousCommit = previousCommit
     }
@@ -135,7 +140,7 @@ struct OffsetsRecord: Hashable, Sendable {
                     case .complete(let next): SourceOffsets(next)
                     case .history: histories[record.source] ?? SourceOffsets()
                     }
-                return SourceBatch(source: record.source, ranges: record.ranges, next: next)
+                return SourceBatch(source: record.source, ranges: record.ranges, next: next, marks: record.marks)
             })
     }
 }
@@ -187,12 +192,17 @@ extension SourceRecord {
                 JSONMember("historyDigest", .optional(digest.map { Int64(bitPattern: $0) })),
             ]
         }
-        return .object(
-            [JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges.map(\.json)))] + position)
+        var members = [JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges.map(\.json)))] + position
+        if !marks.isEmpty {
+            let texts = marks.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
+            members.append(JSONMember("marks", .object(texts)))
+        }
+        return .object(members)
     }
 
     fileprivate init(json: JSONValue) throws(JSONError) {
         source = try json.string("source")
+        marks = try json.textMap("marks")
         ranges = []
         for range in try json.array("ranges") {
             ranges.append(

@@ -64,6 +64,7 @@ package struct QueryProgress: Hashable, Sendable {
         package var inputRows: Int
         package var lateRows: Int
         package var badRows: Int
+        package var tombstones: Int
         package var watermarkMillis: Int64?
     }
 
@@ -234,6 +235,7 @@ extension QueryProgress.Source {
             JSONMember("numInputRows", .integer(Int64(inputRows))),
             JSONMember("numRowsDroppedByWatermark", .integer(Int64(lateRows))),
             JSONMember("numBadRows", .integer(Int64(badRows))),
+            JSONMember("numTombstones", .integer(Int64(tombstones))),
         ]
         if let watermarkMillis {
             members.append(JSONMember("watermark", .string(utcText(millis: watermarkMillis))))

@@ -24,7 +24,7 @@ extension QueryRunner {
                     startOffset: entry.batch == 0 ? nil : shown(before[index], entry.sources[index].ranges),
                     endOffset: shown(entry.sources[index].next, entry.sources[index].ranges),
                     latestOffset: shown(latest[index], entry.sources[index].ranges), inputRows: counters.inputRows,
-                    lateRows: counters.lateRows, badRows: counters.badRows,
+                    lateRows: counters.lateRows, badRows: counters.badRows, tombstones: counters.tombstones,
                     watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,

@@ -85,6 +85,7 @@ package final class QueryRunner {
     let query: RunnableQuery
     private let environment: QueryEnvironment
     private let control: QueryControl
+    private let accounts: RowAccounts
     let runID: String
 
     let checkpoint: Checkpoint
@@ -131,8 +132,11 @@ package final class QueryRunner {
     }
 
     /// Opens the checkpoint and brings state, sinks and positions to where it says.
+    /// - Parameters:
+    ///   - accounts: those of the query's earlier starts in this process, if there were any.
     package init(
-        _ query: RunnableQuery, environment: QueryEnvironment, runID: String, control: QueryControl
+        _ query: RunnableQuery, environment: QueryEnvironment, runID: String, control: QueryControl,
+        accounts: RowAccounts = RowAccounts()
     ) throws {
         meter = ProcessorMeter(environment.clock)
         var environment = environment
@@ -140,6 +144,7 @@ package final class QueryRunner {
         self.environment = environment
         self.runID = runID
         self.control = control
+        self.accounts = accounts
         let opened = try OpenedCheckpoint(query, environment: environment)
         var query = query
         query.plan = opened.plan
@@ -176,8 +181,13 @@ package final class QueryRunner {
                     input: input, position.next.keys, nowMillis: start.wallMillis)
             }
         }
+        let newest = (rerun ?? committed?.offsets)?.sources ?? []
+        for (source, input) in zip(query.sources, query.plan.inputs) {
+            if let batch = newest.first(where: { $0.source == input.source }) { source.resume(batch.marks) }
+        }
         merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
         try restoreState(evictedThroughMicros: committed?.commit.evictedThroughMicros)
+        accounts.open(query.plan, stateRows: executor.stateRowCounts)
         let start = SinkStart(opened, acceptsMissingMark: query.acceptsMissingMark)
         for sink in query.sinks { try sink.recover(start) }
         control.didCommit(committed?.commit.batch)
@@ -214,7 +224,10 @@ package final class QueryRunner {
             control.enter(.waiting)
             lastTrigger = trigger
             for sink in query.sinks { try sink.keepAlive() }
-            if isDone(didRun: didRun) { break }
+            if isDone(didRun: didRun) {
+                try stopAtTrouble()
+                break
+            }
             if !didRun { try syncCommit() }
             // Nothing more will come: a no-data batch that is due, and then the end, need no trigger.
             if didRun, query.sources.allSatisfy({ $0.isFinished }) { continue }
@@ -304,12 +317,16 @@ package final class QueryRunner {
         }
         tracker.advance(nowMillis: steadyMillis)
         let hasData = ranges.contains { !$0.isEmpty }
-        guard hasData || isNoDataBatchDue else { return false }
+        guard hasData || isNoDataBatchDue else {
+            try stopAtTrouble()
+            return false
+        }
         control.enter(.busy)
         let sources = query.plan.inputs.enumerated().map { index, input in
             var next = positions[index]
             next.advance(by: ranges[index])
-            return SourceBatch(source: input.source, ranges: ranges[index], next: next)
+            let marks = query.sources[index].marks(ranges[index], next: next)
+            return SourceBatch(source: input.source, ranges: ranges[index], next: next, marks: marks)
         }
         let entry = OffsetsEntry(
             batch: nextBatch, batchTimeMillis: trigger.wallMillis, lateWatermarkMillis: lastEvictionMillis,
@@ -319,6 +336,11 @@ package final class QueryRunner {
         timer.end(\.logMicros)
         try run(entry, latest: latest, &timer)
         return true
+    }
+
+    /// What could be read in spite of it has been.
+    private func stopAtTrouble() throws {
+        if let trouble = query.sources.lazy.compactMap(\.trouble).first { throw trouble }
     }
 
     /// Spark's rule: some state can be evicted, and the watermark is past what the last batch evicted by. Unlike in
@@ -369,6 +391,9 @@ package final class QueryRunner {
         lastEvictionMillis = entry.evictionWatermarkMillis
         for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
         environment.report(progress(entry, result, from: before, latest: latest, timer))
+        accounts.add(
+            result, watermarkMillis: tracker.sides.isEmpty ? nil : tracker.globalMillis, environment.clock,
+            environment.log.with([.query: .string(query.plan.query)]))
         try maintain()
         tailMicros = timer.cost.commitMicros + timer.sinceLastMicros
     }

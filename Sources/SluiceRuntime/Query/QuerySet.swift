@@ -162,6 +162,11 @@ package final class QuerySet: Sendable {
         }
     }
 
+    /// Where the rows of each query's sources have gone, as lines.
+    package var rowAccounts: [(query: String, lines: [(source: String, text: String)])] {
+        members.all.map { ($0.name, $0.supervisor.accounts.lines) }
+    }
+
     package var statuses: [(name: String, status: QueryStatus)] {
         members.all.map { ($0.supervisor.name, $0.supervisor.status) }
     }

@@ -41,6 +41,8 @@ package final class QuerySupervisor: Sendable {
     /// What others may ask of the query, and see of it.
     package let control: QueryControl
     private let pauseNote: PauseNote?
+    /// Where its rows have gone.
+    package let accounts = RowAccounts()
     private let batchesDone = Atomic<Int>(0)
 
     /// - Parameter makeQuery: a fresh set of connectors for each start, which stop waiting when `shouldStop` says so.
@@ -127,7 +129,7 @@ package final class QuerySupervisor: Sendable {
         }
         let runner = try QueryRunner(
             try makeQuery { [control] in control.isStopping }, environment: environment, runID: randomUUID(),
-            control: control)
+            control: control, accounts: accounts)
         sayPauseEnded()
         try runner.run()
     }

@@ -42,9 +42,10 @@ package struct SpecLoader {
         self.zones = zones ?? systemTimeZones(fileSystem)
     }
 
-    /// Reads, checks and plans. A path may be a folder: then all its `*.yaml` and `*.yml` count.
+    /// Reads, checks and plans. A path may be a folder: then all its `*.yaml` and `*.yml` count. `looksAtFiles` says
+    /// whether the files that sources name are looked at too.
     /// - Throws: `FileError` when a path cannot be read at all.
-    package func load(_ paths: [String]) throws(FileError) -> LoadedSpec {
+    package func load(_ paths: [String], looksAtFiles: Bool = false) throws(FileError) -> LoadedSpec {
         let (files, unread) = try read(paths)
         let fileSystem = self.fileSystem
         let (spec, readDiagnostics) = SpecReader.read(
@@ -68,6 +69,7 @@ package struct SpecLoader {
             }
             loaded.diagnostics += unknownZones(spec)
             loaded.diagnostics += kafkaOptionFindings(spec, fileSystem)
+            if looksAtFiles { loaded.diagnostics += fileFindings(spec, fileSystem) }
             loaded.diagnostics.sort { $0.position < $1.position }
         }
         return loaded

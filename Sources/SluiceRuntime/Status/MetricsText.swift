@@ -167,8 +167,11 @@ struct MetricsText {
             family("sluice_source_late_rows_total", .counter, "Rows behind the watermark, which were dropped.") {
                 Double($0.lateRows)
             },
-            family("sluice_source_bad_rows_total", .counter, "Rows that could not be decoded as the spec says.") {
+            family("sluice_source_bad_rows_total", .counter, "Records that did not fit their columns, or were none.") {
                 Double($0.badRows)
+            },
+            family("sluice_source_tombstones_total", .counter, "Kafka records without a value, which are no rows.") {
+                Double($0.tombstones)
             },
             family(
                 "sluice_source_watermark_timestamp_seconds", .gauge,

@@ -29,6 +29,7 @@ struct QueryMetrics: Sendable {
         var inputRows = 0
         var lateRows = 0
         var badRows = 0
+        var tombstones = 0
         var watermarkMillis: Int64?
         /// Of all partitions; nil where the source cannot tell.
         var lagRows: Int64?
@@ -89,6 +90,7 @@ struct QueryMetrics: Sendable {
         source.inputRows += progress.inputRows
         source.lateRows += progress.lateRows
         source.badRows += progress.badRows
+        source.tombstones += progress.tombstones
         source.watermarkMillis = progress.watermarkMillis
         source.lagRows = progress.lag?.values.reduce(0) { $0 + $1.rows }
         source.lagSeconds = progress.lag?.values.compactMap(\.seconds).max()

@@ -85,7 +85,7 @@ extension SpecBuilder {
     }
 
     private func readFileSource(_ node: YAMLNode, _ place: Place) -> FileSourceSpec? {
-        let keys = ["path", "follow", "max_files_per_trigger", "max_bytes_per_trigger"]
+        let keys = ["path", "follow", "max_files_per_trigger", "max_bytes_per_trigger", "on_truncate"]
         guard let map = MapReader(node, noun: "a `file` source", keys: keys, at: place, diagnostics: diagnostics) else {
             return nil
         }
@@ -96,6 +96,15 @@ extension SpecBuilder {
             count($0, "`max_files_per_trigger`", in: 1...Int64(Int32.max))
         }
         let maxBytes = map["max_bytes_per_trigger"].flatMap { size($0, "`max_bytes_per_trigger`") }
+        let onTruncate = map["on_truncate"].flatMap { node in
+            word(node, "`on_truncate`", ["fail": FileSourceSpec.TruncatePolicy.fail, "restart": .restart])?.value
+        }
+        if !follow, map.contains("on_truncate") {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace("on_truncate"),
+                "`on_truncate` is for followed files, and whole files are taken once as they are",
+                fix: "remove it, or add `follow: true`")
+        }
         if follow, map.contains("max_files_per_trigger") {
             diagnostics.error(
                 .conflictingKeys, at: map.keyPlace("max_files_per_trigger"),
@@ -104,8 +113,8 @@ extension SpecBuilder {
         }
         return path.map {
             FileSourceSpec(
-                path: $0, isFollowed: follow, maxFilesPerTrigger: maxFiles.map { Int($0) }, maxBytesPerTrigger: maxBytes
-            )
+                path: $0, isFollowed: follow, maxFilesPerTrigger: maxFiles.map { Int($0) },
+                maxBytesPerTrigger: maxBytes, onTruncate: onTruncate ?? .fail)
         }
     }
 
@@ -307,11 +316,13 @@ extension SpecBuilder {
         if case .mapping = node.kind {
             guard let sink = readRowsToSink(node, "`bad_rows`", map.keyPlace("bad_rows")) else { return nil }
             unsupported(
-                "`bad_rows` to a sink", at: map.keyPlace("bad_rows"), fix: "use `null`, `drop` or `fail` for now")
+                "`bad_rows` to a sink", at: map.keyPlace("bad_rows"),
+                fix: "use `null`, `permissive`, `drop` or `fail` for now")
             return located(.sink(sink.value), node)
         }
         return word(
-            node, "`bad_rows`", ["null": .null, "drop": .drop, "fail": .fail], foreign: ForeignWords.badRows)
+            node, "`bad_rows`", ["null": .null, "permissive": .permissive, "drop": .drop, "fail": .fail],
+            foreign: ForeignWords.badRows)
     }
 
     /// `{ to: SINK }`.

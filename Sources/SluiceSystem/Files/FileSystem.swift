@@ -30,12 +30,15 @@ package struct FileInfo: Hashable, Sendable {
     /// Tells files apart even after a rename.
     package var device: UInt64
     package var inode: UInt64
+    /// When the content was last changed, in nanoseconds since the epoch.
+    package var modifiedNanos: Int64
 
-    package init(kind: Kind, byteCount: Int64, device: UInt64, inode: UInt64) {
+    package init(kind: Kind, byteCount: Int64, device: UInt64, inode: UInt64, modifiedNanos: Int64) {
         self.kind = kind
         self.byteCount = byteCount
         self.device = device
         self.inode = inode
+        self.modifiedNanos = modifiedNanos
     }
 }
 

@@ -182,7 +182,8 @@ extension FileInfo {
             default: .other
             }
         self.init(
-            kind: kind, byteCount: Int64(status.st_size), device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+            kind: kind, byteCount: Int64(status.st_size), device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
+            modifiedNanos: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
     }
 }
 

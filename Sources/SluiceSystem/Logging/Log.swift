@@ -92,8 +92,12 @@ package struct Log: Sendable {
 
     /// The same log, whose events all carry `metadata` as well.
     package func with(_ metadata: KeyValuePairs<LogKey, LogValue>) -> Log {
+        with(metadata.map { ($0.key, $0.value) })
+    }
+
+    private func with(_ metadata: [(LogKey, LogValue)]) -> Log {
         var log = self
-        log.context += metadata.map { ($0.key, $0.value) }
+        log.context += metadata
         return log
     }
 
@@ -109,6 +113,11 @@ package struct Log: Sendable {
         _ sentence: StaticString, _ metadata: @autoclosure () -> KeyValuePairs<LogKey, LogValue> = [:]
     ) {
         put(.warning, sentence, metadata)
+    }
+
+    /// As the other one, for metadata of which parts may be missing.
+    package func warning(_ sentence: StaticString, _ metadata: [(LogKey, LogValue)]) {
+        with(metadata).put(.warning, sentence) { [:] }
     }
 
     package func error(_ sentence: StaticString, _ metadata: @autoclosure () -> KeyValuePairs<LogKey, LogValue> = [:]) {

@@ -134,12 +134,15 @@ extension KafkaEndToEndTests {
             #expect(numbers.prefix(4) == [36, 37, 38, 39] && numbers.dropFirst(4).allSatisfy { $0 == 1000 })
         }
 
-        @Test func `Tombstones, empty values, large ones and JSON over many lines are rows as Spark makes them`() throws
-        {
+        @Test(arguments: [false, true])
+        func `Tombstones are no rows, what is no record is dropped, and under permissive all are rows as in Spark`(
+            isPermissive: Bool
+        ) throws {
             let kafka = try KafkaCluster.shared()
             let query = try KafkaQuery(kafka)
             try query.writeSpec(
                 KafkaQuery.Settings(
+                    sourceMore: isPermissive ? "bad_rows: permissive" : "",
                     sink: ["options": "{ message.max.bytes: 2000000 }"],
                     columns:
                         "{ n: long, text: string, key: { type: string, from: kafka.key }, offset: { type: long, from: kafka.offset } }"
@@ -154,13 +157,21 @@ extension KafkaEndToEndTests {
             let outcome = try query.runAvailable()
             #expect(outcome.exitCode == 0, "\(outcome.standardError)")
             let rows = try kafka.kcat.values(query.output)
+            let records = [
+                #"{"n":3,"text":"a\nb","key":"pretty","offset":2}"#,
+                "{\"n\":5,\"text\":\"\(large)\",\"key\":\"large\",\"offset\":4}", #"{"n":6,"offset":5}"#,
+            ]
+            let others = [
+                #"{"key":"tombstone","offset":0}"#, #"{"key":"empty","offset":1}"#, #"{"key":"bad","offset":3}"#,
+            ]
             #expect(
-                Set(rows) == [
-                    #"{"key":"tombstone","offset":0}"#, #"{"key":"empty","offset":1}"#,
-                    #"{"n":3,"text":"a\nb","key":"pretty","offset":2}"#, #"{"key":"bad","offset":3}"#,
-                    "{\"n\":5,\"text\":\"\(large)\",\"key\":\"large\",\"offset\":4}", #"{"n":6,"offset":5}"#,
-                ], "\(rows.map { $0.prefix(100) })")
-            #expect(rows.count == 6)
+                rows.sorted() == (records + (isPermissive ? others : [])).sorted(), "\(rows.map { $0.prefix(100) })")
+            let sources = query.records.compactMap { ($0["sources"] as? [[String: Any]])?.first }
+            func sum(_ name: String) -> Int { sources.reduce(0) { $0 + ($1[name] as? Int ?? 0) } }
+            #expect(sum("numTombstones") == 1 && sum("numBadRows") == 2)
+            #expect(sum("numInputRows") == (isPermissive ? 6 : 5))
+            #expect(outcome.standardError.contains("sluice.place=\(query.input)/0@1 "), "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("1 tombstone\n"))
         }
 
         @Test func `A record's own parts can be columns`() throws {

@@ -268,6 +268,7 @@ extension KafkaEndToEndTests {
                       partition: { type: int, from: kafka.partition }
                       offset: { type: long, from: kafka.offset }
                       value: { type: string, from: kafka.value }
+                    bad_rows: permissive
                 queries:
                   q: { from: s, to: out, on_failure: stop, checkpoint: checkpoint }
                 sinks:

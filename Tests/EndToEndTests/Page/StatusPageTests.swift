@@ -19,7 +19,7 @@ struct StatusPageTests {
             try folder.write("ads<b>.jsonl", "")
             try folder.write("visits.jsonl", "")
             try folder.write("lines.jsonl", "")
-            try folder.write("broken.jsonl", "\(StatusPageTests.hostile)\n")
+            try folder.write("broken \(StatusPageTests.hostile).jsonl", "nonsense\n")
             served = try ServedProcess(["spec.yaml"] + arguments, in: folder)
             browser = try WebDriver()
             try browser.setSize(width: 1280, height: 900)
@@ -86,7 +86,7 @@ struct StatusPageTests {
             columns: { page: string, display_time: timestamp, campaign: string }
             watermark: { column: display_time, delay: 10 minutes }
           broken:
-            file: { path: broken.jsonl, follow: true }
+            file: { path: "broken \(hostile).jsonl", follow: true }
             format: json
             columns: { page: string }
             bad_rows: fail

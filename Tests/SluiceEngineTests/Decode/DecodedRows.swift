@@ -7,20 +7,34 @@ import SluiceSpec
 
 /// A record as the decoder gave it.
 struct DecodedRecord: Equatable, CustomStringConvertible {
-    var isBad: Bool
+    /// What its outcome says; `isBad` where it is no good row.
+    var kind: Kind
+    /// What is wrong with a bad one.
+    var fault: RecordFault?
+    var isBad: Bool { kind == .bad || kind == .none }
     /// Strings as they are, timestamps in microseconds, dates in days, doubles by their bits, decimals as digits.
     var values: [String?]
 
+    /// Whether Spark would call it corrupt: it reads no further than the object's end, and any bytes as text. nil where
+    /// it is not UTF-8, and nobody has looked any further here.
+    var isCorruptInSpark: Bool? { fault == .encoding ? nil : isBad && fault != .trailingText }
+
+    enum Kind {
+        /// A good row, a row with a bad field, no record, a tombstone.
+        case good, bad, none, tombstone
+    }
+
     var description: String {
-        (isBad ? "bad " : "") + values.map { $0 ?? "-" }.joined(separator: " | ")
+        (kind == .good ? "" : "\(kind) ") + values.map { $0 ?? "-" }.joined(separator: " | ")
     }
 }
 
 func inputPlan(
-    _ columns: [(String, DataType)], format: RecordFormat = .json, timeZone: String = "Europe/Paris"
+    _ columns: [(String, DataType)], format: RecordFormat = .json, timeZone: String = "Europe/Paris",
+    badRows: BadRowsPolicy = .null
 ) -> InputPlan {
     InputPlan(
-        source: "source", format: format, timeZone: timeZone, badRows: .null,
+        source: "source", format: format, timeZone: timeZone, badRows: badRows, fieldCount: columns.count,
         columns: columns.enumerated().map {
             InputColumn(name: $1.0, type: $1.1, origin: .field($1.0), declaredIndex: $0)
         })
@@ -62,7 +76,8 @@ func decode(
         for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
             guard !line.allSatisfy(isJSONBlank) else { continue }
             Array(line).withUnsafeBytes { bytes in
-                _ = rows.take(decoder.decodeLeniently(bytes, into: &rows.arena), decoder.rowStart)
+                let outcome = decoder.decodeLeniently(bytes, into: &rows.arena)
+                _ = rows.take(outcome, decoder.fault, decoder.rowStart)
             }
         }
         return rows.records
@@ -82,7 +97,10 @@ private func decode(
     let frames = chunk.records
     frames.withUnsafeBufferPointer { frames in
         decoder.begin(chunk, records: frames, startsFile: startsFile)
-        while rows.take(decoder.next(into: &rows.arena), decoder.rowStart) {}
+        while true {
+            let outcome = decoder.next(into: &rows.arena)
+            guard rows.take(outcome, decoder.fault, decoder.rowStart) else { break }
+        }
     }
     withExtendedLifetime(chunk.text.count) {}
     return rows.records
@@ -96,16 +114,20 @@ private struct RowCollector: ~Copyable {
     init(_ plan: InputPlan) { self.plan = plan }
 
     /// False at the end.
-    mutating func take(_ outcome: RecordOutcome, _ rowStart: Int) -> Bool {
+    mutating func take(_ outcome: RecordOutcome, _ fault: RecordFault, _ rowStart: Int) -> Bool {
         switch outcome {
         case .end: return false
-        case .row(let byteCount), .badRow(let byteCount):
-            precondition(byteCount % 8 == 0 && rowStart + byteCount == arena.count)
-            records.append(
-                DecodedRecord(
-                    isBad: outcome == .badRow(byteCount: byteCount), values: values(arena, rowStart, plan)))
-            return true
+        case .row(let byteCount): add(.good, nil, byteCount, rowStart)
+        case .badRow(let byteCount): add(.bad, fault, byteCount, rowStart)
+        case .noRecord(let byteCount): add(.none, fault, byteCount, rowStart)
+        case .tombstone(let byteCount): add(.tombstone, nil, byteCount, rowStart)
         }
+        return true
+    }
+
+    private mutating func add(_ kind: DecodedRecord.Kind, _ fault: RecordFault?, _ byteCount: Int, _ rowStart: Int) {
+        precondition(byteCount % 8 == 0 && rowStart + byteCount == arena.count)
+        records.append(DecodedRecord(kind: kind, fault: fault, values: values(arena, rowStart, plan)))
     }
 }
 

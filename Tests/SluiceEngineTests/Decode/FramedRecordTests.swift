@@ -1,5 +1,5 @@
-// Records that say themselves where they end: every one is a row, whatever stands in it, and what it says beside its
-// text comes into columns. The same random lines must give the same rows framed and as lines.
+// Records that say themselves where they end: every one is accounted for, whatever stands in it, and what it says
+// beside its text comes into columns. The same random lines must give the same rows framed and as lines.
 
 import SluicePlan
 import SluiceSpec
@@ -36,6 +36,7 @@ private struct Framed {
         ]
         var plan = inputPlan([("s", .string), ("l", .long)], format: format)
         plan.topic = "visits"
+        plan.fieldCount = 2
         plan.columns += fields.map { InputColumn(name: $0, type: $1, origin: .kafka($2), declaredIndex: 0) }
         return plan
     }
@@ -104,11 +105,12 @@ private struct Framed {
         #expect(decodeFramed(spread, plan) == decodeFramed(written, plan), "seed \(seed)")
     }
 
-    @Test func `A record without a value, an empty and a blank one are rows of nulls, and not bad`() {
-        let nothing = DecodedRecord(isBad: false, values: [nil, nil])
-        #expect(decodeFramed([nil, "", " \n ", "{}"], plan) == [nothing, nothing, nothing, nothing])
+    @Test func `A record without a value is a tombstone, an empty or blank one is none, an empty object is a row`() {
+        let kinds: [DecodedRecord.Kind] = [.tombstone, .none, .none, .good]
+        let expected = kinds.map { DecodedRecord(kind: $0, fault: $0 == .none ? .empty : nil, values: [nil, nil]) }
+        #expect(decodeFramed([nil, "", " \n ", "{}"], plan) == expected)
         let csv = inputPlan([("s", .string), ("l", .long)], format: .csv(CSVOptions()))
-        #expect(decodeFramed([nil, ""], csv) == [nothing, nothing])
+        #expect(decodeFramed([nil, "", " "], csv) == Array(expected.prefix(3)))
         #expect(decodeFramed(["x,1", "y,2"], csv).map(\.values) == [["x", "1"], ["y", "2"]])
     }
 
@@ -116,8 +118,9 @@ private struct Framed {
         let records = decodeFramed([#"{"s":"a"#, #"b","l":1}"#, #"{"l":2}"#], plan)
         #expect(
             records == [
-                DecodedRecord(isBad: true, values: [nil, nil]), DecodedRecord(isBad: true, values: [nil, nil]),
-                DecodedRecord(isBad: false, values: [nil, "2"]),
+                DecodedRecord(kind: .none, fault: .malformed, values: [nil, nil]),
+                DecodedRecord(kind: .none, fault: .malformed, values: [nil, nil]),
+                DecodedRecord(kind: .good, values: [nil, "2"]),
             ])
     }
 
@@ -137,10 +140,12 @@ private struct Framed {
         #expect(
             rows == [
                 DecodedRecord(
-                    isBad: false,
+                    kind: .good,
                     values: [nil, "1", "k1", #"{"l":1}"#, "visits", "3", "41", "1700000000123000", "red"]),
-                DecodedRecord(isBad: false, values: [nil, nil, nil, nil, "visits", "3", "42", nil, nil]),
-                DecodedRecord(isBad: true, values: [nil, nil, "", "garbage", "visits", "3", "44", "0", nil]),
+                DecodedRecord(kind: .tombstone, values: [nil, nil, nil, nil, "visits", "3", "42", nil, nil]),
+                DecodedRecord(
+                    kind: .none, fault: .malformed,
+                    values: [nil, nil, "", "garbage", "visits", "3", "44", "0", nil]),
             ])
     }
 
@@ -151,5 +156,13 @@ private struct Framed {
         #expect(rows.map { $0.values[2] } == ["17", nil, nil])
         #expect(rows.map(\.isBad) == [false, true, false])
         #expect(rows.map { $0.values[1] } == ["1", "2", "3"])
+    }
+
+    @Test func `Where no column is a field of the text, any text is a record`() {
+        var plan = inputPlan([])
+        plan.columns = [InputColumn(name: "value", type: .string, origin: .kafka(.value), declaredIndex: 0)]
+        let rows = decodeFramed(["garbage", "", "[1]", nil], plan)
+        #expect(rows.map(\.kind) == [.good, .good, .good, .tombstone])
+        #expect(rows.map { $0.values[0] } == ["garbage", "", "[1]", nil])
     }
 }

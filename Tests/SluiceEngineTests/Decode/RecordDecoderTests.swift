@@ -26,15 +26,44 @@ import Testing
         #expect(decode("", plan).isEmpty)
     }
 
-    @Test func garbageBecomesABadRowOfNulls() {
-        for text in ["null", "[]", "[{\"l\":1}]", "{\"l\":1,}", "{\"l\":01}", "{\"l\":1", "x", "\u{FEFF}{\"l\":1}"] {
-            #expect(decode(text + "\n", plan) == [DecodedRecord(isBad: true, values: [nil, nil])], "\(text)")
+    @Test(arguments: [
+        ("null", RecordFault.noObject), ("[]", .noObject), ("[{\"l\":1}]", .noObject), ("3", .noObject),
+        ("\"text\"", .noObject), ("{\"l\":1,}", .malformed), ("{\"l\":01}", .malformed), ("{\"l\":1", .malformed),
+        ("{\"s\":\"a", .malformed), ("x", .malformed), ("\u{FEFF}{\"l\":1}", .malformed), ("}", .malformed),
+    ])
+    func `Text that is no object is no record, and of nulls for whoever wants a row of it`(
+        text: String, fault: RecordFault
+    ) {
+        let none = DecodedRecord(kind: .none, fault: fault, values: [nil, nil])
+        let good = DecodedRecord(kind: .good, values: ["x", "2"])
+        #expect(decode(text + "\n", plan) == [none], "\(text)")
+        // Wherever it stands among good ones.
+        #expect(decode("{\"s\":\"x\",\"l\":2}\n\(text)\n{\"s\":\"x\",\"l\":2}", plan) == [good, none, good], "\(text)")
+    }
+
+    @Test(arguments: [" tail", "tail", "{\"l\":2}", " {}", ",", "]", " \"a", "1", "\u{1}", "\\"], [false, true])
+    func `Text behind an object keeps the row and makes it bad, on every path`(tail: String, isIndexed: Bool) {
+        // Single quotes are for the other path.
+        let odd = isIndexed ? "" : ",\"s\":'x'"
+        let records = decode("{\"l\":1\(odd)}\(tail)\n{\"l\":3}\n", plan)
+        #expect(records.map(\.kind) == [.bad, .good])
+        #expect(records[0].fault == .trailingText)
+        #expect(records.map { $0.values[1] } == ["1", "3"])
+        #expect(decode("{\"l\":1\(odd)} \t\r\n", plan).map(\.kind) == [.good])
+    }
+
+    @Test func `JSON that is not UTF-8 is no record, wherever the bytes stand`() {
+        for text in ["{\"s\":\"caf?\",\"l\":1}", "{\"x\":\"?\",\"l\":1}", "{\"l\":1} ?"] {
+            let bytes = Array(text.utf8).map { $0 == UInt8(ascii: "?") ? 0xE9 : $0 }
+            let records = decode(bytes + Array("\n{\"l\":2}\n".utf8), plan)
+            #expect(records.map(\.kind) == [.none, .good])
+            #expect(records[0].fault == .encoding)
         }
     }
 
     @Test func aWrongTypedFieldIsNullAlone() {
-        #expect(
-            decode("{\"s\":\"x\",\"l\":\"1\"}\n", plan) == [DecodedRecord(isBad: true, values: ["x", nil])])
+        let expected = DecodedRecord(kind: .bad, fault: .field(slot: 1), values: ["x", nil])
+        #expect(decode("{\"s\":\"x\",\"l\":\"1\"}\n", plan) == [expected])
     }
 
     @Test func missingFieldsAreNullAndTheRowIsGood() {
@@ -103,7 +132,7 @@ import Testing
         while true {
             let outcome = decoder.next(into: &arena)
             if outcome == .end { break }
-            if case .badRow = outcome { outcomes.append(false) } else { outcomes.append(true) }
+            if case .noRecord = outcome { outcomes.append(false) } else { outcomes.append(true) }
             lines.append(String(decoding: text[decoder.recordRange], as: UTF8.self))
         }
         #expect(lines == ["{\"l\":1}", "  {\"l\":2}", "bad", "{\"l\":3}"])
@@ -143,9 +172,31 @@ import Testing
             [("third", .string), ("first", .long)], format: .csv(CSVOptions(separator: UInt8(ascii: ";"))))
         plan.columns[0].declaredIndex = 2
         plan.columns[1].declaredIndex = 0
+        plan.fieldCount = 3
         let records = decode("1;skipped;x\n2\n3;;;\n", plan)
         #expect(records.map(\.values) == [["x", "1"], [nil, "2"], [nil, "3"]])
-        #expect(records.map(\.isBad) == [false, true, true])
+        #expect(records.map(\.fault) == [nil, .missingValue(slot: 0), .moreValues])
+    }
+
+    @Test func `A CSV line is judged by the columns that are looked at`() {
+        // Of four declared columns the query looks at the second alone.
+        var plan = inputPlan([("second", .long)], format: .csv(CSVOptions()))
+        plan.columns[0].declaredIndex = 1
+        plan.fieldCount = 4
+        let records = decode("a,1,b,c\na,2\na\na,x,b,c\na,5,b,c,d\n", plan)
+        #expect(records.map { $0.values[0] } == ["1", "2", nil, nil, "5"])
+        #expect(
+            records.map(\.fault) == [nil, nil, .missingValue(slot: 0), .field(slot: 0), .moreValues])
+    }
+
+    @Test func `A CSV field that is not UTF-8 does not fit, and only Spark's way mends it`() {
+        let line = Array("caf".utf8) + [0xE9] + Array(",1\n\"x".utf8) + [0xFF] + Array("\",2\ny,3\n".utf8)
+        let columns: [(String, DataType)] = [("s", .string), ("l", .long)]
+        let strict = decode(line, inputPlan(columns, format: .csv(CSVOptions())))
+        #expect(strict.map(\.fault) == [.fieldEncoding(slot: 0), .fieldEncoding(slot: 0), nil])
+        #expect(strict.map(\.values) == [[nil, "1"], [nil, "2"], ["y", "3"]])
+        let permissive = decode(line, inputPlan(columns, format: .csv(CSVOptions()), badRows: .permissive))
+        #expect(permissive.map(\.values) == [["caf\u{FFFD}", "1"], ["x\u{FFFD}", "2"], ["y", "3"]])
     }
 
     @Test func aLineEndInsideQuotesEndsTheRecord() {

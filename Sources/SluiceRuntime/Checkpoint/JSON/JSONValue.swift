@@ -99,6 +99,19 @@ extension JSONValue {
         return result
     }
 
+    /// A map from names to texts; empty where it is missing.
+    func textMap(_ name: String) throws(JSONError) -> [String: String] {
+        guard self[name] != nil else { return [:] }
+        var result: [String: String] = [:]
+        for member in try members(name) {
+            guard case .string(let text) = member.value else {
+                throw JSONError("`\(name).\(member.name)` is not text")
+            }
+            result[member.name] = text
+        }
+        return result
+    }
+
     /// A map from names to whole numbers.
     func integerMap(_ name: String) throws(JSONError) -> [String: Int64] {
         var result: [String: Int64] = [:]

@@ -1,0 +1,105 @@
+// What `check` can say of a spec's paths by looking at the files that are there: nothing that they match, a name of the
+// shell's that nobody expands, and files that are no text. It reads the first bytes of a bounded number of files.
+
+internal import Glibc
+package import SluiceSpec
+package import SluiceSystem
+
+/// So many files of a source are looked into.
+private let inspectedCountMax = 100
+
+/// Findings about the paths of sources, sinks and checkpoints.
+package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagnostic] {
+    var findings: [Diagnostic] = []
+    for source in spec.sources {
+        guard case .file(let file) = source.connector else { continue }
+        findings += PathFindings(spec, file.path, fileSystem).ofSource(source.format)
+    }
+    for sink in spec.sinks {
+        guard case .file(let path) = sink.connector else { continue }
+        findings += PathFindings(spec, path, fileSystem).unexpanded.map { [$0] } ?? []
+    }
+    for query in spec.queries {
+        let path = Located(query.checkpoint, at: query.name.position, length: query.name.length)
+        findings += PathFindings(spec, path, fileSystem).unexpanded.map { [$0] } ?? []
+    }
+    return findings
+}
+
+private struct PathFindings {
+    private let path: Located<String>
+    private let fileSystem: any FileSystem
+    private let hide: (String) -> String
+
+    init(_ spec: Spec, _ path: Located<String>, _ fileSystem: any FileSystem) {
+        self.path = path
+        self.fileSystem = fileSystem
+        let mask = spec.secretMask
+        hide = { mask.hide($0) }
+    }
+
+    func ofSource(_ format: RecordFormat) -> [Diagnostic] {
+        if let unexpanded { return [unexpanded] }
+        do throws(FileError) {
+            let pattern = FilePattern(absolutePath(path.value))
+            let match = try pattern.resolve(fileSystem) { _ in false }
+            if match.files.isEmpty { return [nothing(pattern, match.kind)] }
+            var findings: [Diagnostic] = []
+            for (file, info) in match.files.prefix(inspectedCountMax) where info.byteCount > 0 {
+                guard let kind = try UnreadFileKind.of(file, format: format, fileSystem) else { continue }
+                findings.append(finding(.error, "file-kind", "\(file) \(kind.sentence)", fix: kind.remedy))
+            }
+            return findings
+        } catch {
+            if error.errno == ESPIPE {
+                return [
+                    finding(
+                        .error, "not-a-file", "\(error.path) is not a regular file",
+                        fix: "for a pipe use the connector `stdin: {}`")
+                ]
+            }
+            return [finding(.warning, "file-unreadable", "\(error)", fix: "check the path and its permissions")]
+        }
+    }
+
+    private func nothing(_ pattern: FilePattern, _ kind: FilePattern.Match.Kind) -> Diagnostic {
+        let what: String =
+            switch kind {
+            case .folder: "the folder \(pattern.path) has no files"
+            case .glob: "no file matches \(pattern.path)"
+            case .nothing, .file: "there is no file or folder \(pattern.path)"
+            }
+        return finding(
+            .warning, "no-files", what, fix: "what turns up there later is read; check the path if it should be there")
+    }
+
+    /// Names that a shell would have put in, in a path that is not there.
+    var unexpanded: Diagnostic? {
+        let components = path.value.split(separator: "/")
+        guard let component = components.first(where: { variable($0) != nil }), let variable = variable(component)
+        else { return nil }
+        if let info = try? fileSystem.info(absolutePath(path.value)), info.kind != .other { return nil }
+        return finding(
+            .warning, "not-expanded", "`\(component)` in a path is taken as it is: \(absolutePath(path.value))",
+            fix: "variables are written `${env:\(variable)}`")
+    }
+
+    /// The variable that a shell would look up for `~`, `$NAME` and `${NAME}`.
+    private func variable(_ component: Substring) -> Substring? {
+        if component == "~" { return "HOME" }
+        guard let dollar = component.firstIndex(of: "$") else { return nil }
+        let name = component[dollar...].dropFirst().drop { $0 == "{" }.prefix { isNamePart($0) }
+        return name.isEmpty ? nil : name
+    }
+
+    private func isNamePart(_ character: Character) -> Bool {
+        character == "_" || (character.isASCII && (character.isLetter || character.isNumber))
+    }
+
+    private func finding(
+        _ severity: Diagnostic.Severity, _ code: String, _ message: String, fix: String?
+    ) -> Diagnostic {
+        Diagnostic(
+            severity, code: code, at: path.position, length: path.length, hide(message), fix: fix.map { hide($0) })
+    }
+}

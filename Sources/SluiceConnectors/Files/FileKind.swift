@@ -1,0 +1,111 @@
+// Files that are no lines of UTF-8 text, told by their first bytes: taken for records they would only be so many bad
+// ones, and the reader of the log would have to guess why.
+
+internal import SluiceEngine
+package import SluiceSpec
+package import SluiceSystem
+
+/// What a file is that a source does not read.
+package enum UnreadFileKind: Hashable, Sendable {
+    case compressed(String)
+    case utf16
+    /// One JSON document, which holds the records.
+    case jsonArray
+
+    /// How much of a file is looked at.
+    static let headByteCount: Int64 = 4096
+
+    /// What the file at a path is; nil for one that can be read, or that is not there any more.
+    package static func of(
+        _ path: String, format: RecordFormat, _ fileSystem: any FileSystem
+    ) throws(FileError) -> UnreadFileKind? {
+        let file = try fileSystem.open(path)
+        let byteCount = try file.info().byteCount
+        let head = try file.bytes(0..<min(byteCount, headByteCount))
+        return UnreadFileKind(head, isWhole: byteCount <= headByteCount, format: format)
+    }
+
+    /// - Parameter isWhole: true when there is no more than this.
+    init?(_ head: [UInt8], isWhole: Bool, format: RecordFormat) {
+        if let name = Self.magics.first(where: { head.starts(with: $0.bytes) })?.name {
+            self = .compressed(name)
+        } else if Self.isUTF16(head) {
+            self = .utf16
+        } else if format == .json, Self.isArray(head, isWhole: isWhole) {
+            self = .jsonArray
+        } else {
+            return nil
+        }
+    }
+
+    private static let magics: [(name: String, bytes: [UInt8])] = {
+        let fixed: [(name: String, bytes: [UInt8])] = [
+            ("gzip", [0x1F, 0x8B]), ("zstd", [0x28, 0xB5, 0x2F, 0xFD]), ("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]),
+            ("zip", [0x50, 0x4B, 0x03, 0x04]), ("lz4", [0x04, 0x22, 0x4D, 0x18]),
+        ]
+        // The block size is a digit.
+        return fixed + (1...9).map { ("bzip2", Array("BZh\($0)1AY&SY".utf8)) }
+    }()
+
+    /// By its byte order mark, or by the zeros that every second byte of plain characters then is.
+    private static func isUTF16(_ head: [UInt8]) -> Bool {
+        if head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF]) { return true }
+        guard head.count >= 4 else { return false }
+        let isZero = head.prefix(4).map { $0 == 0 }
+        return isZero == [false, true, false, true] || isZero == [true, false, true, false]
+    }
+
+    /// True for an array of objects that is all of the file, as far as can be seen. A line that is an array among
+    /// others is a bad record and no more.
+    private static func isArray(_ head: [UInt8], isWhole: Bool) -> Bool {
+        let text = (head.starts(with: byteOrderMark) ? head.dropFirst(byteOrderMark.count) : head[...])
+            .drop { isBlank($0) }
+        guard text.first == UInt8(ascii: "[") else { return false }
+        let lineEnd = text.firstIndex(of: newline) ?? text.endIndex
+        let line = text[..<lineEnd].reversed().drop { isBlank($0) }
+        let rest = text[lineEnd...].drop { isBlank($0) }
+        let isClosedLine = line.first == UInt8(ascii: "]") && line.count > 1
+        // More behind a line that is an array by itself: lines, of which this one is none.
+        if isClosedLine && !(rest.isEmpty && isWhole) { return false }
+        return text.dropFirst().first { !isBlank($0) } == UInt8(ascii: "{")
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+    /// What it is, to put behind the path.
+    package var sentence: String {
+        switch self {
+        case .compressed(let name): "is compressed (\(name)), which is not read"
+        case .utf16: "is UTF-16 text, and text is read as UTF-8"
+        case .jsonArray: "is one JSON array, and records are JSON objects, one a line"
+        }
+    }
+
+    package var remedy: String {
+        switch self {
+        case .compressed: "unpack it, or move it away, or give a `path` that leaves it out"
+        case .utf16: "convert it (`iconv -f UTF-16 -t UTF-8`)"
+        case .jsonArray: "convert it (`jq -c '.[]'`)"
+        }
+    }
+}
+
+/// What some programs put before UTF-8 text; it is none of it.
+let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+extension ReadableFile {
+    /// What there is of a range.
+    func bytes(_ range: Range<Int64>) throws(FileError) -> [UInt8] {
+        var buffer = ByteBuffer(capacity: range.count + 1)
+        let read = unsafe try self.read(
+            at: range.lowerBound, into: UnsafeMutableRawBufferPointer(start: buffer.base, count: range.count))
+        buffer.advance(by: read)
+        return buffer.array()
+    }
+}
+
+extension ConnectorError {
+    init(_ path: String, is kind: UnreadFileKind) {
+        self.init(code: "file-kind", "\(path) \(kind.sentence): \(kind.remedy)", isRetriable: false)
+    }
+}

@@ -1,0 +1,78 @@
+// Why a record is bad, as the decoder found it: a plain value, made on the way of a bad record only, from which words
+// are made only for the few that somebody is told of. What the record holds is never among the words.
+
+internal import SluicePlan
+internal import SluiceSpec
+
+/// What is wrong with a record. Slots are places in the input's columns.
+enum RecordFault: Equatable {
+    /// A field's text is none of its column's type.
+    case field(slot: Int)
+    /// A field of text is not UTF-8.
+    case fieldEncoding(slot: Int)
+    /// A CSV line ends before a column.
+    case missingValue(slot: Int)
+    /// A CSV line has more values than the source has columns.
+    case moreValues
+    /// Text follows the record's object.
+    case trailingText
+    /// JSON, but no object.
+    case noObject
+    /// Not JSON, or cut off.
+    case malformed
+    /// Not UTF-8.
+    case encoding
+    /// An empty or blank value.
+    case empty
+    /// A line too long to be read.
+    case tooLong
+
+    /// The column that is at fault, where it is one.
+    var slot: Int? {
+        switch self {
+        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot): slot
+        case .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
+        }
+    }
+
+    /// One clause, in words.
+    func reason(_ input: InputPlan) -> String {
+        switch self {
+        case .field(let slot): "it cannot be read as \(input.columns[slot].type)"
+        case .fieldEncoding: "it is not UTF-8 text"
+        case .missingValue: "the line ends before it"
+        case .moreValues: "the line has more values than the source's \(input.fieldCount) columns"
+        case .trailingText: "there is text behind its object"
+        case .noObject: "it is JSON, but no object"
+        case .malformed: "it is not JSON, or was cut off"
+        case .encoding: "it is not UTF-8 text"
+        case .empty: "it is empty"
+        case .tooLong: "the line is too long"
+        }
+    }
+}
+
+/// The first record of a chunk, batch or source that something was wrong with.
+package struct RecordSample: Hashable, Sendable {
+    /// Of its chunk among all of the input, so that the first is the same however chunks are shared out.
+    package var order: Int
+    /// Such as `visits.jsonl@1200`.
+    package var place: String
+    /// nil where no column is to blame.
+    package var column: String?
+    /// One clause, in words.
+    package var reason: String
+
+    package init(order: Int, place: String, column: String?, reason: String) {
+        self.order = order
+        self.place = place
+        self.column = column
+        self.reason = reason
+    }
+
+    /// The earlier of two.
+    static func first(_ a: RecordSample?, _ b: RecordSample?) -> RecordSample? {
+        guard let a, let b else { return a ?? b }
+        return a.order <= b.order ? a : b
+    }
+}

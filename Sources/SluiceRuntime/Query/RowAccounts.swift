@@ -1,0 +1,158 @@
+// Where the rows of a query's sources have gone, over all its starts in this process: what is bad or late is said in
+// the log when it first happens and then at most once a minute and source, and when the process ends a line a source
+// says the sums. What a record holds is never said.
+
+internal import SluiceEngine
+internal import SluicePlan
+internal import SluiceSystem
+internal import Synchronization
+
+/// The accounts of one query. Kept by its thread, read by any.
+package final class RowAccounts: Sendable {
+    /// So long a source's trouble is counted before it is said again.
+    private static let silenceNanos: UInt64 = 60_000_000_000
+
+    private let sources = Mutex<[RowAccount]>([])
+
+    package init() {}
+
+    /// The query starts, with so many rows of each input in state. Only the first start opens the accounts.
+    func open(_ plan: PhysicalPlan, stateRows: [Int]) {
+        sources.withLock { sources in
+            guard sources.isEmpty else { return }
+            sources = plan.inputs.indices.map { input in
+                RowAccount(plan, input, rowsBefore: stateRows.isEmpty ? 0 : stateRows[input])
+            }
+        }
+    }
+
+    /// Takes in a committed batch, and says what is due.
+    func add(_ result: BatchResult, watermarkMillis: Int64?, _ clock: any Clock, _ log: Log) {
+        let now = clock.monotonicNanos
+        sources.withLock { sources in
+            for index in sources.indices {
+                sources[index].add(result, index, watermarkMillis)
+                let log = log.with([.source: .string(sources[index].name)])
+                if let notice = sources[index].bad.due(atNanos: now, silenceNanos: Self.silenceNanos) {
+                    log.warning(
+                        "Some rows are bad",
+                        notice.metadata + [(.dropped, .integer(Int64(notice.droppedCount)))])
+                }
+                if let notice = sources[index].late.due(atNanos: now, silenceNanos: Self.silenceNanos) {
+                    log.warning("Some rows are late and were dropped", notice.metadata)
+                }
+            }
+        }
+    }
+
+    /// A line for each source that anything was read from.
+    package var lines: [(source: String, text: String)] {
+        sources.withLock { $0.filter { $0.hasRead }.map { ($0.name, $0.text) } }
+    }
+}
+
+extension LogKey {
+    static let place = LogKey("sluice.place")
+    static let column = LogKey("sluice.column")
+    static let reason = LogKey("sluice.reason")
+    static let count = LogKey("sluice.count")
+    static let dropped = LogKey("sluice.dropped")
+}
+
+/// One kind of trouble of one source: what has not been said yet.
+private struct RowTrouble {
+    struct Notice {
+        var sample: RecordSample
+        var count: Int
+        var droppedCount: Int
+
+        var metadata: [(LogKey, LogValue)] {
+            var metadata: [(LogKey, LogValue)] = [(.place, .string(sample.place))]
+            if let column = sample.column { metadata.append((.column, .string(column))) }
+            return metadata + [(.reason, .string(sample.reason)), (.count, .integer(Int64(count)))]
+        }
+    }
+
+    private var unsaid: Notice?
+    private var lastSaidNanos: UInt64?
+
+    mutating func add(_ count: Int, dropped: Int, first: RecordSample?) {
+        guard count > 0, let first else { return }
+        var notice = unsaid ?? Notice(sample: first, count: 0, droppedCount: 0)
+        notice.count += count
+        notice.droppedCount += dropped
+        unsaid = notice
+    }
+
+    /// What is to be said now.
+    mutating func due(atNanos now: UInt64, silenceNanos: UInt64) -> Notice? {
+        guard let notice = unsaid else { return nil }
+        if let last = lastSaidNanos, now < last + silenceNanos { return nil }
+        unsaid = nil
+        lastSaidNanos = now
+        return notice
+    }
+}
+
+/// One source's sums since the first start.
+private struct RowAccount {
+    let name: String
+    /// The join's other source; nil without a join.
+    private let other: String?
+    private let isPreserved: Bool
+    private let rowsBefore: Int
+    private var counters = SourceCounters()
+    private var rowsInState: Int
+    private var watermarkMillis: Int64?
+    var bad = RowTrouble()
+    var late = RowTrouble()
+
+    init(_ plan: PhysicalPlan, _ input: Int, rowsBefore: Int) {
+        name = plan.inputs[input].source
+        other = plan.join.map { _ in plan.inputs[1 - input].source }
+        isPreserved = plan.join.map { input == 0 ? $0.left.isPreserved : $0.right.isPreserved } ?? true
+        self.rowsBefore = rowsBefore
+        rowsInState = rowsBefore
+    }
+
+    var hasRead: Bool { counters.inputRows + counters.tombstones > 0 }
+
+    mutating func add(_ result: BatchResult, _ input: Int, _ watermarkMillis: Int64?) {
+        let batch = result.sources[input]
+        counters.add(batch)
+        if other != nil { rowsInState = (input == 0 ? result.left : result.right).rowsTotal }
+        self.watermarkMillis = watermarkMillis
+        bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
+        late.add(batch.lateRows, dropped: batch.lateRows, first: batch.firstLate)
+    }
+
+    /// `3,000 read: 2,756 out, 244 still wait for ads (…), 0 late, 0 bad`. A row that only a partner brings out has
+    /// `left` when it is done with, and not come out.
+    var text: String {
+        func counted(_ count: Int, _ words: String) -> String { "\(grouped(Int64(count))) \(words)" }
+        let passed = counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows
+        var parts = [counted(passed + rowsBefore - rowsInState, isPreserved ? "out" : "left")]
+        if let other { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
+        if counters.filteredRows > 0 { parts.append(counted(counters.filteredRows, "filtered")) }
+        parts.append(counted(counters.lateRows, "late"))
+        let kept = counters.badRows - counters.droppedRows
+        let isMixed = kept > 0 && counters.droppedRows > 0
+        parts.append(counted(counters.badRows, "bad") + (isMixed ? " (\(counted(kept, "of them kept")))" : ""))
+        if counters.tombstones > 0 {
+            parts.append(counted(counters.tombstones, counters.tombstones == 1 ? "tombstone" : "tombstones"))
+        }
+        let before = rowsBefore > 0 ? " and \(grouped(Int64(rowsBefore))) from before" : ""
+        return "\(counted(counters.inputRows, "read"))\(before): " + parts.joined(separator: ", ")
+    }
+
+    private var times: String {
+        var words: [String] = []
+        if counters.eventTimeCount > 0 {
+            // Rounded down, also before 1970.
+            let millis = counters.maxEventTimeMicros / 1000 - (counters.maxEventTimeMicros % 1000 < 0 ? 1 : 0)
+            words.append("newest event time \(utcText(millis: millis))")
+        }
+        if let watermarkMillis, watermarkMillis > 0 { words.append("watermark \(utcText(millis: watermarkMillis))") }
+        return words.isEmpty ? "" : " (\(words.joined(separator: ", ")))"
+    }
+}
