@@ -22,6 +22,12 @@ import Testing
         #expect(entry(taken: ["older": 5]).fingerprint == entry().fingerprint)
     }
 
+    @Test func `What tells files apart does not change it either`() {
+        var marked = entry()
+        marked.sources[0].marks = ["p": "1 2 3"]
+        #expect(marked.fingerprint == entry().fingerprint)
+    }
+
     @Test func `What a batch reads, and its watermarks, do`() {
         #expect(entry(end: 11).fingerprint != entry().fingerprint)
         #expect(entry(start: 1).fingerprint != entry().fingerprint)
