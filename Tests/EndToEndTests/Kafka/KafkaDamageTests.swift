@@ -43,7 +43,8 @@ extension KafkaEndToEndTests {
             let outcome = try copy.query.runAvailable()
             #expect(outcome.exitCode == 0, "\(outcome.standardError)")
             #expect(copy.proxy.damageCount == times)
-            #expect(copy.warnings(outcome) == times, "\(outcome.standardError)")
+            // What was asked for before the query looked elsewhere may come damaged and be dropped unseen.
+            #expect((1...times).contains(copy.warnings(outcome)), "\(outcome.standardError)")
             try copy.expectRows(1000)
         }
 

@@ -120,14 +120,14 @@ import Testing
             ("Bearer secret-token ", 401), ("Bearer secret-tokenn", 401), ("Bearer ", 401), ("Bearer", 401),
             ("Basic c2VjcmV0LXRva2Vu", 401), ("secret-token", 401), ("", 401), ("Bearer SECRET-TOKEN", 401),
         ] as [(String?, Int)])
-    func `With a token every request but healthz carries it`(value: String?, status: Int) throws {
+    func `With a token every request but those about health carries it`(value: String?, status: Int) throws {
         let live = try Self.live(token: "secret-token")
         let headers = value.map { [("Authorization", $0)] } ?? []
         for path in ["/", "/metrics", "/api/queries", "/api/events", "/nothing"] {
             let expected = status == 200 && path == "/nothing" ? 404 : status
             #expect(self.status(live, path, headers: headers) == expected, "\(path)")
         }
-        #expect(self.status(live, "/healthz", headers: headers) == 200)
+        for path in ["/livez", "/healthz", "/readyz"] { #expect(self.status(live, path, headers: headers) == 200) }
         let refused = live.send("GET", "/", headers: [])
         #expect(refused.status == 401 && refused.headers["www-authenticate"] == "Bearer")
         #expect(!refused.text.contains("secret-token"))
