@@ -87,9 +87,9 @@ package protocol Sink: AnyObject, Sendable {
     var mark: SinkMark? { get }
 
     /// Called once before the first batch. Finishes a commit that a crash interrupted (the batch is in the log, its
-    /// output still staged) and clears what batches after it have staged. Where the sink can tell that the batch in hand
-    /// is visible already, it takes no output of it again. Throws where what it writes to belongs to somebody else, or
-    /// has batches that the checkpoint does not know.
+    /// output still staged) and clears what batches after it have staged. Where the sink can tell that the batch in
+    /// hand is visible already, it takes no output of it again. Throws where what it writes to belongs to somebody
+    /// else, or has batches that the checkpoint does not know.
     func recover(_ start: SinkStart) throws(ConnectorError)
     /// Makes the batch's output durable but not yet visible. `parts` in order are the batch's bytes, whole lines.
     /// Staging a batch again replaces it.

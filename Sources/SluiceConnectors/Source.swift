@@ -37,6 +37,10 @@ package struct SourceOffsets: Hashable, Sendable {
     }
 }
 
+/// What a batch takes of one source where the spec sets no limit: about so many bytes. A backlog of terabytes is then
+/// many batches, and not one that never fits into memory.
+let batchByteCountDefault: Int64 = 1 << 30
+
 /// How much a batch may take.
 package enum BatchLimit: Sendable {
     /// The limits of the spec.

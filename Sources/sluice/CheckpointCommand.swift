@@ -37,8 +37,8 @@ struct CheckpointCommand {
         case .replan:
             let batch = try QuerySet.forgetPlannedBatch(planned, spec: spec, options: places, environment: environment)
             printLine(
-                "batch \(batch) of \(options.query) is forgotten; the next start plans it anew, with the limits that the "
-                    + "spec has now")
+                "batch \(batch) of \(options.query) is forgotten; the next start plans it anew, with the limits that "
+                    + "the spec has now")
         }
         return 0
     }

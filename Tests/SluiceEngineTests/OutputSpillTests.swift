@@ -1,5 +1,5 @@
-// Output that is put away while a batch runs comes back as if it had stayed in memory: the same bytes in the same order,
-// whatever the sizes, the number of shards and of encodings.
+// Output that is put away while a batch runs comes back as if it had stayed in memory: the same bytes in the same
+// order, whatever the sizes, the number of shards and of encodings.
 
 import SluiceEngine
 import SluicePlan

@@ -208,7 +208,9 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
             if restarts { try scenario.restart() }
         }
         var files: [String: String] = [:]
-        for path in scenario.disk.files(under: "/out") { files[path] = scenario.disk.text(path) ?? "" }
+        for path in scenario.disk.files(under: "/out") where path.contains("/batch-") {
+            files[path] = scenario.disk.text(path) ?? ""
+        }
         #expect(files.count > 10)
         return files
     }

@@ -1,5 +1,5 @@
-// What Swift has no words for: the processor's prefetch, a setting of the allocator, and memory that can run out without
-// the end of the process.
+// What Swift has no words for: the processor's prefetch, a setting of the allocator, and memory that can run out
+// without the end of the process.
 #ifndef SLUICE_CMEMORY_H
 #define SLUICE_CMEMORY_H
 
@@ -15,7 +15,8 @@ void sluice_give_back_large_blocks(void);
 
 /// As realloc, for `wanted` bytes, or where there is no room for those, `needed` bytes; says in `granted` which. Where
 /// not even those can be had, a block that is kept for this is given up first, and the calling thread is told by
-/// `sluice_memory_is_short`: it finishes the step it is in and gives its batch up. NULL when that was not enough either.
+/// `sluice_memory_is_short`: it finishes the step it is in and gives its batch up. NULL when that was not enough
+/// either.
 void *sluice_grow(void *block, size_t wanted, size_t needed, size_t *granted);
 
 /// As calloc, otherwise as `sluice_grow`.
@@ -30,7 +31,9 @@ typedef struct {
 } sluice_flag;
 static inline void sluice_raise(sluice_flag *flag) { __atomic_store_n(&flag->is_raised, 1, __ATOMIC_RELAXED); }
 static inline void sluice_lower(sluice_flag *flag) { __atomic_store_n(&flag->is_raised, 0, __ATOMIC_RELAXED); }
-static inline int sluice_is_raised(const sluice_flag *flag) { return __atomic_load_n(&flag->is_raised, __ATOMIC_RELAXED); }
+static inline int sluice_is_raised(const sluice_flag *flag) {
+        return __atomic_load_n(&flag->is_raised, __ATOMIC_RELAXED);
+}
 
 /// Keeps a block of so many bytes for when memory runs out; does nothing when there is one.
 void sluice_keep_memory_reserve(size_t byte_count);

@@ -97,8 +97,8 @@ package final class FileSink: Sink, @unchecked Sendable {
         if let owner = FolderOwner(String(decoding: text, as: UTF8.self)) { return owner }
         throw ConnectorError(
             code: "sink-folder-mark",
-            "\(path), which says whose the folder is, cannot be read: give the query a folder of its own, or remove the "
-                + "file and the folder's batch files", isRetriable: false)
+            "\(path), which says whose the folder is, cannot be read: give the query a folder of its own, or remove "
+                + "the file and the folder's batch files", isRetriable: false)
     }
 
     /// Under another name until it is whole.

@@ -1,5 +1,5 @@
-// Whose a file sink's folder is. Batches are files named by their number, so two queries, or two lives of one, that write
-// to one folder replace each other's files without a word. A mark in the folder says who writes to it:
+// Whose a file sink's folder is. Batches are files named by their number, so two queries, or two lives of one, that
+// write to one folder replace each other's files without a word. A mark in the folder says who writes to it:
 //
 //     .sluice-owner       sluice/1 id=4f2c…  query=visits_ads
 //                         life=9b01… from=0

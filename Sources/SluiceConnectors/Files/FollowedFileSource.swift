@@ -15,7 +15,7 @@ package import SluiceSystem
 package final class FollowedFileSource: Source {
     private let pattern: FilePattern
     private let format: RecordFormat
-    private let maxBytesPerTrigger: Int64?
+    private let maxBytesPerTrigger: Int64
     private let onTruncate: FileSourceSpec.TruncatePolicy
     private let fileSystem: any FileSystem
     private let log: Log
@@ -41,7 +41,7 @@ package final class FollowedFileSource: Source {
     ) {
         pattern = FilePattern(spec.path.value)
         self.format = format
-        maxBytesPerTrigger = spec.maxBytesPerTrigger
+        maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
         onTruncate = spec.onTruncate
         self.fileSystem = fileSystem
         self.log = log
@@ -107,9 +107,10 @@ package final class FollowedFileSource: Source {
 
     private func cut(_ ranges: [OffsetRange]) -> [OffsetRange] {
         let backlog = ranges.reduce(0) { $0 + ($1.end - $1.start) }
-        guard let maxBytes = maxBytesPerTrigger, backlog > maxBytes else { return ranges }
+        guard backlog > maxBytesPerTrigger else { return ranges }
         return ranges.map { range in
-            let share = backlog.dividingFullWidth(maxBytes.multipliedFullWidth(by: range.end - range.start)).quotient
+            let part = maxBytesPerTrigger.multipliedFullWidth(by: range.end - range.start)
+            let share = backlog.dividingFullWidth(part).quotient
             var cut = range
             // A file that cannot be read now fails in `open`, which can say so; the range it fails on stays whole.
             cut.end = (try? cutEnd(range, share)) ?? range.end

@@ -12,7 +12,7 @@ package final class WholeFileSource: Source {
     private let pattern: FilePattern
     private let format: RecordFormat
     private let maxFilesPerTrigger: Int?
-    private let maxBytesPerTrigger: Int64?
+    private let maxBytesPerTrigger: Int64
     private let fileSystem: any FileSystem
     private let log: Log
     private let chunkByteCount: Int
@@ -36,7 +36,7 @@ package final class WholeFileSource: Source {
         pattern = FilePattern(spec.path.value)
         self.format = format
         maxFilesPerTrigger = spec.maxFilesPerTrigger
-        maxBytesPerTrigger = spec.maxBytesPerTrigger
+        maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
         self.fileSystem = fileSystem
         self.log = log
         self.chunkByteCount = chunkByteCount
@@ -122,7 +122,7 @@ package final class WholeFileSource: Source {
         var bytes: Int64 = 0
         while taken < min(ranges.count, max(1, maxFilesPerTrigger ?? .max)) {
             bytes += ranges[taken].end
-            if let maxBytesPerTrigger, taken > 0, bytes > maxBytesPerTrigger { break }
+            if taken > 0, bytes > maxBytesPerTrigger { break }
             taken += 1
         }
         return Array(ranges.prefix(taken))

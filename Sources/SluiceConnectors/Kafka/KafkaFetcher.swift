@@ -18,6 +18,9 @@ internal import SluiceSystem
     /// Of partitions that are gone. Their queues are emptied at the end: until then librdkafka may still put in
     /// something that refers to the partition.
     private var pastStreams: [PartitionStream] = []
+    /// Of what was read in this process.
+    private var readCount: Int64 = 0
+    private var readByteCount: Int64 = 0
     /// True while nothing is asked of the broker.
     private(set) var isResting = false
     /// Per partition, where something came damaged, and how often.
@@ -116,6 +119,16 @@ internal import SluiceSystem
         let error = unsafe rd_kafka_assign(client.handle, list)
         if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaFailure(error, what) }
     }
+
+    // MARK: Sizes
+
+    func didRead(_ count: Int, byteCount: Int) {
+        readCount += Int64(count)
+        readByteCount += Int64(byteCount)
+    }
+
+    /// The mean of the records read, as far as that is known; with what one costs in memory besides its value.
+    var recordByteCount: Int64 { 64 + (readCount < 1000 ? 1024 : readByteCount / readCount) }
 
     /// The stream of a partition that is followed.
     func stream(_ partition: Int32) -> PartitionStream {

@@ -113,6 +113,7 @@ private enum RunLimit {
             }
         }
         guard unsafe !messages.isEmpty else { return nil }
+        source.didRead(unsafe messages.count, byteCount: byteCount)
         let order = index << 40 | parts[index].runCount
         parts[index].runCount += 1
         return unsafe MessageRun(messages, byteCount: byteCount, order: order, client: stream.client)

@@ -63,7 +63,8 @@ struct RecordHeaders {
             RD_KAFKA_PRODUCER, brokers: spec.brokers.value, settings: settings, environment: environment)
         watch = KafkaClient(
             sharing: try .lookup(
-                connection(spec.brokers, isReadCommitted: true), spec.options, topic: topics.first ?? "", log: environment.log),
+                connection(spec.brokers, isReadCommitted: true), spec.options, topic: topics.first ?? "",
+                log: environment.log),
             brokers: spec.brokers.value, environment: environment)
         for name in Set(topics) {
             guard let topic = unsafe rd_kafka_topic_new(client.handle, name, nil) else {
@@ -226,7 +227,8 @@ struct RecordHeaders {
         transactionStartNanos = client.environment.clock.monotonicNanos
     }
 
-    /// Makes the transaction commit an offset with metadata for partition 0 of a topic. False when it has to be aborted.
+    /// Makes the transaction commit an offset with metadata for partition 0 of a topic. False when it has to be
+    /// aborted.
     func sendMark(_ mark: String, offset: Int64, topic: String, group: String) throws(KafkaFailure) -> Bool {
         unsafe try untilDone("committing offsets to the group `\(group)`") { client in
             let list = unsafe makePartitionList(topic, [0: offset])

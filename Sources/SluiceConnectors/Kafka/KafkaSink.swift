@@ -1,5 +1,6 @@
-// A Kafka topic as a sink with `delivery: at_least_once`: an idempotent client, whose records are written when the batch
-// is committed. A batch that a crash interrupts in that is written again. (`exactly_once`: KafkaTransaction.swift.)
+// A Kafka topic as a sink with `delivery: at_least_once`: an idempotent client, whose records are written when the
+// batch is committed. A batch that a crash interrupts in that is written again. (`exactly_once`:
+// KafkaTransaction.swift.)
 
 internal import CRdKafka
 package import SluiceEngine

@@ -233,8 +233,10 @@ package final class KafkaSource: Source {
         if case .spec = limit {
             if isHeldBack(ranges) {
                 ends = ranges.mapValues(\.lowerBound)
-            } else if let limit = spec.maxOffsetsPerTrigger {
-                ends = sharedEnds(ranges, limit: limit)
+            } else {
+                // How many bytes a record has is known of those that were read.
+                let limit = spec.maxOffsetsPerTrigger ?? batchByteCountDefault / fetcher.recordByteCount
+                if ranges.values.reduce(0, { $0 + Int64($1.count) }) > limit { ends = sharedEnds(ranges, limit: limit) }
             }
         }
         // A partition that nothing was ever read from is there without a record too, so that its start is written down.

@@ -1,15 +1,15 @@
-// Kafka topics as sinks with `delivery: exactly_once`. All of a query's that connect alike are written in one transaction
-// a batch, which also leaves the batch's mark (CommittedBatch.swift): the offset, with metadata, that the consumer group
-// `sluice-<query>-<query id>` has committed for partition 0 of the first sink's topic. The query's id is random, so
-// another query, checkpoint or sink of the same name has another group. (The group that lag tools look at is another
-// one and shows only: `group` in the spec.)
+// Kafka topics as sinks with `delivery: exactly_once`. All of a query's that connect alike are written in one
+// transaction a batch, which also leaves the batch's mark (CommittedBatch.swift): the offset, with metadata, that the
+// consumer group `sluice-<query>-<query id>` has committed for partition 0 of the first sink's topic. The query's id is
+// random, so another query, checkpoint or sink of the same name has another group. (The group that lag tools look at is
+// another one and shows only: `group` in the spec.)
 //
 //     stage    begin ▸ records of all sinks ▸ flush ▸ mark         nothing of it can be read yet
 //     (the state becomes durable)
 //     commit   end of the transaction                              all of it can be read, with the mark
 //
-// A crash before the end leaves a transaction that the next start aborts, and a batch that is run again; a crash after it
-// leaves the mark, and the batch's output is not taken again. A batch without rows leaves nothing, nor need it.
+// A crash before the end leaves a transaction that the next start aborts, and a batch that is run again; a crash after
+// it leaves the mark, and the batch's output is not taken again. A batch without rows leaves nothing, nor need it.
 //
 // Brokers forget offsets of a group without members after `offsets.retention.minutes`, so a mark that has grown old is
 // written again. The commit log says which mark was the last one: a mark that should be there and is not is refused, as
@@ -25,8 +25,8 @@ package import SluiceSpec
 internal import SluiceSystem
 
 package final class KafkaTransaction: @unchecked Sendable {
-    // @unchecked: guarded by the monitor; what is written is written by the last of the sinks to stage a batch, or by the
-    // query's thread.
+    // @unchecked: guarded by the monitor; what is written is written by the last of the sinks to stage a batch, or by
+    // the query's thread.
 
     /// What one sink has of a batch.
     private struct Part {
@@ -156,8 +156,8 @@ package final class KafkaTransaction: @unchecked Sendable {
             "the mark of batch \(batch), which the consumer group `\(markGroup(start.queryID))` should have, is not "
                 + "there: the group was deleted, or its offsets have expired (`offsets.retention.minutes` of the "
                 + "brokers) while the query was stopped, or the cluster was made anew. Without it nobody can tell "
-                + "whether the topic \(topics.map { "`\($0)`" }.joined(separator: ", ")) has rows of a later batch, which "
-                + "would then come twice. If it has none, start once with `run --accept-missing-mark`")
+                + "whether the topic \(topics.map { "`\($0)`" }.joined(separator: ", ")) has rows of a later batch, "
+                + "which would then come twice. If it has none, start once with `run --accept-missing-mark`")
     }
 
     private func ahead(_ mark: CommittedBatch, _ start: SinkStart) -> KafkaFailure {

@@ -4,8 +4,8 @@ package import SluiceSystem
 
 extension Checkpoint {
     /// Takes a query's checkpoint back to how it stood after `batch`: what came later is removed, and the next run
-    /// begins with `batch + 1`, in a life of its own. What sinks have been given is not taken back. Refused while the query runs, and for
-    /// batches that are not retained any more. A crash in between is made good by the next open.
+    /// begins with `batch + 1`, in a life of its own. What sinks have been given is not taken back. Refused while the
+    /// query runs, and for batches that are not retained any more. A crash in between is made good by the next open.
     package static func rollback(
         folder: String, fileSystem: any FileSystem, to batch: Int64, newLife: String = randomLife()
     ) throws(CheckpointError) {
@@ -48,7 +48,8 @@ extension Opening {
     fileprivate func rollBack(
         _ recovered: RecoveredFolder, to batch: Int64, _ newLife: String
     ) throws(CheckpointError) {
-        guard batch == noBatch || recovered.commits.contains(where: { $0.batch == batch }) else {
+        let isPlanAlone = batch == noBatch && recovered.committed == nil
+        guard isPlanAlone || recovered.commits.contains(where: { $0.batch == batch }) else {
             throw .notRetained(
                 folder: folder, batch: batch, oldest: recovered.commits.first?.batch,
                 newest: recovered.commits.last?.batch)

@@ -192,7 +192,8 @@ extension SourceRecord {
                 JSONMember("historyDigest", .optional(digest.map { Int64(bitPattern: $0) })),
             ]
         }
-        var members = [JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges.map(\.json)))] + position
+        var members =
+            [JSONMember("source", .string(source)), JSONMember("ranges", .array(ranges.map(\.json)))] + position
         if !marks.isEmpty {
             let texts = marks.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }
             members.append(JSONMember("marks", .object(texts)))

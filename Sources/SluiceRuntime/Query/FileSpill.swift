@@ -1,5 +1,5 @@
-// Output of one batch that does not fit into memory: segments, one behind the other, in a file of the checkpoint's folder.
-// It is never waited for: after a crash the batch is run again, and the file begins anew.
+// Output of one batch that does not fit into memory: segments, one behind the other, in a file of the checkpoint's
+// folder. It is never waited for: after a crash the batch is run again, and the file begins anew.
 
 internal import Glibc
 internal import SluiceEngine

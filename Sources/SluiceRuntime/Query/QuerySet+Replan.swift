@@ -17,8 +17,8 @@ package enum ReplanError: Error, Hashable, CustomStringConvertible {
         case .nothingPlanned(let query, let folder):
             "`\(query)` has no batch that is planned and not committed, in \(folder)"
         case .visible(let batch, let sink):
-            "batch \(batch) can be seen in the sink `\(sink)` already, so another batch of that number would be a second "
-                + "one: start the query, which will find it there and go on"
+            "batch \(batch) can be seen in the sink `\(sink)` already, so another batch of that number would be a "
+                + "second one: start the query, which will find it there and go on"
         }
     }
 }

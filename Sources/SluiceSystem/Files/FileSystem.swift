@@ -63,7 +63,8 @@ package protocol FileSystem: Sendable {
     func readAll(_ path: String) throws(FileError) -> [UInt8]
     /// Creates or replaces a file with `parts` one after another; durable on return only after `sync`.
     func write(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError)
-    /// Adds `parts` one after another to the end of a file, creating it if need be; durable on return only after `sync`.
+    /// Adds `parts` one after another to the end of a file, creating it if need be; durable on return only after
+    /// `sync`.
     func append(_ path: String, _ parts: [UnsafeRawBufferPointer]) throws(FileError)
     /// Makes a file's content durable (fsync).
     func sync(_ path: String) throws(FileError)

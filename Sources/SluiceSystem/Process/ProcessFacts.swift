@@ -17,8 +17,8 @@ package enum ProcessFacts {
     /// The most memory the process ever had in use, in bytes.
     package static var peakResidentBytes: Int64 { Int64(usage.ru_maxrss) * 1024 }
 
-    /// Bytes of memory that the process may have: those of the machine, or of the control group it is in or of one above
-    /// that; nil where neither can be known.
+    /// Bytes of memory that the process may have: those of the machine, or of the control group it is in or of one
+    /// above that; nil where neither can be known.
     package static var memoryByteCount: Int64? { memoryByteCount(RealFileSystem()) }
 
     /// - Parameter files: for tests.

@@ -121,10 +121,11 @@ extension CommandDefinition {
 
     private static let checkpoint = CommandDefinition(
         name: "checkpoint",
-        abstract: "Change a query's checkpoint by hand: replan forgets a planned batch that cannot run.",
+        abstract: "Change the checkpoint of a query that does not run.",
         arguments: [
             ArgumentDefinition(
-                name: "action", help: "What to do.", choices: choices(CheckpointCommandOptions.Action.self)),
+                name: "action", help: "replan: forget a planned batch that cannot run.",
+                choices: choices(CheckpointCommandOptions.Action.self)),
             ArgumentDefinition(name: "spec", help: "The spec file, or a folder of them."),
         ],
         options: [

@@ -69,7 +69,9 @@ private func parse(_ arguments: ArraySlice<String>, _ definition: CommandDefinit
         } else {
             return wrongUsage("Missing value for '\(option.usage)'.", definition)
         }
-        if !option.choices.isEmpty, !option.choices.contains(value) { return wrongChoice(value, option.usage, option.choices, definition) }
+        if !option.choices.isEmpty, !option.choices.contains(value) {
+            return wrongChoice(value, option.usage, option.choices, definition)
+        }
         parsed.values[option.name, default: []].append(value)
     }
     return finish(parsed, definition)

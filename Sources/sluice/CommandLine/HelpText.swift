@@ -19,10 +19,12 @@ func commandHelp(_ definition: CommandDefinition) -> String {
     var lines = ["OVERVIEW: \(definition.abstract)", ""]
     lines += wrapped("USAGE: " + usageLine(definition), indent: 7)
     if !definition.arguments.isEmpty {
-        lines += ["", "ARGUMENTS:"] + definition.arguments.map { argument in
-            let choices = argument.choices.isEmpty ? "" : " (values: \(argument.choices.joined(separator: ", ")))"
-            return entry("<\(argument.name)>", argument.help + choices)
-        }
+        lines +=
+            ["", "ARGUMENTS:"]
+            + definition.arguments.map { argument in
+                let choices = argument.choices.isEmpty ? "" : " (values: \(argument.choices.joined(separator: ", ")))"
+                return entry("<\(argument.name)>", argument.help + choices)
+            }
     }
     lines += ["", "OPTIONS:"]
     for option in definition.options {

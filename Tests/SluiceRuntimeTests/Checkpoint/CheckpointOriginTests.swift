@@ -1,6 +1,6 @@
-// A whole file of a checkpoint in a place where it does not belong: of another query, of another life of the same query,
-// of another copy that went its own way, of another batch. Every pair is tried. Each has to be refused by name, unless
-// nothing that the checkpoint stands on is different for it.
+// A whole file of a checkpoint in a place where it does not belong: of another query, of another life of the same
+// query, of another copy that went its own way, of another batch. Every pair is tried. Each has to be refused by name,
+// unless nothing that the checkpoint stands on is different for it.
 
 import SluiceConnectors
 import SluiceRuntime
