@@ -124,6 +124,9 @@ package final class KafkaTransaction: @unchecked Sendable {
             guard start.acceptsMissingMark else { throw missing(batch, start) }
             environment.log.warning(
                 "The mark of the last batch is missing, as was accepted", [.batch: .integer(batch)])
+            // It is written anew at the first look, so that the next start finds one.
+            newest = mark(of: SinkBatch(id: start.lastCommitted ?? batch, fingerprint: "unknown"))
+            newestTopic = markTopic
             return
         case .ahead(let mark): throw ahead(mark, start)
         }

@@ -164,7 +164,11 @@ package final class QueryRunner {
         tracker = WatermarkTracker(query.plan, nowMillis: start.wallMillis)
         let committed = opened.recovered.committed
         positions = query.plan.inputs.map { input in
-            committed?.offsets.sources.first { $0.source == input.source }?.next ?? SourceOffsets()
+            guard let committed else { return SourceOffsets() }
+            guard let batch = committed.offsets.sources.first(where: { $0.source == input.source }) else {
+                preconditionFailure("the offsets are those of the plan's sources")
+            }
+            return batch.next
         }
         nextBatch = opened.recovered.nextBatch
         lastEvictionMillis = committed?.offsets.evictionWatermarkMillis ?? 0

@@ -205,6 +205,9 @@ struct MetricsText {
                 "sluice_process_resident_memory_bytes", .gauge, "Memory in use.",
                 ProcessFacts.residentBytes.map { Double($0) }),
             family(
+                "sluice_process_allocated_memory_bytes", .gauge, "Memory in blocks that were allocated and not freed.",
+                Double(ProcessFacts.allocatedBytes)),
+            family(
                 "sluice_process_cpu_seconds_total", .counter, "Processor time used, user and system.",
                 Double(ProcessFacts.processorMicros) / 1_000_000),
             family("sluice_event_readers", .gauge, "Open connections to /api/events.", Double(eventReaders)),

@@ -14,6 +14,12 @@ package enum ProcessFacts {
         return pages * Int64(sysconf(Int32(_SC_PAGESIZE)))
     }
 
+    /// Bytes in blocks that were allocated and not freed: what a leak shows in, whatever the allocator holds beside.
+    package static var allocatedBytes: Int64 {
+        let facts = mallinfo2()
+        return Int64(facts.uordblks) + Int64(facts.hblkhd)
+    }
+
     /// The most memory the process ever had in use, in bytes.
     package static var peakResidentBytes: Int64 { Int64(usage.ru_maxrss) * 1024 }
 

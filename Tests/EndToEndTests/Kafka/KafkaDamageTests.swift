@@ -90,7 +90,8 @@ extension KafkaEndToEndTests {
             #expect(outcome.exitCode == 1, "\(outcome.standardError)")
             let error = logLines(outcome.standardError, level: "error").first ?? ""
             #expect(error.contains("kafka-damaged") && error.contains("partition 0 of the topic `\(copy.query.input)`"))
-            #expect(error.contains("at offset 0"), "\(error)")
+            // The first record may have been sent by itself, and a single one is not packed.
+            #expect(error.contains("at offset 0") || error.contains("at offset 1"), "\(error)")
             #expect(copy.warnings(outcome) == 0)
         }
 

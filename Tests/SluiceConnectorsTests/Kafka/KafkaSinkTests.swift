@@ -93,6 +93,72 @@ import Testing
         #expect(error?.code == "kafka-not-authorized" && error?.isRetriable == false)
     }
 
+    private func sinks(_ mock: MockEnvironment, _ topics: [String]) -> [any Sink] {
+        let place = SourcePosition(file: "test.yaml", line: 1, column: 1)
+        let specs = topics.map { topic in
+            SinkSpec(
+                name: Located("to_\(topic)", at: place), connector: .kafka(mock.sinkSpec(topic)),
+                format: .json(timeZone: "UTC", writesNulls: false))
+        }
+        return makeSinks(specs.map { ($0, []) }, sourceTopics: [], in: mock.environment())
+    }
+
+    @Test func `Sinks of one query share a transaction and its mark`() throws {
+        for topic in ["t", "u"] { cluster.createTopic(topic, partitions: 1) }
+        let sinks = sinks(MockEnvironment(cluster), ["t", "u"])
+        for sink in sinks { try sink.recover(lastCommitted: nil) }
+        for sink in sinks { try sink.stage(batch(0), parts: parts(["a"]), rowCount: 1) }
+        try sinks[0].commit(batch: 0)
+        #expect(cluster.read("t", partitions: 1) == ["a"] && cluster.read("u", partitions: 1) == ["a"])
+        try sinks[1].commit(batch: 0)
+        #expect(cluster.read("u", partitions: 1) == ["a"])
+        let marks = sinks.compactMap(\.mark)
+        #expect(marks.count == 2 && Set(marks).count == 1 && marks[0].topic == "t" && marks[0].batch == 0)
+        // The batch was interrupted before its commit: the next start sees it, in both topics.
+        let next = self.sinks(MockEnvironment(cluster), ["t", "u"])
+        for sink in next { try sink.recover(lastCommitted: nil, inHand: 0) }
+        for sink in next { try sink.stage(batch(0), parts: parts(["a"]), rowCount: 1) }
+        for sink in next { try sink.commit(batch: 0) }
+        #expect(cluster.read("t", partitions: 1) == ["a"] && cluster.read("u", partitions: 1) == ["a"])
+    }
+
+    @Test func `A mark that should be there and is not is refused, unless a person accepts it`() throws {
+        cluster.createTopic("t", partitions: 1)
+        let first = sink(MockEnvironment(cluster))
+        try first.recover(lastCommitted: nil)
+        try run(first, 0, ["a"])
+        let mark = try #require(first.mark)
+        try sink(MockEnvironment(cluster)).recover(lastCommitted: 0, marks: [mark])
+        // As if the group had been deleted: another query's id has another group.
+        let error = #expect(throws: ConnectorError.self) {
+            try sink(MockEnvironment(cluster)).recover(lastCommitted: 0, query: "gone", marks: [mark])
+        }
+        #expect(error?.code == "kafka-mark-missing" && error?.isRetriable == false)
+        #expect(error?.message.contains("--accept-missing-mark") == true)
+        let accepted = sink(MockEnvironment(cluster))
+        try accepted.recover(lastCommitted: 0, query: "gone", marks: [mark], acceptsMissingMark: true)
+        try accepted.keepAlive()
+        try sink(MockEnvironment(cluster)).recover(lastCommitted: 0, query: "gone", marks: [mark])
+    }
+
+    @Test func `The mark of the version before says whether the batch in hand is visible`() throws {
+        cluster.createTopic("t", partitions: 1)
+        let mock = MockEnvironment(cluster)
+        let old = try KafkaRecordClient(
+            mock.sinkSpec("t"), topics: ["t"], transactionalID: "sluice-q-out-query", environment: mock.environment())
+        try old.start()
+        try old.beginTransaction()
+        #expect(
+            try old.sendMark(
+                "sluice/1 query=query sink=out batch=5 input=f5", offset: 6, topic: "t", group: "sluice-q.out"))
+        #expect(try old.endTransaction() == .committed)
+        let sink = sink(MockEnvironment(cluster))
+        try sink.recover(lastCommitted: 4, inHand: 5, marks: nil)
+        try run(sink, 5, ["again"])
+        try run(sink, 6, ["next"])
+        #expect(cluster.read("t", partitions: 1) == ["next"])
+    }
+
     @Test func `A stop ends the waiting for a broker that is away`() throws {
         cluster.createTopic("t", partitions: 1)
         let mock = MockEnvironment(cluster)
