@@ -43,6 +43,11 @@ void *sluice_grow(void *block, size_t wanted, size_t needed, size_t *granted) {
         return realloc(block, needed);
 }
 
+size_t sluice_allocated_bytes(void) {
+        struct mallinfo2 facts = mallinfo2();
+        return facts.uordblks + facts.hblkhd;
+}
+
 int sluice_has_room(size_t byte_count) {
         void *block = malloc(byte_count);
         if (!block) sluice_memory_shortage = 1;

@@ -35,6 +35,9 @@ static inline int sluice_is_raised(const sluice_flag *flag) {
         return __atomic_load_n(&flag->is_raised, __ATOMIC_RELAXED);
 }
 
+/// Bytes in blocks that were allocated and not freed.
+size_t sluice_allocated_bytes(void);
+
 /// Keeps a block of so many bytes for when memory runs out; does nothing when there is one.
 void sluice_keep_memory_reserve(size_t byte_count);
 

@@ -1,5 +1,6 @@
 // What the process can say about itself: for progress, metrics and the status page.
 
+internal import CMemory
 internal import Glibc
 
 package enum ProcessFacts {
@@ -15,10 +16,7 @@ package enum ProcessFacts {
     }
 
     /// Bytes in blocks that were allocated and not freed: what a leak shows in, whatever the allocator holds beside.
-    package static var allocatedBytes: Int64 {
-        let facts = mallinfo2()
-        return Int64(facts.uordblks) + Int64(facts.hblkhd)
-    }
+    package static var allocatedBytes: Int64 { Int64(sluice_allocated_bytes()) }
 
     /// The most memory the process ever had in use, in bytes.
     package static var peakResidentBytes: Int64 { Int64(usage.ru_maxrss) * 1024 }
