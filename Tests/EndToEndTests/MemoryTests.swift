@@ -17,6 +17,7 @@ import Testing
           large:
             from: l
             join: [{ with: r, type: inner, keys: k }]
+            select: { n: l.n, m: r.m }
             state: { max_bytes: \(maxBytes) }
             trigger: available_now
             to: large_out

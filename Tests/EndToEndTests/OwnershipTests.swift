@@ -107,6 +107,7 @@ import Testing
               \(name):
                 from: l
                 join: [{ with: r, type: inner, keys: k }]
+                select: { n: l.n, m: r.m }
                 trigger: available_now
                 checkpoint: \(name)
                 to: \(name)_out

@@ -127,6 +127,13 @@ extension KafkaCluster {
         }.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
     }
 
+    /// Deletes a consumer group with its offsets.
+    package func deleteGroup(_ group: String) throws {
+        _ = try runTool(
+            "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+            ["--delete", "--group", group], connects: true)
+    }
+
     /// As `kafka-consumer-groups --reset-offsets`: the group need not exist, but nobody may be in it.
     package func setGroupOffsets(_ group: String, _ topic: String, to position: String) throws {
         _ = try runTool(

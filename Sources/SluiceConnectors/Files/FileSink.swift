@@ -35,6 +35,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     /// So much of the newest output stays in memory, for whoever reads it at once. What is older is given up: a query
     /// that writes for weeks must not push everything else out, and new memory costs more than that just given up.
     private static let cachedByteCountMax = 64 << 20
+    private static let cachedFileCountMax = 256
 
     /// `fileExtension` without its dot; `header` is a whole line with its newline, or empty.
     package init(
@@ -167,8 +168,13 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     private func forgetOldOutput() {
         var count = 0
-        while count < cached.count, cachedByteCount - cached[count].byteCount > Self.cachedByteCountMax {
+        while count < cached.count, cachedByteCount > Self.cachedByteCountMax + cached[count].byteCount {
             fileSystem.forget(cached[count].path)
+            cachedByteCount -= cached[count].byteCount
+            count += 1
+        }
+        // Many small files: the list of them must not grow with the number of batches.
+        while cached.count - count > Self.cachedFileCountMax {
             cachedByteCount -= cached[count].byteCount
             count += 1
         }
