@@ -134,6 +134,7 @@ struct Opening {
             Checkpoint.BatchEviction(batch: $0.batch, throughMicros: $0.entry.evictedThroughMicros)
         }
         let checkpoint = Checkpoint(options, metadata: metadata, lock: lock, book: book)
+        checkpoint.noteInHand()
         let isFormat1 = recovered.committed == nil && metadata.format1Through != noBatch
         return (checkpoint, answer(recovered, positions.offsets, contents, isFormat1: isFormat1))
     }

@@ -105,6 +105,9 @@ package final class Checkpoint: Sendable {
         var durable: CommitRecord?
         /// The batch whose offsets are durable and which is not committed.
         var inHand: OffsetsRecord?
+        /// Of that batch: `OffsetsEntry.fingerprint`, and `digests` behind it.
+        var planInHand = ""
+        var digestsInHand: [String: UInt64] = [:]
         /// State written for the batch in hand.
         var pendingState: StateFile?
         /// Of the offsets of the batch in hand, and of the newest commit.
@@ -167,20 +170,32 @@ package final class Checkpoint: Sendable {
     package func logOffsets(_ entry: OffsetsEntry) throws(CheckpointError) {
         let (committed, digests) = book.withLock { ($0.committed, $0.digests) }
         precondition(entry.batch == (committed?.batch ?? noBatch) + 1, "batches follow each other")
+        let behind = self.digests(behind: entry, digests)
         let record = OffsetsRecord(
-            entry, origin: metadata.origin(at: entry.batch), histories: self.digests(behind: entry, digests),
-            previousCommit: committed)
+            entry, origin: metadata.origin(at: entry.batch), histories: behind, previousCommit: committed)
         let byteCount = try write("\(FolderLayout.offsets)/\(entry.batch)", record.json, isDurable: true)
         book.withLock { book in
             book.inHand = record
+            (book.planInHand, book.digestsInHand) = (entry.fingerprint, behind)
             book.offsetsByteCount = byteCount
             book.durable = committed
             book.pendingState = nil
         }
     }
 
+    /// What is worked out once for a batch that was in hand when the checkpoint was opened.
+    func noteInHand() {
+        book.withLock { book in
+            guard let entry = book.inHand?.entry(histories: [:]) else { return }
+            (book.planInHand, book.digestsInHand) = (entry.fingerprint, digests(behind: entry, book.digests))
+        }
+    }
+
+    /// `OffsetsEntry.fingerprint` of the batch in hand.
+    var planInHand: String { book.withLock { $0.planInHand } }
+
     /// Of the sources whose positions are their history, the sums behind a batch.
-    private func digests(behind entry: OffsetsEntry, _ before: [String: UInt64]) -> [String: UInt64] {
+    func digests(behind entry: OffsetsEntry, _ before: [String: UInt64]) -> [String: UInt64] {
         var digests: [String: UInt64] = [:]
         for source in entry.sources where historySources.contains(source.source) {
             digests[source.source] =
@@ -224,7 +239,7 @@ package final class Checkpoint: Sendable {
             book.inHand = nil
             if let file = book.pendingState { book.stateFiles.append(file) }
             book.pendingState = nil
-            book.digests = digests(behind: inHand.entry(histories: [:]), book.digests)
+            book.digests = book.digestsInHand
             book.evictions.append(BatchEviction(batch: entry.batch, throughMicros: entry.evictedThroughMicros))
         }
     }
@@ -239,7 +254,7 @@ package final class Checkpoint: Sendable {
         return CommitRecord(
             origin: metadata.origin(at: entry.batch), entry: entry,
             sources: book.inHand?.sources.map(\.source) ?? [], stage: metadata.stage,
-            plan: book.inHand?.entry(histories: [:]).fingerprint,
+            plan: book.planInHand,
             retainedFrom: max(before, entry.batch - retainBatches), stateFrom: book.stateFrom,
             stateTo: book.pendingState?.name.to ?? book.committed?.stateTo ?? noBatch,
             stateChecksum: book.pendingState?.checksum ?? book.committed?.stateChecksum)

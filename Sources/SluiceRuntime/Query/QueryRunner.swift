@@ -456,7 +456,7 @@ package final class QueryRunner {
             }
             return result.outputs[index]
         }
-        let batch = SinkBatch(id: entry.batch, fingerprint: entry.fingerprint)
+        let batch = SinkBatch(id: entry.batch, fingerprint: checkpoint.planInHand)
         let failures = FirstFailure()
         let (sinks, checkpoint) = (query.sinks, self.checkpoint)
         nonisolated(unsafe) let writeState: () throws -> Void = {
