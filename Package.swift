@@ -32,6 +32,9 @@ let package = Package(
         // The processor's prefetch, and one setting of the C library's allocator.
         .target(name: "CMemory"),
 
+        // Signals that come before `main`: Swift has nothing that runs before the initialisers of libraries.
+        .target(name: "CEarlySignals"),
+
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
 
@@ -61,6 +64,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+                "CEarlySignals",
             ],
             swiftSettings: strict),
 

@@ -1,12 +1,14 @@
 // The executable: reads the command line and calls what does it. Results of a `stdout` sink go to standard output,
 // everything about the run to standard error.
 
+internal import CEarlySignals
 internal import Glibc
 internal import SluiceSystem
 
 @main
 struct Sluice {
     static func main() {
+        sluice_hold_early_signals()
         let arguments = CommandLine.arguments
         let clock = SystemClock()
         let words = Array(arguments.dropFirst())

@@ -24,7 +24,7 @@ import Testing
         ],
         "sluice": [
             "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
-            "Synchronization",
+            "CEarlySignals", "Synchronization",
         ],
     ]
 

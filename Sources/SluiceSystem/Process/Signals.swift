@@ -56,12 +56,6 @@ package func handleSignals(_ handler: @escaping @Sendable (ProcessSignal) -> Voi
     guard let thread else { return false }
     thread.detach()
 
-    // A parent may hand its own blocked signals down to us; blocked, they would never arrive.
-    var wanted = sigset_t()
-    unsafe sigemptyset(&wanted)
-    for signal in [ProcessSignal.interrupt, .terminate, .hangUp] { unsafe sigaddset(&wanted, signal.number) }
-    unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
-
     for signal in [ProcessSignal.interrupt, .terminate, .hangUp] {
         install(signal.number) { number in
             let code = errno
@@ -70,6 +64,13 @@ package func handleSignals(_ handler: @escaping @Sendable (ProcessSignal) -> Voi
             errno = code
         }
     }
+
+    // Only now that there are handlers: signals may have been held back since before `main`, or by a parent that handed
+    // its own blocked ones down to us.
+    var wanted = sigset_t()
+    unsafe sigemptyset(&wanted)
+    for signal in [ProcessSignal.interrupt, .terminate, .hangUp] { unsafe sigaddset(&wanted, signal.number) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
     return true
 }
 
