@@ -35,6 +35,9 @@ struct RecordHeaders {
     private(set) var clusterID: String?
     private var transactionStartNanos: UInt64 = 0
     private let transactionTimeoutMillis: Int64
+    /// A transaction has to outlast the writing of a batch's output, which may be tens of gigabytes. Longer than this,
+    /// readers of committed records would wait for a query that died and is not started again.
+    private static let transactionTimeoutMillisDefault: Int64 = 300_000
     private var lastPauseMillis: Int32 = 50
 
     init(
@@ -43,7 +46,8 @@ struct RecordHeaders {
         isTransactional = transactionalID != nil
         topicNames = topics
         let named = spec.options.last { $0.name.value == "transaction.timeout.ms" }?.value.revealed
-        transactionTimeoutMillis = named.flatMap { Int64($0) } ?? 60_000
+        transactionTimeoutMillis = named.flatMap { Int64($0) } ?? Self.transactionTimeoutMillisDefault
+        let timeout = ("transaction.timeout.ms", String(Self.transactionTimeoutMillisDefault))
         let settings = try KafkaSettings(
             defaults: [
                 // A transaction that begins right behind another is told to come back until the other's markers are
@@ -53,7 +57,7 @@ struct RecordHeaders {
                 ("queue.buffering.max.kbytes", "65536"), ("message.max.bytes", "16777216"),
                 // Where a client of Java would put a record with this key.
                 ("partitioner", "murmur2_random"),
-            ] + connectionDefaults(query: environment.query),
+            ] + (transactionalID == nil ? [] : [timeout]) + connectionDefaults(query: environment.query),
             options: spec.options,
             fixed: [
                 ("bootstrap.servers", spec.brokers.value), ("enable.idempotence", "true"), ("acks", "all"),
