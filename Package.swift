@@ -77,9 +77,11 @@ let package = Package(
         .testTarget(name: "KafkaTestingTests", dependencies: ["KafkaTesting"], swiftSettings: strict),
         .testTarget(
             name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
-        .testTarget(name: "SluiceSpecTests", dependencies: ["SluiceSpec"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
-            name: "SluicePlanTests", dependencies: ["SluicePlan", "SluiceSpec"], exclude: ["Golden"],
+            name: "SluiceSpecTests", dependencies: ["SluiceSpec", "SluiceSystem"], exclude: ["Golden"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SluicePlanTests", dependencies: ["SluicePlan", "SluiceSpec", "SluiceSystem"], exclude: ["Golden"],
             swiftSettings: strict),
         .testTarget(
             name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],

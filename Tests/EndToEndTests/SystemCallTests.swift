@@ -37,19 +37,6 @@ private struct Fault: CustomStringConvertible {
     }
 }
 
-/// Steele, Lea and Flood's SplitMix64.
-private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 @Suite struct SystemCallTests {
     private static let strace = "/usr/bin/strace"
     static let isHere = FileManager.default.isExecutableFile(atPath: strace)
@@ -125,7 +112,7 @@ private struct Numbers: RandomNumberGenerator {
         #expect(try SluiceProcess.run(["run", "spec.yaml"], in: calm).exitCode == 0)
         let expected = calm.contents(of: "out").filter { !$0.key.hasPrefix(".") }
         #expect(expected.count >= 3)
-        var random = Numbers(state: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<count {
             let fault = Fault(&random)
             let folder = try folder()

@@ -3,6 +3,7 @@
 
 import SluicePlan
 import SluiceSpec
+import SluiceSystem
 import Testing
 
 private let left = column("visits.event_time")
@@ -154,7 +155,7 @@ struct BoundsCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(arguments: 0..<50) func theNormalFormSaysWhatTheConditionSays(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         func shifted(_ time: Condition) -> Condition {
             let shift = duration(Int64.random(in: -20...20, using: &random))
             return Bool.random(using: &random) ? time + shift : time - shift
@@ -179,19 +180,5 @@ struct BoundsCase: CustomTestStringConvertible, Sendable {
                 }
             }
         }
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z &>> 31)
     }
 }

@@ -4,6 +4,7 @@
 
 import SluicePlan
 import SluiceSpec
+import SluiceSystem
 import Testing
 
 /// A row over the columns that are there; a missing value is null.
@@ -135,7 +136,7 @@ private enum Reference {
         call(.or, column("visits.bytes", .int) > integer(1), call(.isNull, column("ads.cost", .int))),
     ]
 
-    private func draw(_ pool: [Condition], _ random: inout SeededGenerator) -> Condition? {
+    private func draw(_ pool: [Condition], _ random: inout SplitMix64) -> Condition? {
         var drawn: Condition?
         for condition in pool where Int.random(in: 0..<4, using: &random) == 0 {
             drawn = drawn.map { all($0, condition) } ?? condition
@@ -143,7 +144,7 @@ private enum Reference {
         return drawn
     }
 
-    private func query(_ random: inout SeededGenerator) -> TestQuery {
+    private func query(_ random: inout SplitMix64) -> TestQuery {
         var query = TestQuery(
             JoinType.allCases.randomElement(using: &random)!,
             within: all(
@@ -166,7 +167,7 @@ private enum Reference {
         return query
     }
 
-    private func table(_ source: String, _ columns: [(String, DataType)], _ random: inout SeededGenerator) -> [Row] {
+    private func table(_ source: String, _ columns: [(String, DataType)], _ random: inout SplitMix64) -> [Row] {
         (0..<12).map { _ in
             var row: Row = [:]
             for (name, _) in columns where Int.random(in: 0..<5, using: &random) > 0 {
@@ -177,7 +178,7 @@ private enum Reference {
     }
 
     @Test(arguments: 0..<400) func theRulesKeepTheRowsThatComeOut(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let query = query(&random)
         let tables = [
             "visits": table("visits", TestQuery.visit, &random), "ads": table("ads", TestQuery.ad, &random),

@@ -3,6 +3,7 @@
 
 import SluicePlan
 import SluiceSpec
+import SluiceSystem
 import Testing
 
 private let left = column("visits.event_time")
@@ -134,7 +135,7 @@ struct ThresholdCase: CustomTestStringConvertible, Sendable {
     }
 
     @Test(arguments: 0..<100) func aRowThatLeavesCanMatchNothingThatIsNotLate(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var condition: Condition?
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             let function = [Function.less, .lessOrEqual, .greater, .greaterOrEqual].randomElement(using: &random)!

@@ -3,20 +3,8 @@
 
 import class Foundation.ProcessInfo
 import SluiceSpec
+import SluiceSystem
 import Testing
-
-/// SplitMix64.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 private let rounds = ProcessInfo.processInfo.environment["SLUICE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 60
 
@@ -42,7 +30,7 @@ private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> Re
 @Suite struct FuzzTests {
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
     func `an edited spec never breaks the reader`(seed: UInt64) throws {
-        var random = SeededGenerator(state: seed)
+        var random = SplitMix64(seed: seed)
         let seeds = try [fileJob] + Golden.names.map { try Golden.text("\($0).yaml") }
         let pieces: [[UInt8]] = [
             "\n", "  ", ": ", "- ", "{", "}", "[", "]", "'", "\"", "#", "&a ", "*a", "<<: ", "\t", "|\n", ">\n", "${",
@@ -70,7 +58,7 @@ private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> Re
 
     @Test(arguments: 101...108 as ClosedRange<UInt64>)
     func `a random expression never breaks the reader, and a good one reads back as it prints`(seed: UInt64) {
-        var random = SeededGenerator(state: seed)
+        var random = SplitMix64(seed: seed)
         var good = 0
         for round in 0..<rounds * 4 {
             let text = Bool.random(using: &random) ? phrase(&random, 4) : noise(&random)
@@ -87,7 +75,7 @@ private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> Re
     }
 
     /// Tokens without sense.
-    private func noise(_ random: inout SeededGenerator) -> String {
+    private func noise(_ random: inout SplitMix64) -> String {
         let tokens = [
             "i", "r.s", "r.", "t", "1", "1.5", "1e3", "2m", "2 minutes", "'x'", "'", "(", ")", ",", "+", "-", "*", "/",
             "%",
@@ -102,7 +90,7 @@ private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> Re
     }
 
     /// An expression that parses and often has types that fit.
-    private func phrase(_ random: inout SeededGenerator, _ depth: Int) -> String {
+    private func phrase(_ random: inout SplitMix64, _ depth: Int) -> String {
         let leaves = [
             "i", "l", "d", "s", "b", "t", "a", "m", "n", "1", "2.50", "1e3", "'it''s'", "null", "true", "2m", "-7",
         ]

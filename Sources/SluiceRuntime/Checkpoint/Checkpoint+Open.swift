@@ -145,10 +145,7 @@ struct Opening {
         _ recovered: RecoveredFolder, _ options: CheckpointOptions
     ) throws(CheckpointError) -> CheckpointMetadata {
         var metadata = recovered.metadata
-        if metadata.lives.isEmpty {
-            metadata.beginLife(options.newLife, from: 0)
-            metadata.format1Through = recovered.offsets.last?.batch ?? noBatch
-        }
+        metadata.bringUpToDate(formatOneThrough: recovered.offsets.last?.batch ?? noBatch, life: options.newLife)
         metadata.stage = options.stage
         metadata.fingerprint = options.fingerprint
         if metadata != recovered.metadata { try replaceMetadata(metadata) }

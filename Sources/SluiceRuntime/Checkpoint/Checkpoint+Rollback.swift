@@ -20,9 +20,7 @@ extension Checkpoint {
         case .resume(let recovered), .rerun(let recovered): try opening.rollBack(recovered, to: batch, newLife)
         }
     }
-}
 
-extension Checkpoint {
     /// Forgets the batch that is planned and not committed, so that the next start plans it anew. Nothing of it may be
     /// visible. Returns it; nil when there is none.
     package static func forgetPlan(
@@ -56,11 +54,8 @@ extension Opening {
         }
         var recovered = recovered
         var metadata = recovered.metadata
-        if metadata.lives.isEmpty {
-            metadata.beginLife(randomLife(), from: 0)
-            metadata.format1Through = recovered.offsets.last?.batch ?? noBatch
-            try replaceMetadata(metadata)
-        }
+        metadata.bringUpToDate(formatOneThrough: recovered.offsets.last?.batch ?? noBatch, life: randomLife())
+        if metadata != recovered.metadata { try replaceMetadata(metadata) }
         recovered.adopt(metadata)
         // Its copy in the offsets behind it is about to go.
         for commit in recovered.commits where commit.batch == batch {

@@ -55,6 +55,14 @@ extension CheckpointMetadata {
             + "or from before a rollback"
     }
 
+    /// Takes the metadata of a checkpoint of format 1 into this format: it has had one life so far, and files through
+    /// `batch` may be of format 1. Leaves that of format 2 as it is.
+    mutating func bringUpToDate(formatOneThrough batch: Int64, life: String) {
+        guard lives.isEmpty else { return }
+        beginLife(life, from: 0)
+        format1Through = batch
+    }
+
     /// Begins a life, in place of whatever was from its first batch on.
     mutating func beginLife(_ id: String, from batch: Int64) {
         lives.removeAll { $0.from >= batch }

@@ -4,24 +4,10 @@
 
 import SluicePlan
 import SluiceSpec
+import SluiceSystem
 import Testing
 
 @testable import SluiceEngine
-
-/// A small generator that every platform repeats exactly (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-}
 
 @Suite struct DecodeAgreementTests {
     static let columns: [(String, DataType)] = [
@@ -37,7 +23,7 @@ struct Seeded: RandomNumberGenerator {
         #""a longer text that takes more than thirty-two bytes to copy""#, "00", "+1", "tru", "1.", #""\q""#, "\"\t\"",
     ]
 
-    static func value(_ random: inout Seeded, depth: Int = 0) -> String {
+    static func value(_ random: inout SplitMix64, depth: Int = 0) -> String {
         let kind = Int.random(in: 0..<10, using: &random)
         if depth < 4, kind == 0 {
             let items = (0..<Int.random(in: 0..<4, using: &random)).map { _ in value(&random, depth: depth + 1) }
@@ -54,7 +40,7 @@ struct Seeded: RandomNumberGenerator {
         return odd ? scalars.randomElement(using: &random)! : scalars[Int.random(in: 0..<22, using: &random)]
     }
 
-    static func line(_ random: inout Seeded) -> [UInt8] {
+    static func line(_ random: inout SplitMix64) -> [UInt8] {
         var names = columns.map(\.0) + ["other", "s2", "", "exactly9x"]
         if Bool.random(using: &random) { names.shuffle(using: &random) }
         names = Array(names.prefix(Int.random(in: 0...names.count, using: &random)))
@@ -68,7 +54,7 @@ struct Seeded: RandomNumberGenerator {
         return line
     }
 
-    static func damage(_ line: inout [UInt8], _ random: inout Seeded) {
+    static func damage(_ line: inout [UInt8], _ random: inout SplitMix64) {
         let bytes = Array(#"{}[]:,"'\ tfn019.eE+-NIu"#.utf8) + [0x00, 0x01, 0x09, 0x7F, 0x80, 0xC3, 0xED, 0xF0, 0xFF]
         for _ in 0..<Int.random(in: 1...3, using: &random) where !line.isEmpty {
             let place = Int.random(in: 0..<line.count, using: &random)
@@ -95,7 +81,7 @@ struct Seeded: RandomNumberGenerator {
 
     @Test(arguments: 0..<60 as Range<UInt64>)
     func theWalkAndTheCompleteReaderAgree(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         var text: [UInt8] = []
         for _ in 0..<200 {
             text += Self.line(&random)
@@ -108,7 +94,7 @@ struct Seeded: RandomNumberGenerator {
 
     @Test(arguments: 100..<112 as Range<UInt64>)
     func howATextIsCutIntoChunksChangesNothing(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         let plan = inputPlan(Self.columns)
         let lines = (0..<120).map { _ in Self.line(&random) + [UInt8(ascii: "\n")] }
         let whole = decode(Array(lines.joined()), plan)
@@ -159,7 +145,7 @@ struct Seeded: RandomNumberGenerator {
 
     @Test(arguments: 200..<220 as Range<UInt64>)
     func timestampsReadTheSameByPositionAndByScan(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         let zone = rules(["UTC", "Europe/Paris", "America/New_York"].randomElement(using: &random)!)
         var reader = TimestampReader(rules: zone, zones: systemTimeZones)
         var zones = systemTimeZones
@@ -176,7 +162,7 @@ struct Seeded: RandomNumberGenerator {
         }
     }
 
-    private static func timestamp(_ random: inout Seeded) -> String {
+    private static func timestamp(_ random: inout SplitMix64) -> String {
         func digits(_ range: ClosedRange<Int>, _ count: Int) -> String {
             let text = String(Int.random(in: range, using: &random))
             return String(repeating: "0", count: max(0, count - text.count)) + text

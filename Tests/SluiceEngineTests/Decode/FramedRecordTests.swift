@@ -3,6 +3,7 @@
 
 import SluicePlan
 import SluiceSpec
+import SluiceSystem
 import Testing
 
 @testable import SluiceEngine
@@ -71,7 +72,7 @@ private struct Framed {
 
     @Test(arguments: 0..<40 as Range<UInt64>)
     func `The same records give the same rows framed and as lines`(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         let plan = inputPlan(DecodeAgreementTests.columns)
         var lines = (0..<300).map { _ in DecodeAgreementTests.line(&random) }
         // A blank line is none, and a blank record is one: that is another test's business.
@@ -88,7 +89,7 @@ private struct Framed {
 
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `Line ends inside a record are blanks like others`(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         let plan = inputPlan(DecodeAgreementTests.columns)
         let lines = (0..<400).map { _ in DecodeAgreementTests.line(&random) }.filter { !$0.allSatisfy(isJSONBlank) }
         var written: [Framed] = []

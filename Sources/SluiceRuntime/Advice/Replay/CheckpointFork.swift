@@ -49,10 +49,7 @@ struct CheckpointFork {
             contents.commits[candidate]?.content != nil && contents.offsets[candidate]?.content != nil
         }
         guard let start = whole.filter({ $0 >= floor }).min() else { return nil }
-        if metadata.lives.isEmpty {
-            metadata.beginLife(randomLife(), from: 0)
-            metadata.format1Through = start
-        }
+        metadata.bringUpToDate(formatOneThrough: start, life: randomLife())
         metadata.rolledBack = RollbackMark(
             retainedFrom: start, stateFrom: max(metadata.rolledBack.stateFrom, newest.stateFrom), pendingBatch: nil)
         do throws(FileError) {
