@@ -23,7 +23,7 @@ struct Sluice {
         // The Swift runtime takes them from /proc. Not even the program's own name: nobody knows what was asked for.
         guard !arguments.isEmpty else {
             output.error("the command line cannot be read: is /proc mounted?")
-            exit(2)
+            exit(1)
         }
         switch parseCommandLine(words) {
         case .command(let command): exit(run(command, clock, output, signals))
