@@ -3,6 +3,7 @@
 
 internal import CEarlySignals
 internal import Glibc
+internal import SluiceSpec
 internal import SluiceSystem
 
 @main
@@ -49,6 +50,9 @@ struct Sluice {
             case .tune(let options): return try TuneCommand(options, files: files, clock: clock).run()
             case .checkpoint(let options):
                 return try CheckpointCommand(options, files: files, clock: clock, output: output).run()
+            case .schema:
+                printLine(SpecReference.schema.indentedText())
+                return 0
             case .demo: return try DemoCommand(files: files, clock: clock, print: printLine).run() ? 0 : 1
             }
         } catch {

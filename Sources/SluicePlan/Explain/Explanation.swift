@@ -29,7 +29,7 @@ extension PlanningResult {
     }
 
     /// One JSON object with stable keys; ends in a line break.
-    package func explainJSON() -> String { json.text() + "\n" }
+    package func explainJSON() -> String { json.indentedText() + "\n" }
 
     /// One digraph, each plan a cluster; ends in a line break.
     package func explainDot() -> String { Explanation.dot([self]) }
@@ -41,17 +41,17 @@ extension PlanningResult {
         physical?.operators(readingFrom: sources, writingTo: sinks).hidingSecrets(secretMask)
     }
 
-    var json: JSONText {
+    var json: JSONValue {
         .object([
-            ("query", .string(query.name.value)),
-            ("checkpoint", .string(checkpoint)),
-            ("logical", logicalTree?.json ?? .null),
-            ("rules", .array(appliedRules.map { .string($0) })),
-            ("optimized", optimizedTree?.json ?? .null),
-            ("physical", physicalTree?.json ?? .null),
-            ("join", physical?.joinJSON ?? .null),
-            ("state", .array(stateFacts.map(\.json))),
-            ("time", .array((physical?.timeFacts() ?? []).map { .string($0) })),
+            "query": .string(query.name.value),
+            "checkpoint": .string(checkpoint),
+            "logical": logicalTree?.json ?? .null,
+            "rules": .array(appliedRules.map { .string($0) }),
+            "optimized": optimizedTree?.json ?? .null,
+            "physical": physicalTree?.json ?? .null,
+            "join": physical?.joinJSON ?? .null,
+            "state": .array(stateFacts.map(\.json)),
+            "time": .array((physical?.timeFacts() ?? []).map { .string($0) }),
         ])
     }
 
@@ -75,7 +75,7 @@ package enum Explanation {
 
     /// `{"queries": […]}`, one object per query.
     package static func json(_ results: [PlanningResult]) -> String {
-        JSONText.object([("queries", .array(results.map(\.json)))]).text() + "\n"
+        JSONValue.object(["queries": .array(results.map(\.json))]).indentedText() + "\n"
     }
 
     /// One digraph.
@@ -87,52 +87,52 @@ package enum Explanation {
 }
 
 extension StateFacts {
-    fileprivate var json: JSONText {
+    fileprivate var json: JSONValue {
         .object([
-            ("source", .string(source)),
-            ("side", .string("\(side)")),
-            ("keptForever", .boolean(retention == nil)),
-            ("keptMicros", .optional(retention?.totalMicros)),
-            ("boundMicros", .optional(retention?.boundMicros)),
-            ("windowMicros", .optional(retention?.windowMicros)),
-            ("delayMicros", .optional(retention?.delayMicros)),
-            ("summary", .string(summary)),
-            ("details", .array(details.map { .string($0) })),
+            "source": .string(source),
+            "side": .string("\(side)"),
+            "keptForever": .bool(retention == nil),
+            "keptMicros": .optional(retention?.totalMicros),
+            "boundMicros": .optional(retention?.boundMicros),
+            "windowMicros": .optional(retention?.windowMicros),
+            "delayMicros": .optional(retention?.delayMicros),
+            "summary": .string(summary),
+            "details": .array(details.map { .string($0) }),
         ])
     }
 }
 
 extension PhysicalPlan {
     /// The join in numbers.
-    fileprivate var joinJSON: JSONText? {
+    fileprivate var joinJSON: JSONValue? {
         guard let join else { return nil }
-        func side(_ side: JoinInput) -> JSONText {
+        func side(_ side: JoinInput) -> JSONValue {
             let plan = join.side(side)
             let columns = inputs[side.rawValue].columns.prefix(plan.stateColumnCount)
             return .object([
-                ("source", .string(inputs[side.rawValue].source)),
-                ("preserved", .boolean(plan.isPreserved)),
-                ("time", .optional(timeName(side))),
-                ("stateColumns", .array(columns.map { .string($0.name) })),
-                ("evictionOffsetMicros", .optional(plan.eviction?.offsetMicros)),
-                ("evictionInclusive", plan.eviction.map { .boolean($0.isInclusive) } ?? .null),
-                ("bucketMicros", .optional(plan.bucketWidthMicros)),
-                ("cellMicros", .optional(plan.cellWidthMicros)),
+                "source": .string(inputs[side.rawValue].source),
+                "preserved": .bool(plan.isPreserved),
+                "time": .optional(timeName(side)),
+                "stateColumns": .array(columns.map { .string($0.name) }),
+                "evictionOffsetMicros": .optional(plan.eviction?.offsetMicros),
+                "evictionInclusive": plan.eviction.map { .bool($0.isInclusive) } ?? .null,
+                "bucketMicros": .optional(plan.bucketWidthMicros),
+                "cellMicros": .optional(plan.cellWidthMicros),
             ])
         }
         let keys = join.keys.map { key in
-            JSONText.object([
-                ("left", .string(name(ColumnSlot(input: 0, index: key.left)))),
-                ("right", .string(name(ColumnSlot(input: 1, index: key.right)))),
-                ("nullSafe", .boolean(key.isNullSafe)),
+            JSONValue.object([
+                "left": .string(name(ColumnSlot(input: 0, index: key.left))),
+                "right": .string(name(ColumnSlot(input: 1, index: key.right))),
+                "nullSafe": .bool(key.isNullSafe),
             ])
         }
         return .object([
-            ("type", .string(join.type.rawValue)), ("keys", .array(keys)),
-            ("lowerMicros", .optional(join.bounds?.lower)), ("upperMicros", .optional(join.bounds?.upper)),
-            ("windowMicros", .optional(join.left.windowMicros)),
-            ("residual", .optional(join.residual.map(text))), ("shards", .integer(Int64(join.shards))),
-            ("left", side(.left)), ("right", side(.right)),
+            "type": .string(join.type.rawValue), "keys": .array(keys),
+            "lowerMicros": .optional(join.bounds?.lower), "upperMicros": .optional(join.bounds?.upper),
+            "windowMicros": .optional(join.left.windowMicros),
+            "residual": .optional(join.residual.map(text)), "shards": .integer(Int64(join.shards)),
+            "left": side(.left), "right": side(.right),
         ])
     }
 }

@@ -32,10 +32,12 @@ struct OperatorNode {
         return lines
     }
 
-    var json: JSONText {
-        var members: [(String, JSONText)] = [("operator", .string(name)), ("summary", .string(summary))]
-        if !details.isEmpty { members.append(("details", .object(details.map { ($0.name, .string($0.value)) }))) }
-        if !children.isEmpty { members.append(("children", .array(children.map(\.json)))) }
+    var json: JSONValue {
+        var members = [JSONMember("operator", .string(name)), JSONMember("summary", .string(summary))]
+        if !details.isEmpty {
+            members.append(JSONMember("details", .object(details.map { JSONMember($0.name, .string($0.value)) })))
+        }
+        if !children.isEmpty { members.append(JSONMember("children", .array(children.map(\.json)))) }
         return .object(members)
     }
 
@@ -60,36 +62,4 @@ struct OperatorNode {
     static func escaped(_ text: String) -> String {
         text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }
-}
-
-/// JSON that keeps the order of its members.
-indirect enum JSONText {
-    case null
-    case boolean(Bool)
-    case integer(Int64)
-    case string(String)
-    case array([JSONText])
-    case object([(String, JSONText)])
-
-    /// The text, two blanks deeper per level.
-    func text(indent: String = "") -> String {
-        let inner = indent + "  "
-        switch self {
-        case .null: return "null"
-        case .boolean(let value): return value ? "true" : "false"
-        case .integer(let value): return "\(value)"
-        case .string(let value): return quotedJSON(value)
-        case .array(let items):
-            if items.isEmpty { return "[]" }
-            return "[\n" + items.map { inner + $0.text(indent: inner) }.joined(separator: ",\n") + "\n\(indent)]"
-        case .object(let members):
-            if members.isEmpty { return "{}" }
-            return "{\n"
-                + members.map { "\(inner)\(quotedJSON($0.0)): \($0.1.text(indent: inner))" }.joined(separator: ",\n")
-                + "\n\(indent)}"
-        }
-    }
-
-    static func optional(_ value: Int64?) -> JSONText { value.map { .integer($0) } ?? .null }
-    static func optional(_ value: String?) -> JSONText { value.map { .string($0) } ?? .null }
 }

@@ -1,6 +1,8 @@
 // What one batch has cost, measured where it ran and kept in its commit: advice about triggers has to outlive the
 // process, and the progress records do not.
 
+internal import SluiceSpec
+
 /// Times are microseconds, one part of the batch after the other; finer than Spark's phases.
 package struct BatchCost: Hashable, Sendable {
     /// Asking the sources for their ends and planning the ranges.

@@ -1,6 +1,7 @@
 // One batch as advice looks at it, wherever it was written down.
 
 internal import SluiceConnectors
+internal import SluiceSpec
 package import SluiceSystem
 
 /// What one batch took in, brought out and cost.

@@ -1,6 +1,7 @@
 // Looking at a checkpoint without opening it: whether a query as its spec is now could go on from what is there.
 
 internal import SluicePlan
+internal import SluiceSpec
 internal import SluiceSystem
 
 extension Checkpoint {

@@ -1,6 +1,7 @@
 // Opening: what is on disk is read, judged, and brought to where the next batch can begin.
 
 internal import SluiceConnectors
+internal import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 

@@ -12,6 +12,7 @@
 package import SluiceConnectors
 package import SluiceEngine
 package import SluicePlan
+internal import SluiceSpec
 package import SluiceSystem
 internal import Synchronization
 

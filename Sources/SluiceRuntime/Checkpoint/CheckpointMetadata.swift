@@ -3,6 +3,7 @@
 
 package import SluiceConnectors
 package import SluicePlan
+internal import SluiceSpec
 
 /// The content of `metadata.json`.
 package struct CheckpointMetadata: Hashable, Sendable {

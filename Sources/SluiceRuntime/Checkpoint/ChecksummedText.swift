@@ -8,6 +8,7 @@
 // because only the newest file of a log can be torn by a crash and then counts as not written.
 
 internal import CDeflate
+internal import SluiceSpec
 
 /// What a file with a checksum turned out to hold.
 enum Checked<Content: Sendable>: Sendable {

@@ -1,6 +1,7 @@
 // commits/<batch>: written last, when the sink has the batch.
 
 package import SluiceConnectors
+internal import SluiceSpec
 
 /// What a batch ended with.
 package struct CommitEntry: Hashable, Sendable {

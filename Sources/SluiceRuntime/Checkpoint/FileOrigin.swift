@@ -3,6 +3,7 @@
 // A file that somebody has put back from elsewhere or from another time is refused by its name.
 
 package import SluiceConnectors
+internal import SluiceSpec
 
 /// What every file of a checkpoint carries since format 2.
 struct FileOrigin: Hashable, Sendable {

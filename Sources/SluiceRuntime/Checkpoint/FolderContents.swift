@@ -1,5 +1,6 @@
 // What a checkpoint's folder holds, read and checked one by one; what it means together is decided in Recovery.swift.
 
+internal import SluiceSpec
 internal import SluiceSystem
 
 /// The folder's names, relative to it.

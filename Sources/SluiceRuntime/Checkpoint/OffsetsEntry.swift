@@ -2,6 +2,7 @@
 // that one wait for the disk makes both durable: commits/<batch - 1> itself is never waited for while the query runs.
 
 package import SluiceConnectors
+internal import SluiceSpec
 
 /// What one batch takes from one source.
 package struct SourceBatch: Hashable, Sendable {

@@ -16,6 +16,7 @@
 // so the file only ever grows and what is good in it is never written again.
 
 internal import SluiceConnectors
+internal import SluiceSpec
 
 /// What a log says, read from its beginning.
 struct SourceHistory: Sendable {

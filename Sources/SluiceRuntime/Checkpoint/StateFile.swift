@@ -13,6 +13,8 @@
 //
 // A file's checksum is that of its header, which has those of its payloads.
 
+internal import SluiceSpec
+
 /// What `state/<name>` says by its name.
 struct StateFileName: Hashable, Sendable, CustomStringConvertible {
     enum Kind: String, Sendable {

@@ -2,6 +2,7 @@
 
 package import SluiceEngine
 internal import Glibc
+internal import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 

@@ -5,6 +5,7 @@
 
 package import SluiceConnectors
 package import SluiceEngine
+internal import SluiceSpec
 internal import SluiceSystem
 
 package struct QueryProgress: Hashable, Sendable {

@@ -1,6 +1,8 @@
 // A request and a response as values. Everything the server decides is a function from one to the other; what is done
 // with sockets is in StatusServer.swift.
 
+internal import SluiceSpec
+
 /// A request as it was sent, nothing unescaped.
 package struct HTTPRequest: Hashable, Sendable {
     package struct Field: Hashable, Sendable {

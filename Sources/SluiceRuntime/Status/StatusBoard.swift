@@ -1,6 +1,7 @@
 // What the status server knows of the queries beside their controls: their last progress records, what they have added
 // up to, and who wants to hear of it. Queries write to it from their threads.
 
+internal import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 

@@ -1,5 +1,6 @@
 // The other end of the status server, for the commands that speak to a running process: one request, one connection.
 
+internal import SluiceSpec
 package import SluiceSystem
 
 /// Why there is no answer.

@@ -1,5 +1,7 @@
 // The server's answers for a person at a terminal.
 
+internal import SluiceSpec
+
 package enum StatusText {
     /// A table of queries, out of `/api/queries` or of one query's object. nil when it is neither.
     package static func queries(_ json: [UInt8]) -> String? {

@@ -63,14 +63,14 @@ extension Diagnostic {
     }
 
     /// The diagnostic as a JSON object: severity, code, file, line, column, length, message, fix (null if none).
-    package var json: String {
-        let fields: [(String, String)] = [
-            ("severity", quotedJSON(severity.rawValue)), ("code", quotedJSON(code)),
-            ("file", quotedJSON(position.file)),
-            ("line", String(position.line)), ("column", String(position.column)), ("length", String(length)),
-            ("message", quotedJSON(message)), ("fix", fix.map { quotedJSON($0) } ?? "null"),
-        ]
-        return "{" + fields.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
+    package var json: String { String(decoding: jsonValue.text(), as: UTF8.self) }
+
+    private var jsonValue: JSONValue {
+        .object([
+            "severity": .string(severity.rawValue), "code": .string(code), "file": .string(position.file),
+            "line": .integer(Int64(position.line)), "column": .integer(Int64(position.column)),
+            "length": .integer(Int64(length)), "message": .string(message), "fix": .optional(fix),
+        ])
     }
 }
 
@@ -80,23 +80,4 @@ extension Sequence where Element == Diagnostic {
         let objects = map { "  " + $0.json }
         return objects.isEmpty ? "[]" : "[\n" + objects.joined(separator: ",\n") + "\n]"
     }
-}
-
-/// A text as a JSON string.
-package func quotedJSON(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": result += "\\\""
-        case "\\": result += "\\\\"
-        case "\n": result += "\\n"
-        case "\r": result += "\\r"
-        case "\t": result += "\\t"
-        case _ where scalar.value < 32:
-            let hex = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - hex.utf8.count) + hex
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result + "\""
 }

@@ -2,15 +2,28 @@
 // another name here, or because it is a key of ours that belongs elsewhere.
 
 enum ForeignWords {
-    /// What to do about `key`, which `noun` does not have; `keys` are those it has. nil when the key means nothing to
-    /// us.
-    static func fix(for key: String, of noun: String, keys: [String]) -> String? {
+    /// What to do about `key`, which a map of `keys` does not have. nil when the key means nothing to us.
+    static func fix(for key: String, of keys: (some SpecKeys).Type) -> String? {
         let word = normalized(key)
         // `maxFilesPerTrigger`, `time-zone`
-        if let own = keys.first(where: { normalized($0) == word }) { return "did you mean `\(own)`?" }
-        if let special = special(word, noun) { return special }
-        if noun == "a column" { return columnWords[word] }
-        return sparkWords[word] ?? homes[word].map { "it stands \($0)" }
+        if let own = keys.names.first(where: { normalized($0) == word }) { return "did you mean `\(own)`?" }
+        if let special = special(word, keys.noun) { return special }
+        if keys is ColumnKeys.Type { return columnWords[word] }
+        return sparkWords[word] ?? home(of: word).map { "it stands \($0)" }
+    }
+
+    /// Where a key of ours is at home, by the normalized key.
+    private static func home(of word: String) -> String? {
+        let holders = SpecReference.maps.filter { $0.names.contains { normalized($0) == word } }
+        let homes = holders.map { $0.home }
+        // `brokers` is a source's and a sink's: inside `kafka: { … }`.
+        var unowned: [String] = []
+        for home in homes {
+            let short = home.replacing("inside a source's", with: "inside").replacing("inside a sink's", with: "inside")
+            if !unowned.contains(short) { unowned.append(short) }
+        }
+        let named = unowned.count < homes.count ? unowned : homes
+        return named.isEmpty || named.count > 3 ? nil : named.joined(separator: ", or ")
     }
 
     /// In lower case, without what words are put together with.
@@ -95,30 +108,6 @@ enum ForeignWords {
         "selectexpr": "write `select: { name: expression }`", "groupby": toAggregate, "agg": toAggregate,
         "aggregate": toAggregate, "multiplewatermarkpolicy": "write `watermark_policy: min` or `max` on the query",
         "sparksqlstreamingmultiplewatermarkpolicy": "write `watermark_policy: min` or `max` on the query",
-    ]
-
-    private static let ofKafka = "inside `kafka: { … }`"
-    private static let ofFile = "inside `file: { … }`"
-    private static let ofJoin = "inside an entry of a query's `join`"
-    private static let ofQuery = "on a query, below `queries:`"
-    private static let ofSource = "on a source, below `sources:`"
-    private static let ofWatermark = "inside a source's `watermark: { … }`"
-    private static let ofState = "inside a query's `state: { … }`"
-
-    /// Where our own keys are at home, by the normalized key.
-    private static let homes = [
-        "brokers": ofKafka, "topic": ofKafka, "start": ofKafka, "ondataloss": ofKafka, "isolation": ofKafka,
-        "key": "inside a sink's `kafka: { … }`", "delivery": "inside a sink's `kafka: { … }`", "path": ofFile,
-        "follow": ofFile, "columns": ofSource, "eventtime": ofSource, "badrows": ofSource, "watermark": ofSource,
-        "format": "on a source or a sink, beside its connector", "column": ofWatermark, "delay": ofWatermark,
-        "idletimeout": ofWatermark, "perpartition": ofWatermark, "with": ofJoin, "type": ofJoin, "keys": ofJoin,
-        "nullsafe": ofJoin, "within": ofJoin, "window": ofJoin, "from": ofQuery, "join": ofQuery, "select": ofQuery,
-        "trigger": ofQuery, "checkpoint": ofQuery, "watermarkpolicy": ofQuery, "late": ofQuery, "to": ofQuery,
-        "state": ofQuery, "onfailure": ofQuery, "shards": ofState, "maxbytes": ofState, "retainbatches": ofState,
-        "where": "on a source, a join or a query", "sources": "at the top of the file",
-        "queries": "at the top of the file", "sinks": "at the top of the file",
-        "defaults": "at the top of the file", "kafka": "on a source or a sink", "file": "on a source or a sink",
-        "stdin": "on a source", "stdout": "on a sink",
     ]
 
     // MARK: Values

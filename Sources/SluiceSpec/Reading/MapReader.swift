@@ -1,66 +1,85 @@
 // Typed access to a map of the tree: unknown keys are reported once, when the map is opened, and a value that cannot be
 // used is nil for its reader after it was reported. Readers therefore only say what they want.
 
-struct MapReader {
+struct MapReader<Keys: SpecKeys> {
     let place: Place
-    private let noun: String
     private let entries: [String: YAMLEntry]
-    private let diagnostics: DiagnosticCollector
+    private let builder: SpecBuilder
 
-    /// Opens `node`, which is `noun` ("a source") and may have `keys`. nil, after a report, when it is no map; a node
-    /// that is null counts as an empty map if `allowsNull`. `place` is what a missing key is reported at.
-    init?(
-        _ node: YAMLNode, noun: String, keys: [String], at place: Place, allowsNull: Bool = false,
-        diagnostics: DiagnosticCollector
-    ) {
+    /// Opens a node that has `Keys`. nil, after a report, when it is no map; a node that is null counts as an empty map
+    /// where the keys allow it. `place` is what a missing key is reported at.
+    init?(_ node: YAMLNode, at place: Place, _ builder: SpecBuilder) {
         self.place = place
-        self.noun = noun
-        self.diagnostics = diagnostics
+        self.builder = builder
         switch node.kind {
         case .invalid: return nil
         case .mapping(let list):
             entries = Dictionary(list.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-            for entry in list where !keys.contains(entry.key) {
-                diagnostics.error(
-                    .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a key of \(noun)",
-                    fix: ForeignWords.fix(for: entry.key, of: noun, keys: keys)
-                        ?? (keys.isEmpty ? nil : suggestion(for: entry.key, in: keys, listing: "its keys are")))
-            }
-        case .scalar(let scalar) where scalar.isNull && allowsNull:
+            builder.reportUnknownKeys(list, of: Keys.self)
+        case .scalar(let scalar) where scalar.isNull && Keys.takesNull:
             entries = [:]
         case .scalar(let scalar) where scalar.isNull:
-            diagnostics.error(.missingValue, at: place, "\(noun) without content", fix: "indent its keys below it")
+            builder.diagnostics.error(
+                .missingValue, at: place, "\(Keys.noun) without content", fix: "indent its keys below it")
             return nil
         case .scalar, .sequence:
-            diagnostics.error(.wrongShape, at: node.place, "\(noun) is a map, and this is \(node.noun)")
+            builder.diagnostics.error(.wrongShape, at: node.place, "\(Keys.noun) is a map, and this is \(node.noun)")
             return nil
         }
     }
 
-    func contains(_ key: String) -> Bool { entries[key] != nil }
+    private func facts(_ path: KeyPath<Keys, some DescribedKey>) -> KeyFacts { Keys.set.keys[keyPath: path].facts }
 
-    func keyPlace(_ key: String) -> Place { entries[key]?.keyPlace ?? place }
+    func contains(_ path: KeyPath<Keys, some DescribedKey>) -> Bool { entries[facts(path).name] != nil }
 
-    /// The value of a key that may be missing; an empty value is a mistake.
-    subscript(_ key: String) -> YAMLNode? {
-        guard let entry = entries[key] else { return nil }
+    func keyPlace(_ path: KeyPath<Keys, some DescribedKey>) -> Place { entries[facts(path).name]?.keyPlace ?? place }
+
+    /// Those of some keys that are there, in the order given.
+    func present(_ names: [String]) -> [YAMLEntry] { names.compactMap { entries[$0] } }
+
+    /// The value of a key; nil when it is missing, and, after a report, when it cannot be used.
+    subscript<Value>(_ path: KeyPath<Keys, Key<Value>>) -> Value? {
+        entry(facts(path)).flatMap { Keys.set.keys[keyPath: path].kind.read(builder, $0) }
+    }
+
+    /// The value of a key, or what holds without it.
+    subscript<Value>(_ path: KeyPath<Keys, DefaultedKey<Value>>) -> Value {
+        let key = Keys.set.keys[keyPath: path]
+        return entry(key.facts).flatMap { key.kind.read(builder, $0) } ?? key.fallback
+    }
+
+    /// The value of a key that must be there; nil after a report.
+    subscript<Value>(_ path: KeyPath<Keys, RequiredKey<Value>>) -> Value? {
+        let key = Keys.set.keys[keyPath: path]
+        if entries[key.facts.name] == nil {
+            builder.diagnostics.error(
+                .missingKey, at: place, "\(Keys.noun) needs `\(key.facts.name)`", fix: key.remedy)
+        }
+        return entry(key.facts).flatMap { key.kind.read(builder, $0) }
+    }
+
+    /// The entry of a key; an empty value is a mistake unless it says something.
+    private func entry(_ facts: KeyFacts) -> YAMLEntry? {
+        guard let entry = entries[facts.name] else { return nil }
         if case .invalid = entry.value.kind { return nil }
-        if entry.value.isNull {
-            diagnostics.error(
-                .missingValue, at: entry.keyPlace, "`\(key)` has no value", fix: "give one, or remove the key")
+        if entry.value.isNull, !facts.takesNull {
+            builder.diagnostics.error(
+                .missingValue, at: entry.keyPlace, "`\(facts.name)` has no value", fix: "give one, or remove the key")
             return nil
         }
-        return entry.value
+        return entry
     }
+}
 
-    /// The value of a key for which null is a value.
-    func nullable(_ key: String) -> YAMLNode? { entries[key]?.value }
-
-    /// The value of a key that must be there.
-    func required(_ key: String, fix: String) -> YAMLNode? {
-        if !contains(key) {
-            diagnostics.error(.missingKey, at: place, "\(noun) needs `\(key)`", fix: fix)
+extension SpecBuilder {
+    /// Reports the entries that are no keys of a map.
+    func reportUnknownKeys(_ entries: [YAMLEntry], of keys: (some SpecKeys).Type) {
+        for entry in entries where !keys.names.contains(entry.key) {
+            diagnostics.error(
+                .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a key of \(keys.noun)",
+                fix: ForeignWords.fix(for: entry.key, of: keys)
+                    ?? (keys.names.isEmpty
+                        ? nil : suggestion(for: entry.key, in: keys.names, listing: "its keys are")))
         }
-        return self[key]
     }
 }

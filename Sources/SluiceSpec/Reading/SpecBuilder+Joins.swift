@@ -1,10 +1,9 @@
 // The `join` list of a query. Each entry adds one input to what is there: what stands left of it is everything so far.
 
 extension SpecBuilder {
-    private static let joinKeys = ["with", "type", "keys", "null_safe", "within", "window", "where"]
-
-    func readJoins(_ map: MapReader, _ inputs: inout QueryInputs) -> [JoinSpec] {
-        guard let node = map["join"] else { return [] }
+    func readJoins(_ map: MapReader<QueryKeys>, _ inputs: inout QueryInputs) -> [JoinSpec] {
+        guard let entry = map[\.join] else { return [] }
+        let node = entry.value
         let items: [YAMLNode]
         switch node.kind {
         case .sequence(let list): items = list
@@ -21,33 +20,30 @@ extension SpecBuilder {
         for extra in items.dropFirst() {
             unsupported("more than one join in a query", at: extra.place, fix: "write the first join's rows to a sink")
         }
-        return items.compactMap { readJoin($0, query: map, &inputs) }
+        return items.compactMap { readJoin($0, at: entry.keyPlace, &inputs) }
     }
 
-    private func readJoin(_ node: YAMLNode, query: MapReader, _ inputs: inout QueryInputs) -> JoinSpec? {
-        let place = query.keyPlace("join")
-        guard
-            let map = MapReader(node, noun: "a join", keys: Self.joinKeys, at: place, diagnostics: diagnostics)
-        else {
+    private func readJoin(_ node: YAMLNode, at place: Place, _ inputs: inout QueryInputs) -> JoinSpec? {
+        guard let map = MapReader<JoinKeys>(node, at: place, self) else {
             append(nil, to: &inputs)
             return nil
         }
-        let with = map.required("with", fix: "name the source to join").flatMap { sourceReference($0) }
+        let with = map[\.with]
         if let with, inputs.eventTimes.contains(where: { $0.source == with.value }) {
             diagnostics.error(
                 .selfJoin, at: Place(position: with.position, length: with.length),
                 "`\(with.value)` is already an input of this query",
                 fix: "declare a second source that reads the same data, and join that")
         }
-        let type = map.required("type", fix: "write `type: inner`, `left outer`, …").flatMap { readJoinType($0) }
+        let type = map[\.type].flatMap { readJoinType($0.value) }
         let left = inputs
         append(with, to: &inputs)
         let keys = readKeys(map, left: left.scope, inputs.scope)
-        let window = map["window"].flatMap { duration($0, "`window`") }
-        let within = map["within"].flatMap { readWithin($0, left: left, inputs) }
-        let filter = map["where"].flatMap { condition($0, "`where`", scope: inputs.scope) }
+        let window = map[\.window]
+        let within = map[\.within].flatMap { readWithin($0.value, left: left, inputs) }
+        let filter = map[\.filter].flatMap { condition($0.value, $0.what, scope: inputs.scope) }
         checkTimeCondition(map, left: left, inputs)
-        if !map.contains("keys"), !map.contains("window") {
+        if !map.contains(\.keys), !map.contains(\.window) {
             diagnostics.error(
                 .joinWithoutEquality, at: with.map { Place(position: $0.position, length: $0.length) } ?? place,
                 "a join needs at least one equality", fix: "add `keys: { left.column: right.column }` or `window`")
@@ -88,11 +84,11 @@ extension SpecBuilder {
 
     // MARK: Keys
 
-    private func readKeys(_ map: MapReader, left: ColumnScope, _ both: ColumnScope) -> [JoinKeySpec] {
-        guard let node = map["keys"] else {
-            if map.contains("null_safe") {
+    private func readKeys(_ map: MapReader<JoinKeys>, left: ColumnScope, _ both: ColumnScope) -> [JoinKeySpec] {
+        guard let node = map[\.keys]?.value else {
+            if map.contains(\.nullSafe) {
                 diagnostics.error(
-                    .conflictingKeys, at: map.keyPlace("null_safe"), "`null_safe` without `keys` has nothing to act on")
+                    .conflictingKeys, at: map.keyPlace(\.nullSafe), "`null_safe` without `keys` has nothing to act on")
             }
             return []
         }
@@ -200,8 +196,8 @@ extension SpecBuilder {
         return unquoted.count == 2 ? (unquoted[0], unquoted[1]) : (nil, text)
     }
 
-    private func applyNullSafety(_ map: MapReader, _ keys: inout [JoinKeySpec]) {
-        guard let node = map["null_safe"] else { return }
+    private func applyNullSafety(_ map: MapReader<JoinKeys>, _ keys: inout [JoinKeySpec]) {
+        guard let node = map[\.nullSafe]?.value else { return }
         guard case .sequence(let items) = node.kind else {
             guard let isNullSafe = boolean(node, "`null_safe`") else { return }
             for index in keys.indices { keys[index].isNullSafe = isNullSafe }
@@ -237,25 +233,25 @@ extension SpecBuilder {
     }
 
     /// `within` and `window` need an event time on both sides, and exclude each other.
-    private func checkTimeCondition(_ map: MapReader, left: QueryInputs, _ inputs: QueryInputs) {
-        guard let key = ["within", "window"].first(where: { map.contains($0) }) else { return }
-        if map.contains("within"), map.contains("window") {
+    private func checkTimeCondition(_ map: MapReader<JoinKeys>, left: QueryInputs, _ inputs: QueryInputs) {
+        guard let key = map.present(JoinKeys.timeConditions).first else { return }
+        if map.contains(\.within), map.contains(\.window) {
             diagnostics.error(
-                .conflictingKeys, at: map.keyPlace("window"), "a join has `within` or `window`, not both",
+                .conflictingKeys, at: map.keyPlace(\.window), "a join has `within` or `window`, not both",
                 fix: "write the condition that is left over as `where`")
         }
         let leftStates = left.eventTimes
         if !leftStates.contains(where: { $0.state != .none }), let first = leftStates.first {
-            reportNoEventTime(first.source, map.keyPlace(key), key)
+            reportNoEventTime(first.source, key)
         }
         if let right = inputs.eventTimes.last, right.state == .none {
-            reportNoEventTime(right.source, map.keyPlace(key), key)
+            reportNoEventTime(right.source, key)
         }
     }
 
-    private func reportNoEventTime(_ source: String, _ place: Place, _ key: String) {
+    private func reportNoEventTime(_ source: String, _ key: YAMLEntry) {
         diagnostics.error(
-            .noEventTime, at: place, "`\(key)` needs an event time, and the source `\(source)` declares none",
+            .noEventTime, at: key.keyPlace, "\(key.what) needs an event time, and the source `\(source)` declares none",
             fix: "give it `watermark: { column: …, delay: … }` or `event_time: …`")
     }
 }

@@ -3,37 +3,29 @@
 extension SpecBuilder {
     // MARK: Source
 
-    func readKafkaSource(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec? {
-        let keys = [
-            "brokers", "topic", "start", "max_offsets_per_trigger", "min_offsets_per_trigger", "max_trigger_delay",
-            "on_data_loss", "isolation", "options",
-        ]
-        guard let map = MapReader(node, noun: "a `kafka` source", keys: keys, at: place, diagnostics: diagnostics)
-        else { return nil }
-        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { readBrokers($0) }
-        let topic = map.required("topic", fix: "name the topic to read").flatMap { readTopic($0) }
-        let start = map["start"].flatMap { readKafkaStart($0, map.keyPlace("start")) }
-        let maximum = map["max_offsets_per_trigger"].flatMap { count($0, "`max_offsets_per_trigger`") }
-        let minimum = map["min_offsets_per_trigger"].flatMap { count($0, "`min_offsets_per_trigger`") }
-        let delay = map["max_trigger_delay"].flatMap { duration($0, "`max_trigger_delay`") }
-        let fails = map["on_data_loss"].flatMap { word($0, "`on_data_loss`", ["fail": true, "continue": false]) }
-        let committed = map["isolation"].flatMap {
-            word($0, "`isolation`", ["read_committed": true, "read_uncommitted": false])
-        }
-        let options = readKafkaOptions(map, refused: KafkaOptions.source)
+    func readKafkaSource(_ map: MapReader<KafkaSourceKeys>) -> KafkaSourceSpec? {
+        let brokers = map[\.brokers].flatMap { readBrokers($0.value) }
+        let topic = map[\.topic].flatMap { readTopic($0.value) }
+        let start = map[\.start].flatMap { readKafkaStart($0.value, $0.keyPlace) }
+        let maximum = map[\.maxOffsetsPerTrigger]
+        let minimum = map[\.minOffsetsPerTrigger]
+        let delay = map[\.maxTriggerDelay]
+        let fails = map[\.onDataLoss]
+        let committed = map[\.isolation]
+        let options = readKafkaOptions(map[\.options]?.value, refused: KafkaOptions.source)
         if let maximum, let minimum, minimum > maximum {
             diagnostics.error(
-                .conflictingKeys, at: map.keyPlace("min_offsets_per_trigger"),
+                .conflictingKeys, at: map.keyPlace(\.minOffsetsPerTrigger),
                 "`min_offsets_per_trigger` is above `max_offsets_per_trigger`")
         }
         guard let brokers, let topic else { return nil }
-        var spec = KafkaSourceSpec(position: place.position, brokers: brokers, topic: topic)
+        var spec = KafkaSourceSpec(position: map.place.position, brokers: brokers, topic: topic)
         spec.start = start ?? .latest
         spec.maxOffsetsPerTrigger = maximum
         spec.minOffsetsPerTrigger = minimum
         spec.maxTriggerDelayMicros = delay?.value
-        spec.failsOnDataLoss = fails?.value ?? true
-        spec.isReadCommitted = committed?.value ?? true
+        spec.failsOnDataLoss = fails
+        spec.isReadCommitted = committed
         spec.options = options
         return spec
     }
@@ -111,24 +103,18 @@ extension SpecBuilder {
 
     // MARK: Sink
 
-    func readKafkaSink(_ node: YAMLNode, _ place: Place) -> KafkaSinkSpec? {
-        let keys = ["brokers", "topic", "key", "timestamp", "delivery", "options"]
-        guard let map = MapReader(node, noun: "a `kafka` sink", keys: keys, at: place, diagnostics: diagnostics) else {
-            return nil
-        }
-        let brokers = map.required("brokers", fix: "write `brokers: host:9092`").flatMap { readBrokers($0) }
-        let topic = map.required("topic", fix: "name the topic to write").flatMap { readTopic($0) }
-        let key = map["key"].flatMap { syntax($0, "`key`") }
-        let timestamp = map["timestamp"].flatMap { text($0, "`timestamp`") }
-        let delivery = map["delivery"].flatMap {
-            word($0, "`delivery`", ["exactly_once": true, "at_least_once": false])
-        }
-        let options = readKafkaOptions(map, refused: KafkaOptions.sink)
+    func readKafkaSink(_ map: MapReader<KafkaSinkKeys>) -> KafkaSinkSpec? {
+        let brokers = map[\.brokers].flatMap { readBrokers($0.value) }
+        let topic = map[\.topic].flatMap { readTopic($0.value) }
+        let key = map[\.key]
+        let timestamp = map[\.timestamp]
+        let delivery = map[\.delivery]
+        let options = readKafkaOptions(map[\.options]?.value, refused: KafkaOptions.sink)
         guard let brokers, let topic else { return nil }
-        var spec = KafkaSinkSpec(position: place.position, brokers: brokers, topic: topic)
+        var spec = KafkaSinkSpec(position: map.place.position, brokers: brokers, topic: topic)
         spec.key = key.map { OutputExpression(text: $0.text, syntax: $0.syntax) }
         spec.timestamp = timestamp
-        spec.isExactlyOnce = delivery?.value ?? true
+        spec.isExactlyOnce = delivery
         spec.options = options
         return spec
     }
@@ -161,8 +147,8 @@ extension SpecBuilder {
 
     /// `options` go to librdkafka as they are, but for the refused; any of them may be a password, so all are kept as
     /// secrets.
-    private func readKafkaOptions(_ map: MapReader, refused: [RefusedOption]) -> [KafkaOption] {
-        guard let node = map["options"] else { return [] }
+    private func readKafkaOptions(_ node: YAMLNode?, refused: [RefusedOption]) -> [KafkaOption] {
+        guard let node else { return [] }
         guard case .mapping(let entries) = node.kind else {
             diagnostics.error(.wrongShape, at: node.place, "`options` is a map, and this is \(node.noun)")
             return []

@@ -1,12 +1,5 @@
 // One entry of `queries`.
 
-enum QueryKeys {
-    static let all = [
-        "from", "join", "where", "select", "trigger", "checkpoint", "watermark_policy", "late", "to", "state",
-        "on_failure", "group",
-    ]
-}
-
 /// The inputs of a query while its joins are read, left to right.
 struct QueryInputs {
     /// What expressions can name after the joins so far.
@@ -18,28 +11,21 @@ struct QueryInputs {
 extension SpecBuilder {
     /// The query, or nil if a part without which it means nothing is missing; what is wrong is reported.
     func readQuery(_ named: NamedNode) -> QuerySpec? {
-        guard
-            let map = MapReader(
-                named.node, noun: "a query", keys: QueryKeys.all, at: named.place, diagnostics: diagnostics)
-        else { return nil }
-        let from = map.required("from", fix: "name the source to read").flatMap { sourceReference($0) }
+        guard let map = MapReader<QueryKeys>(named.node, at: named.place, self) else { return nil }
+        let from = map[\.from]
         var inputs = QueryInputs(scope: ColumnScope(inputs: []), eventTimes: [])
         append(from, to: &inputs)
         let joins = readJoins(map, &inputs)
-        let filter = map["where"].flatMap { condition($0, "`where`", scope: inputs.scope) }
+        let filter = map[\.filter].flatMap { condition($0.value, $0.what, scope: inputs.scope) }
         let select = readSelect(map, inputs.scope)
         let sinks = readSinkReferences(map)
         let trigger = readTrigger(map)
         let late = readLate(map)
-        let policy = map["watermark_policy"].flatMap {
-            word($0, "`watermark_policy`", ["min": WatermarkPolicy.min, "max": .max])
-        }
-        let onFailure = map["on_failure"].flatMap {
-            word($0, "`on_failure`", ["restart": QuerySpec.FailurePolicy.restart, "stop": .stop])
-        }
+        let policy = map[\.watermarkPolicy]
+        let onFailure = map[\.onFailure]
         let file = named.name.position.file
         let checkpoint =
-            map["checkpoint"].flatMap { path($0, "`checkpoint`") }?.value
+            map[\.checkpoint]?.value
             ?? resolvePath("checkpoints/\(named.name.value)", besideFile: file)
         let state = readState(map)
         guard let from else { return nil }
@@ -48,17 +34,19 @@ extension SpecBuilder {
         query.joins = joins
         query.filter = filter
         query.select = select
-        query.watermarkPolicy = policy?.value ?? .min
+        query.watermarkPolicy = policy
         query.sinks = sinks
         query.state = state
-        query.onFailure = onFailure?.value ?? .restart
+        query.onFailure = onFailure
         if let group = readGroup(map) { query.group = group }
         return query
     }
 
     /// The group that shows the query's progress.
-    private func readGroup(_ map: MapReader) -> String? {
-        guard let node = map["group"], let group = scalar(node, "the name of a consumer group") else { return nil }
+    private func readGroup(_ map: MapReader<QueryKeys>) -> String? {
+        guard let node = map[\.group]?.value, let group = scalar(node, "the name of a consumer group") else {
+            return nil
+        }
         if group.text.isEmpty { diagnostics.error(.missingValue, at: node.place, "`group` names no consumer group") }
         return group.text
     }
@@ -86,9 +74,9 @@ extension SpecBuilder {
 
     // MARK: Output
 
-    private func readSelect(_ map: MapReader, _ scope: ColumnScope) -> [OutputColumnSpec] {
-        guard map.contains("select") else { return defaultSelect(map, scope) }
-        guard let node = map["select"] else { return [] }
+    private func readSelect(_ map: MapReader<QueryKeys>, _ scope: ColumnScope) -> [OutputColumnSpec] {
+        guard map.contains(\.select) else { return defaultSelect(map.place, scope) }
+        guard let node = map[\.select]?.value else { return [] }
         switch node.kind {
         case .mapping(let entries):
             if entries.isEmpty { diagnostics.error(.missingValue, at: node.place, "`select` names no column") }
@@ -156,11 +144,11 @@ extension SpecBuilder {
     }
 
     /// All columns, left then right, as Spark's `select *`. Two columns of one name would be written twice.
-    private func defaultSelect(_ map: MapReader, _ scope: ColumnScope) -> [OutputColumnSpec] {
+    private func defaultSelect(_ place: Place, _ scope: ColumnScope) -> [OutputColumnSpec] {
         var outputs: [OutputColumnSpec] = []
         var owners: [String: String] = [:]
         for input in scope.inputs {
-            reportCommonColumns(of: input, owners, at: map.place)
+            reportCommonColumns(of: input, owners, at: place)
             for column in input.columns where owners[column.name] == nil {
                 let reference = ColumnReference(source: input.name, column: column.name)
                 owners[column.name] = input.name
@@ -168,8 +156,8 @@ extension SpecBuilder {
                     OutputColumnSpec(
                         name: column.name,
                         expression: TypedExpression(
-                            .column(reference), type: column.type, isNullable: true, at: map.place.position),
-                        position: map.place.position))
+                            .column(reference), type: column.type, isNullable: true, at: place.position),
+                        position: place.position))
             }
         }
         return outputs
@@ -189,8 +177,8 @@ extension SpecBuilder {
 
     // MARK: Settings
 
-    private func readSinkReferences(_ map: MapReader) -> [Located<String>] {
-        guard let node = map.required("to", fix: "name the sink for the results") else { return [] }
+    private func readSinkReferences(_ map: MapReader<QueryKeys>) -> [Located<String>] {
+        guard let node = map[\.to]?.value else { return [] }
         guard case .sequence(let items) = node.kind else { return [sinkReference(node)].compactMap { $0 } }
         if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`to` names no sink") }
         var seen: Set<String> = []
@@ -203,14 +191,12 @@ extension SpecBuilder {
     }
 
     /// Without `trigger` batches follow one another as fast as possible, as in Spark.
-    private func readTrigger(_ map: MapReader) -> Located<TriggerSpec> {
+    private func readTrigger(_ map: MapReader<QueryKeys>) -> Located<TriggerSpec> {
         let fallback = Located(TriggerSpec.asFastAsPossible, at: map.place.position, length: map.place.length)
-        guard let node = map["trigger"] else { return fallback }
-        guard case .mapping = node.kind else { return triggerValue(node) ?? fallback }
-        let inner = MapReader(
-            node, noun: "a trigger", keys: ["every"], at: map.keyPlace("trigger"), diagnostics: diagnostics)
-        guard let every = inner?.required("every", fix: "write `{ every: 2s }`") else { return fallback }
-        return triggerInterval(every) ?? fallback
+        guard let entry = map[\.trigger] else { return fallback }
+        guard case .mapping = entry.value.kind else { return triggerValue(entry.value) ?? fallback }
+        let every = MapReader<TriggerKeys>(entry.value, at: entry.keyPlace, self).flatMap { $0[\.every] }
+        return every.flatMap { triggerInterval($0.value) } ?? fallback
     }
 
     private func triggerValue(_ node: YAMLNode) -> Located<TriggerSpec>? {
@@ -228,22 +214,18 @@ extension SpecBuilder {
         return located(.interval(micros: interval.value), node)
     }
 
-    private func readLate(_ map: MapReader) -> Located<LateRowsPolicy> {
+    private func readLate(_ map: MapReader<QueryKeys>) -> Located<LateRowsPolicy> {
         let fallback = Located(LateRowsPolicy.drop, at: map.place.position, length: map.place.length)
-        guard let node = map["late"] else { return fallback }
+        guard let node = map[\.late]?.value else { return fallback }
         guard case .mapping = node.kind else { return word(node, "`late`", ["drop": .drop]) ?? fallback }
-        unsupported("`late` to a sink", at: map.keyPlace("late"), fix: "use `late: drop` for now")
-        return readRowsToSink(node, "`late`", map.keyPlace("late")).map { located(.sink($0.value), node) } ?? fallback
+        unsupported("`late` to a sink", at: map.keyPlace(\.late), fix: "use `late: drop` for now")
+        return readRowsToSink(node, map.keyPlace(\.late)).map { located(.sink($0.value), node) } ?? fallback
     }
 
-    private func readState(_ map: MapReader) -> StateSpec {
+    private func readState(_ map: MapReader<QueryKeys>) -> StateSpec {
         var state = StateSpec()
-        let keys = ["shards", "max_bytes", "retain_batches"]
-        guard let node = map["state"],
-            let inner = MapReader(
-                node, noun: "`state`", keys: keys, at: map.keyPlace("state"), diagnostics: diagnostics)
-        else { return state }
-        if let node = inner["shards"], let shards = count(node, "`shards`", in: 1...1024) {
+        guard let inner = map[\.state] else { return state }
+        if let node = inner[\.shards]?.value, let shards = count(node, "`shards`", in: 1...1024) {
             if shards.nonzeroBitCount == 1 {
                 state.shards = located(Int(shards), node)
             } else {
@@ -253,14 +235,8 @@ extension SpecBuilder {
                     fix: "write \(above / 2)\(above <= 1024 ? " or \(above)" : "")")
             }
         }
-        if let node = inner["max_bytes"] {
-            state.maxBytes = size(node, "`max_bytes`")
-        }
-        if let node = inner["retain_batches"],
-            let batches = count(node, "`retain_batches`", in: 1...Int64(Int32.max))
-        {
-            state.retainBatches = Int(batches)
-        }
+        state.maxBytes = inner[\.maxBytes]
+        state.retainBatches = Int(inner[\.retainBatches])
         return state
     }
 }

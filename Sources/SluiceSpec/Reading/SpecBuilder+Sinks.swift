@@ -1,21 +1,13 @@
 // One entry of `sinks`, and the places that name one.
 
-enum SinkKeys {
-    static let connectors = ["kafka", "file", "stdout"]
-    static let all = connectors + ["format"]
-}
-
 extension SpecBuilder {
     func readSink(_ named: NamedNode) -> SinkEntry {
         var entry = SinkEntry(name: named.name, spec: nil)
-        guard
-            let map = MapReader(
-                named.node, noun: "a sink", keys: SinkKeys.all, at: named.place, diagnostics: diagnostics)
-        else { return entry }
+        guard let map = MapReader<SinkKeys>(named.node, at: named.place, self) else { return entry }
         let connector = readSinkConnector(map)
         let format =
-            map.contains("format")
-            ? map["format"].flatMap { readOutputFormat($0, isKafka: map.contains("kafka")) }
+            map.contains(\.format)
+            ? map[\.format].flatMap { readOutputFormat($0.value, isKafka: map.contains(\.kafka)) }
             : .json(timeZone: "UTC", writesNulls: false)
         if let connector, let format {
             entry.spec = SinkSpec(name: named.name, connector: connector, format: format)
@@ -36,26 +28,13 @@ extension SpecBuilder {
         return located(scalar.text, node)
     }
 
-    private func readSinkConnector(_ map: MapReader) -> SinkConnectorSpec? {
-        let kafka = map["kafka"].flatMap { readKafkaSink($0, map.keyPlace("kafka")) }
-        var path: Located<String>?
-        if let node = map["file"],
-            let file = MapReader(
-                node, noun: "a `file` sink", keys: ["path"], at: map.keyPlace("file"), diagnostics: diagnostics)
-        {
-            path = file.required("path", fix: "name the folder for the files").flatMap { self.path($0, "`path`") }
-        }
-        if let node = map.nullable("stdout") {
-            _ = MapReader(
-                node, noun: "`stdout`", keys: [], at: map.keyPlace("stdout"), allowsNull: true,
-                diagnostics: diagnostics)
-        }
-        switch onlyConnector(map, SinkKeys.connectors, noun: "a sink") {
-        case "kafka": return kafka.map { .kafka($0) }
-        case "file": return path.map { .file(path: $0) }
-        case "stdout": return .standardOutput(position: map.keyPlace("stdout").position)
-        default: return nil
-        }
+    private func readSinkConnector(_ map: MapReader<SinkKeys>) -> SinkConnectorSpec? {
+        let kafka = map[\.kafka].flatMap { readKafkaSink($0) }
+        let path = map[\.file].flatMap { $0[\.path] }
+        let standardOutput = map[\.stdout]?.place.position
+        guard hasOneConnector(map, SinkKeys.connectors) else { return nil }
+        return kafka.map { .kafka($0) } ?? path.map { .file(path: $0) }
+            ?? standardOutput.map { .standardOutput(position: $0) }
     }
 
     private func readOutputFormat(_ node: YAMLNode, isKafka: Bool) -> OutputFormat? {
@@ -68,21 +47,18 @@ extension SpecBuilder {
                 ], foreign: ForeignWords.format)?.value
         }
         guard let entry = onlyFormat(entries, node) else { return nil }
-        let isJSON = entry.key == "json"
-        let keys = isJSON ? ["time_zone", "nulls"] : ["time_zone", "separator", "header"]
-        guard
-            let map = MapReader(
-                entry.value, noun: "`\(entry.key)`", keys: keys, at: entry.keyPlace, allowsNull: true,
-                diagnostics: diagnostics)
-        else { return nil }
-        let zone = map["time_zone"].flatMap { timeZone($0, "`time_zone`") }?.value ?? "UTC"
-        if isJSON {
-            let writesNulls = map["nulls"].flatMap { word($0, "`nulls`", ["omit": false, "write": true]) }
-            return .json(timeZone: zone, writesNulls: writesNulls?.value ?? false)
+        if entry.key == "json" {
+            return MapReader<JSONOutputKeys>(entry.value, at: entry.keyPlace, self).map {
+                .json(timeZone: $0[\.timeZone]?.value ?? "UTC", writesNulls: $0[\.nulls])
+            }
         }
-        let separator = map["separator"].flatMap { readSeparator($0) } ?? UInt8(ascii: ",")
-        let header = map["header"].flatMap { boolean($0, "`header`") } ?? false
-        if header, isKafka { refuseHeader(map, "columns are written in the order of `select`") }
+        guard let map = MapReader<CSVOutputKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+        let zone = map[\.timeZone]?.value ?? "UTC"
+        let separator = map[\.separator].flatMap { readSeparator($0.value) } ?? UInt8(ascii: ",")
+        let header = map[\.header]
+        if header, isKafka {
+            refuseHeader(map.keyPlace(\.header), "columns are written in the order of `select`")
+        }
         return .csv(timeZone: zone, separator: separator, writesHeader: header)
     }
 }

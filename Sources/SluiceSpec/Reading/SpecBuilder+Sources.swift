@@ -1,40 +1,28 @@
 // One entry of `sources`.
 
-enum SourceKeys {
-    static let connectors = ["kafka", "file", "stdin"]
-    static let all =
-        connectors + ["format", "columns", "event_time", "watermark", "where", "time_zone", "bad_rows"]
-}
-
 extension SpecBuilder {
     func readSource(_ named: NamedNode) -> SourceEntry {
         let name = named.name
         var entry = SourceEntry(
             name: name, scope: ColumnScope.Input(name: name.value, isUnknown: true), eventTime: .unknown,
             spec: nil, readsStandardInput: false)
-        guard
-            let map = MapReader(
-                named.node, noun: "a source", keys: SourceKeys.all, at: named.place, diagnostics: diagnostics)
-        else { return entry }
+        guard let map = MapReader<SourceKeys>(named.node, at: named.place, self) else { return entry }
         let connector = readSourceConnector(map)
         // What the rest is judged by, even when the connector has mistakes of its own; nil unless there is just one.
-        let present = SourceKeys.connectors.filter { map.contains($0) }
-        let kind = present.count == 1 ? present[0] : nil
+        let present = map.present(SourceKeys.connectors)
+        let kind = present.count == 1 ? present[0].key : nil
         if case .standardInput = connector { entry.readsStandardInput = true }
-        let format = map.contains("format") ? map["format"].flatMap { readRecordFormat($0, kind) } : .json
-        let columnsNode = map.required("columns", fix: "say which fields the rows have, as in `{ page: string }`")
-        if let columnsNode { entry.scope = readColumns(columnsNode, source: name.value, kind) }
-        let (watermark, timeColumn) =
-            map["watermark"].map { readWatermark($0, map.keyPlace("watermark"), entry.scope, kind) } ?? (nil, nil)
+        let format = map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind) } : .json
+        if let columns = map[\.columns] { entry.scope = readColumns(columns.value, source: name.value, kind) }
+        let (watermark, timeColumn) = map[\.watermark].map { readWatermark($0, entry.scope, kind) } ?? (nil, nil)
         let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
         let timeZone =
-            map.contains("time_zone")
-            ? map["time_zone"].flatMap { self.timeZone($0, "`time_zone`") }
-            : Located("UTC", at: name.position, length: name.length)
+            map.contains(\.timeZone)
+            ? map[\.timeZone] : Located("UTC", at: name.position, length: name.length)
         let badRows = readBadRows(map, defaultAt: name)
         var filter: TypedExpression?
-        if let node = map["where"] {
+        if let node = map[\.filter]?.value {
             filter = condition(node, "`where`", scope: ColumnScope(inputs: [entry.scope]))
             if let timeZone, timeZone.value != "UTC" { warnOfZonelessTimestamps(node, timeZone.value) }
         }
@@ -47,74 +35,61 @@ extension SpecBuilder {
 
     // MARK: Connectors
 
-    /// The key of the only connector among `connectors`, or nil after a report.
-    func onlyConnector(_ map: MapReader, _ connectors: [String], noun: String) -> String? {
-        let present = connectors.filter { map.contains($0) }
-        if present.count == 1 { return present[0] }
+    /// Whether there is just one of the map's connectors; reported if not.
+    func hasOneConnector<Keys>(_ map: MapReader<Keys>, _ connectors: [String]) -> Bool {
+        let present = map.present(connectors)
         let list = connectors.map { "`\($0)`" }.joined(separator: ", ")
         if present.isEmpty {
             diagnostics.error(
-                .connectorCount, at: map.place, "\(noun) needs a connector", fix: "add one of \(list)")
+                .connectorCount, at: map.place, "\(Keys.noun) needs a connector", fix: "add one of \(list)")
         }
         for extra in present.dropFirst() {
             diagnostics.error(
-                .connectorCount, at: map.keyPlace(extra),
-                "\(noun) has one connector, and `\(present[0])` is there already",
+                .connectorCount, at: extra.keyPlace,
+                "\(Keys.noun) has one connector, and `\(present[0].key)` is there already",
                 fix: "remove one of them")
         }
-        return nil
+        return present.count == 1
     }
 
-    private func readSourceConnector(_ map: MapReader) -> SourceConnectorSpec? {
+    private func readSourceConnector(_ map: MapReader<SourceKeys>) -> SourceConnectorSpec? {
         // All that are there are read for their mistakes, even when only one may stay.
-        let kafka = map["kafka"].flatMap { readKafkaSource($0, map.keyPlace("kafka")) }
-        let file = map["file"].flatMap { readFileSource($0, map.keyPlace("file")) }
-        if let node = map.nullable("stdin") {
-            let place = map.keyPlace("stdin")
-            _ = MapReader(node, noun: "`stdin`", keys: [], at: place, allowsNull: true, diagnostics: diagnostics)
+        let kafka = map[\.kafka].flatMap { readKafkaSource($0) }
+        let file = map[\.file].flatMap { readFileSource($0) }
+        var standardInput: SourcePosition?
+        if let inner = map[\.stdin] {
+            standardInput = inner.place.position
             diagnostics.warning(
-                .noReplay, at: place, "standard input cannot be read again: rows in hand at a crash are lost",
+                .noReplay, at: inner.place, "standard input cannot be read again: rows in hand at a crash are lost",
                 fix: "for input that survives a crash use `file` with `follow: true`")
         }
-        switch onlyConnector(map, SourceKeys.connectors, noun: "a source") {
-        case "kafka": return kafka.map { .kafka($0) }
-        case "file": return file.map { .file($0) }
-        case "stdin": return .standardInput(position: map.keyPlace("stdin").position)
-        default: return nil
-        }
+        guard hasOneConnector(map, SourceKeys.connectors) else { return nil }
+        return kafka.map { .kafka($0) } ?? file.map { .file($0) }
+            ?? standardInput.map { .standardInput(position: $0) }
     }
 
-    private func readFileSource(_ node: YAMLNode, _ place: Place) -> FileSourceSpec? {
-        let keys = ["path", "follow", "max_files_per_trigger", "max_bytes_per_trigger", "on_truncate"]
-        guard let map = MapReader(node, noun: "a `file` source", keys: keys, at: place, diagnostics: diagnostics) else {
-            return nil
-        }
-        let path = map.required("path", fix: "name a file, a folder or a pattern such as `in/*.jsonl`")
-            .flatMap { self.path($0, "`path`") }
-        let follow = map["follow"].flatMap { boolean($0, "`follow`") } ?? false
-        let maxFiles = map["max_files_per_trigger"].flatMap {
-            count($0, "`max_files_per_trigger`", in: 1...Int64(Int32.max))
-        }
-        let maxBytes = map["max_bytes_per_trigger"].flatMap { size($0, "`max_bytes_per_trigger`") }
-        let onTruncate = map["on_truncate"].flatMap { node in
-            word(node, "`on_truncate`", ["fail": FileSourceSpec.TruncatePolicy.fail, "restart": .restart])?.value
-        }
-        if !follow, map.contains("on_truncate") {
+    private func readFileSource(_ map: MapReader<FileSourceKeys>) -> FileSourceSpec? {
+        let path = map[\.path]
+        let follow = map[\.follow]
+        let maxFiles = map[\.maxFilesPerTrigger]
+        let maxBytes = map[\.maxBytesPerTrigger]
+        let onTruncate = map[\.onTruncate]
+        if !follow, map.contains(\.onTruncate) {
             diagnostics.error(
-                .conflictingKeys, at: map.keyPlace("on_truncate"),
+                .conflictingKeys, at: map.keyPlace(\.onTruncate),
                 "`on_truncate` is for followed files, and whole files are taken once as they are",
                 fix: "remove it, or add `follow: true`")
         }
-        if follow, map.contains("max_files_per_trigger") {
+        if follow, map.contains(\.maxFilesPerTrigger) {
             diagnostics.error(
-                .conflictingKeys, at: map.keyPlace("max_files_per_trigger"),
+                .conflictingKeys, at: map.keyPlace(\.maxFilesPerTrigger),
                 "`max_files_per_trigger` counts whole files, and with `follow` files have no end",
                 fix: "use `max_bytes_per_trigger`")
         }
         return path.map {
             FileSourceSpec(
                 path: $0, isFollowed: follow, maxFilesPerTrigger: maxFiles.map { Int($0) },
-                maxBytesPerTrigger: maxBytes, onTruncate: onTruncate ?? .fail)
+                maxBytesPerTrigger: maxBytes, onTruncate: onTruncate)
         }
     }
 
@@ -126,27 +101,23 @@ extension SpecBuilder {
                 node, "`format`", ["json": .json, "csv": .csv(CSVOptions())], foreign: ForeignWords.format)?.value
         }
         guard let entry = onlyFormat(entries, node) else { return nil }
-        let isJSON = entry.key == "json"
-        let keys = isJSON ? [] : ["separator", "header"]
-        guard
-            let map = MapReader(
-                entry.value, noun: "`\(entry.key)`", keys: keys, at: entry.keyPlace, allowsNull: true,
-                diagnostics: diagnostics)
-        else { return nil }
-        if isJSON { return .json }
+        if entry.key == "json" {
+            return MapReader<JSONFormatKeys>(entry.value, at: entry.keyPlace, self).map { _ in .json }
+        }
+        guard let map = MapReader<CSVFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
         var options = CSVOptions()
-        if let separator = map["separator"] { options.separator = readSeparator(separator) ?? options.separator }
-        if let header = map["header"] { options.hasHeader = boolean(header, "`header`") ?? false }
+        if let separator = map[\.separator] { options.separator = readSeparator(separator.value) ?? options.separator }
+        options.hasHeader = map[\.header]
         if options.hasHeader, connector == "kafka" {
-            refuseHeader(map, "columns are taken in the order they are declared")
+            refuseHeader(map.keyPlace(\.header), "columns are taken in the order they are declared")
         }
         return .csv(options)
     }
 
     /// A header line is the first of a file, and a topic has no first message to everyone.
-    func refuseHeader(_ map: MapReader, _ instead: String) {
+    func refuseHeader(_ place: Place, _ instead: String) {
         diagnostics.error(
-            .conflictingKeys, at: map.keyPlace("header"), "Kafka messages have no header line",
+            .conflictingKeys, at: place, "Kafka messages have no header line",
             fix: "remove `header`: \(instead)")
     }
 
@@ -209,12 +180,9 @@ extension SpecBuilder {
         var fromNode: YAMLNode?
         var typeNode: YAMLNode? = entry.value
         if case .mapping = entry.value.kind {
-            guard
-                let map = MapReader(
-                    entry.value, noun: "a column", keys: ["type", "from"], at: entry.keyPlace, diagnostics: diagnostics)
-            else { return nil }
-            typeNode = map.required("type", fix: "say its type, as in `type: string`")
-            fromNode = map["from"]
+            guard let map = MapReader<ColumnKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+            typeNode = map[\.type]?.value
+            fromNode = map[\.from]?.value
         }
         guard let typeNode else { return nil }
         guard let scalar = scalar(typeNode, "the type of `\(entry.key)`") else { return nil }
@@ -235,34 +203,28 @@ extension SpecBuilder {
 
     /// The watermark, and its column even when the rest has mistakes.
     private func readWatermark(
-        _ node: YAMLNode, _ place: Place, _ scope: ColumnScope.Input, _ connector: String?
+        _ map: MapReader<WatermarkKeys>, _ scope: ColumnScope.Input, _ connector: String?
     ) -> (spec: WatermarkSpec?, column: Located<String>?) {
-        let keys = ["column", "delay", "idle_timeout", "per_partition"]
-        guard let map = MapReader(node, noun: "a watermark", keys: keys, at: place, diagnostics: diagnostics) else {
-            return (nil, nil)
-        }
-        let column = map.required("column", fix: "name the event-time column").flatMap { text($0, "`column`") }
-        let delay = map.required("delay", fix: "say how late rows may come, as in `delay: 10 minutes`")
-            .flatMap { duration($0, "`delay`", atLeast: 0) }
-        let idle = map["idle_timeout"].flatMap { duration($0, "`idle_timeout`") }
-        let perPartition = map["per_partition"].flatMap { boolean($0, "`per_partition`") } ?? false
+        let node = map[\.column]?.value
+        let column = node.flatMap { text($0, "`column`") }
+        let delay = map[\.delay]
+        let idle = map[\.idleTimeout]
+        let perPartition = map[\.perPartition]
         if perPartition { checkPerPartition(map, connector) }
-        guard let column, checkTimeColumn(column, map["column"], scope, "the watermark's column") else {
-            return (nil, nil)
-        }
+        guard let column, checkTimeColumn(column, node, scope, "the watermark's column") else { return (nil, nil) }
         let spec = delay.map {
             WatermarkSpec(column: column, delayMicros: $0, idleTimeoutMicros: idle, isPerPartition: perPartition)
         }
         return (spec, column)
     }
 
-    private func checkPerPartition(_ map: MapReader, _ connector: String?) {
-        let place = map.keyPlace("per_partition")
+    private func checkPerPartition(_ map: MapReader<WatermarkKeys>, _ connector: String?) {
+        let place = map.keyPlace(\.perPartition)
         if let connector, connector != "kafka" {
             diagnostics.error(
                 .kafkaOnly, at: place, "only a `kafka` source has partitions, and this reads `\(connector)`",
                 fix: "remove `per_partition`")
-        } else if !map.contains("idle_timeout") {
+        } else if !map.contains(\.idleTimeout) {
             diagnostics.warning(
                 .idlePartition, at: place,
                 "a partition that gets no rows holds the watermark back for ever",
@@ -291,13 +253,13 @@ extension SpecBuilder {
     }
 
     private func readEventTime(
-        _ map: MapReader, _ watermark: Located<String>?, _ scope: ColumnScope.Input
+        _ map: MapReader<SourceKeys>, _ watermark: Located<String>?, _ scope: ColumnScope.Input
     ) -> (column: Located<String>?, state: EventTimeState) {
-        guard map.contains("event_time") else {
+        guard map.contains(\.eventTime) else {
             if let watermark { return (watermark, .declared(watermark.value)) }
-            return (nil, map.contains("watermark") ? .unknown : .none)
+            return (nil, map.contains(\.watermark) ? .unknown : .none)
         }
-        guard let node = map["event_time"], let column = text(node, "`event_time`"),
+        guard let node = map[\.eventTime]?.value, let column = text(node, "`event_time`"),
             checkTimeColumn(column, node, scope, "`event_time`")
         else { return (nil, .unknown) }
         if let watermark, watermark.value != column.value {
@@ -308,15 +270,14 @@ extension SpecBuilder {
         return (column, .declared(column.value))
     }
 
-    private func readBadRows(_ map: MapReader, defaultAt name: Located<String>) -> Located<BadRowsPolicy>? {
-        guard let node = map.nullable("bad_rows") else {
-            return Located(.null, at: name.position, length: name.length)
-        }
+    private func readBadRows(_ map: MapReader<SourceKeys>, defaultAt name: Located<String>) -> Located<BadRowsPolicy>? {
+        guard map.contains(\.badRows) else { return Located(.null, at: name.position, length: name.length) }
+        guard let node = map[\.badRows]?.value else { return nil }
         if node.isNull { return located(.null, node) }
         if case .mapping = node.kind {
-            guard let sink = readRowsToSink(node, "`bad_rows`", map.keyPlace("bad_rows")) else { return nil }
+            guard let sink = readRowsToSink(node, map.keyPlace(\.badRows)) else { return nil }
             unsupported(
-                "`bad_rows` to a sink", at: map.keyPlace("bad_rows"),
+                "`bad_rows` to a sink", at: map.keyPlace(\.badRows),
                 fix: "use `null`, `permissive`, `drop` or `fail` for now")
             return located(.sink(sink.value), node)
         }
@@ -326,11 +287,8 @@ extension SpecBuilder {
     }
 
     /// `{ to: SINK }`.
-    func readRowsToSink(_ node: YAMLNode, _ noun: String, _ place: Place) -> Located<String>? {
-        guard let map = MapReader(node, noun: noun, keys: ["to"], at: place, diagnostics: diagnostics) else {
-            return nil
-        }
-        return map.required("to", fix: "name the sink").flatMap { sinkReference($0) }
+    func readRowsToSink(_ node: YAMLNode, _ place: Place) -> Located<String>? {
+        MapReader<RouteKeys>(node, at: place, self).flatMap { $0[\.to] }
     }
 
     private func warnOfZonelessTimestamps(_ node: YAMLNode, _ zone: String) {

@@ -50,8 +50,6 @@ final class SpecBuilder {
         self.diagnostics = diagnostics
     }
 
-    private static let topLevelKeys = ["sluice", "defaults", "sources", "tables", "queries", "sinks", "tests"]
-
     /// Takes in the names of a file.
     func add(root: YAMLNode) {
         anyPlace = anyPlace ?? root.place
@@ -64,24 +62,23 @@ final class SpecBuilder {
             return
         }
         checkVersion(entries, root: root)
-        for entry in entries where !Self.topLevelKeys.contains(entry.key) && !entry.key.hasPrefix("x-") {
-            // As in compose files, keys that begin with `x-` are the user's own, for anchors.
-            diagnostics.error(
-                .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a key of a spec",
-                fix: ForeignWords.fix(for: entry.key, of: "a spec", keys: Self.topLevelKeys)
-                    ?? suggestion(for: entry.key, in: Self.topLevelKeys, listing: "its keys are"))
-        }
-        let sections = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-        let defaults = readDefaults(sections["defaults"])
-        sourceNodes += named(sections["sources"], "source", defaults["sources"], SourceKeys.connectors)
-        sinkNodes += named(sections["sinks"], "sink", defaults["sinks"], SinkKeys.connectors)
-        queryNodes += named(sections["queries"], "query", defaults["queries"], [])
-        for key in ["tables", "tests"] {
-            guard let section = sections[key] else { continue }
+        // As in compose files, keys that begin with `x-` are the user's own, for anchors.
+        guard
+            let map = MapReader<SpecFileKeys>(
+                YAMLNode(
+                    kind: .mapping(entries.filter { !$0.key.hasPrefix("x-") }), place: root.place, size: root.size),
+                at: root.place, self)
+        else { return }
+        let defaults = map[\.defaults]
+        sourceNodes += named(
+            map[\.sources], "source", defaultsOf(SourceKeys.self, defaults?[\.sources]), SourceKeys.connectors)
+        sinkNodes += named(map[\.sinks], "sink", defaultsOf(SinkKeys.self, defaults?[\.sinks]), SinkKeys.connectors)
+        queryNodes += named(map[\.queries], "query", defaultsOf(QueryKeys.self, defaults?[\.queries]), [])
+        for section in [map[\.tables], map[\.tests]].compactMap({ $0 }) {
             if case .mapping = section.value.kind {
-                unsupported("`\(key)`", at: section.keyPlace)
+                unsupported(section.what, at: section.keyPlace)
             } else {
-                diagnostics.error(.wrongShape, at: section.keyPlace, "`\(key)` is a map of names")
+                diagnostics.error(.wrongShape, at: section.keyPlace, "\(section.what) is a map of names")
             }
         }
     }
@@ -135,22 +132,11 @@ final class SpecBuilder {
     /// `defaults: { sources: {…}, queries: {…}, sinks: {…} }`: what every source, query or sink of the same file has
     /// unless it says something else. Maps are merged key by key; everything else is replaced. A connector's defaults
     /// only reach those who use that connector, and a watermark without its column only those who have a watermark.
-    private func readDefaults(_ entry: YAMLEntry?) -> [String: [YAMLEntry]] {
-        let sections = [
-            ("sources", "a source", SourceKeys.all), ("queries", "a query", QueryKeys.all),
-            ("sinks", "a sink", SinkKeys.all),
-        ]
-        guard let entry,
-            let map = MapReader(
-                entry.value, noun: "`defaults`", keys: sections.map(\.0), at: entry.keyPlace, diagnostics: diagnostics)
-        else { return [:] }
-        var result: [String: [YAMLEntry]] = [:]
-        for (key, noun, keys) in sections {
-            guard let node = map[key] else { continue }
-            _ = MapReader(node, noun: noun, keys: keys, at: map.keyPlace(key), diagnostics: diagnostics)
-            if case .mapping(let entries) = node.kind { result[key] = entries.filter { keys.contains($0.key) } }
-        }
-        return result
+    private func defaultsOf<Keys: SpecKeys>(_ keys: Keys.Type, _ entry: YAMLEntry?) -> [YAMLEntry]? {
+        guard let entry else { return nil }
+        _ = MapReader<Keys>(entry.value, at: entry.keyPlace, self)
+        guard case .mapping(let entries) = entry.value.kind else { return nil }
+        return entries.filter { keys.names.contains($0.key) }
     }
 
     private func named(

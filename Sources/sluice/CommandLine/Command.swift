@@ -9,6 +9,7 @@ enum Command: Hashable {
     case explain(ExplainOptions)
     case tune(TuneOptions)
     case checkpoint(CheckpointCommandOptions)
+    case schema
     case demo
     case control(ControlOptions)
 }

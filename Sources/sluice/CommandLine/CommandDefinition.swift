@@ -60,7 +60,7 @@ private func choices<Choice: RawRepresentable<String> & CaseIterable>(_ type: Ch
 }
 
 extension CommandDefinition {
-    static let all = [run, check, explain, tune, checkpoint, demo, status, pause, resume, trigger, reload]
+    static let all = [run, check, explain, tune, checkpoint, schema, demo, status, pause, resume, trigger, reload]
 
     private static let specs = ArgumentDefinition(
         name: "spec", help: "Spec files, or folders whose *.yaml files are taken.", isRepeatable: true)
@@ -201,6 +201,9 @@ extension CommandDefinition {
                     intervals: parsed.last("intervals"), checkpoint: parsed.last("checkpoint"),
                     replays: parsed.last("replay") != nil, format: parsed.choice("format", default: .text)))
         })
+
+    private static let schema = CommandDefinition(
+        name: "schema", abstract: "Print the JSON Schema of spec files, for editors.", make: { _ in .schema })
 
     private static let demo = CommandDefinition(
         name: "demo", abstract: "Play a join of visits and ads step by step; needs nothing.", make: { _ in .demo })

@@ -24,6 +24,7 @@ func parseCommandLine(_ arguments: [String]) -> CommandLineOutcome {
     case "--version": return .information(sluiceVersion)
     case "help":
         guard let name = rest.first else { return .information(overviewHelp()) }
+        if name == "spec" { return specHelp(rest.dropFirst().first) }
         guard let definition = definition(of: name) else { return unknownCommand(name) }
         return .information(commandHelp(definition))
     default: break
@@ -36,6 +37,15 @@ func parseCommandLine(_ arguments: [String]) -> CommandLineOutcome {
 
 private func definition(of name: String) -> CommandDefinition? {
     CommandDefinition.all.first { $0.name == name }
+}
+
+/// The reference of the spec format, whole or of one key.
+private func specHelp(_ key: String?) -> CommandLineOutcome {
+    guard let key else { return .information(SpecReference.text) }
+    if let text = SpecReference.text(of: key) { return .information(text) }
+    let meant = SpecReference.nearestKey(to: key)
+    return wrongUsage(
+        "There is no key '\(key)' in a spec.\(didYouMean(meant))", nil, "  See 'sluice help spec' for all of them.")
 }
 
 private func parse(_ arguments: ArraySlice<String>, _ definition: CommandDefinition) -> CommandLineOutcome {

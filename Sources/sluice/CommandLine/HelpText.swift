@@ -11,7 +11,7 @@ func overviewHelp() -> String {
         entry("--version", "Show the version."), entry("-h, --help", "Show help information."), "", "COMMANDS:",
     ]
     lines += CommandDefinition.all.map { entry($0.name, $0.abstract) }
-    lines += ["", "  See 'sluice help <command>' for detailed help."]
+    lines += ["", "  See 'sluice help <command>' for detailed help, 'sluice help spec' for the keys of a spec."]
     return lines.joined(separator: "\n")
 }
 

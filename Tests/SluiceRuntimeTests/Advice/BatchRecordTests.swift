@@ -1,6 +1,7 @@
 // Where batches are written down for advice: in the commit, and read from a checkpoint that may be in use.
 
 import SluiceSimulation
+import SluiceSpec
 import SluiceSystem
 import Testing
 

@@ -7,7 +7,7 @@ private let reportDepthMax = 256
 
 extension JSONValue {
     /// The compact text on one line: control characters are escaped, so it holds no newline.
-    func text() -> [UInt8] {
+    package func text() -> [UInt8] {
         var bytes: [UInt8] = []
         write(to: &bytes)
         return bytes
@@ -39,6 +39,19 @@ extension JSONValue {
         }
     }
 
+    /// The text for people: a member or an element a line, two blanks deeper per level.
+    package func indentedText(_ indent: String = "") -> String {
+        let inner = indent + "  "
+        switch self {
+        case .array(let values) where !values.isEmpty:
+            return "[\n" + values.map { inner + $0.indentedText(inner) }.joined(separator: ",\n") + "\n\(indent)]"
+        case .object(let members) where !members.isEmpty:
+            let lines = members.map { "\(inner)\(quotedJSON($0.name)): \($0.value.indentedText(inner))" }
+            return "{\n" + lines.joined(separator: ",\n") + "\n\(indent)}"
+        default: return String(decoding: text(), as: UTF8.self)
+        }
+    }
+
     private static func write(_ string: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         defer { bytes.append(UInt8(ascii: "\"")) }
@@ -53,6 +66,9 @@ extension JSONValue {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 bytes.append(UInt8(ascii: "\\"))
                 bytes.append(byte)
+            case UInt8(ascii: "\n"): bytes.append(contentsOf: "\\n".utf8)
+            case UInt8(ascii: "\r"): bytes.append(contentsOf: "\\r".utf8)
+            case UInt8(ascii: "\t"): bytes.append(contentsOf: "\\t".utf8)
             case 0..<0x20, 0x7F:
                 bytes.append(contentsOf: "\\u00".utf8)
                 bytes.append(digits[Int(byte >> 4)])
@@ -64,24 +80,27 @@ extension JSONValue {
 
     /// Reads exactly one value that fills `text`. O(bytes), but for objects, whose names are compared pairwise up to
     /// 16 members and by set beyond.
-    init(text: ArraySlice<UInt8>) throws(JSONError) {
+    package init(text: ArraySlice<UInt8>) throws(JSONError) {
         var reader = JSONReader(text: text, takesFractions: false)
         self = try reader.document()
     }
 
     /// As above, for a report, whose numbers may have fractions.
-    init(report text: ArraySlice<UInt8>) throws(JSONError) {
+    package init(report text: ArraySlice<UInt8>) throws(JSONError) {
         var reader = JSONReader(text: text, takesFractions: true)
         self = try reader.document()
     }
 }
+
+/// A text as a JSON string, in its quotes.
+package func quotedJSON(_ text: String) -> String { String(decoding: JSONValue.string(text).text(), as: UTF8.self) }
 
 private struct JSONReader {
     let text: ArraySlice<UInt8>
     var position: Int
     private let takesFractions: Bool
 
-    init(text: ArraySlice<UInt8>, takesFractions: Bool) {
+    package init(text: ArraySlice<UInt8>, takesFractions: Bool) {
         self.text = text
         self.takesFractions = takesFractions
         position = text.startIndex

@@ -1,0 +1,79 @@
+// The keys of the formats, on sources and on sinks.
+
+struct JSONFormatKeys: SpecKeys {
+    static let id = "source.json"
+    static let noun = "`json`"
+    static let home = "inside a source's `format: { json: { … } }`"
+    static let takesNull = true
+    static let set = KeySet(JSONFormatKeys())
+}
+
+struct CSVFormatKeys: SpecKeys {
+    static let id = "source.csv"
+    static let noun = "`csv`"
+    static let home = "inside a source's `format: { csv: { … } }`"
+    static let takesNull = true
+    static let set = KeySet(CSVFormatKeys())
+
+    let separator = Key(
+        "separator", .node("one ASCII character", .text), "What stands between two fields.", without: ",",
+        example: "\";\"")
+    let header = DefaultedKey("header", .boolean, default: false, "Each file's first line names the columns.")
+}
+
+struct JSONOutputKeys: SpecKeys {
+    static let id = "sink.json"
+    static let noun = "`json`"
+    static let home = "inside a sink's `format: { json: { … } }`"
+    static let takesNull = true
+    static let set = KeySet(JSONOutputKeys())
+
+    let timeZone = Key(
+        "time_zone", .timeZone, "What timestamps are written in.", without: "UTC", example: "Europe/Paris")
+    let nulls = DefaultedKey(
+        "nulls", .word(["omit": false, "write": true]), default: false,
+        "Whether a field that is null is left out or written.")
+}
+
+struct CSVOutputKeys: SpecKeys {
+    static let id = "sink.csv"
+    static let noun = "`csv`"
+    static let home = "inside a sink's `format: { csv: { … } }`"
+    static let takesNull = true
+    static let set = KeySet(CSVOutputKeys())
+
+    let timeZone = Key(
+        "time_zone", .timeZone, "What timestamps are written in.", without: "UTC", example: "Europe/Paris")
+    let separator = Key(
+        "separator", .node("one ASCII character", .text), "What stands between two fields.", without: ",",
+        example: "\";\"")
+    let header = DefaultedKey("header", .boolean, default: false, "Each file begins with a line of the columns' names.")
+}
+
+extension JSONValue {
+    /// Any text.
+    static let text: JSONValue = .object(["type": .string("string")])
+
+    /// One of a few words.
+    static func words(_ words: [String]) -> JSONValue { .object(["enum": .array(words.map { .string($0) })]) }
+
+    /// A format by its name, or a map with one format and its keys.
+    static func format(_ keys: any SpecKeys.Type...) -> JSONValue {
+        let named = keys.map { (name: $0.formatName, keys: $0) }
+        let map: JSONValue = .object([
+            "type": .string("object"),
+            "properties": .object(named.map { JSONMember($0.name, .nullable(.reference(to: $0.keys))) }),
+            "additionalProperties": .bool(false), "minProperties": .integer(1), "maxProperties": .integer(1),
+        ])
+        return .object(["anyOf": .array([.words(named.map(\.name)), map])])
+    }
+
+    static func nullable(_ schema: JSONValue) -> JSONValue {
+        .object(["anyOf": .array([schema, .object(["type": .string("null")])])])
+    }
+}
+
+extension SpecKeys {
+    /// The last part of the name, such as `csv`.
+    fileprivate static var formatName: String { id.split(separator: ".").last.map(String.init) ?? id }
+}

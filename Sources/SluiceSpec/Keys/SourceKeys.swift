@@ -1,0 +1,131 @@
+// The keys of a source and of what stands inside one, but for its connector and format.
+
+struct SourceKeys: SpecKeys {
+    static let id = "source"
+    static let noun = "a source"
+    static let home = "on a source, below `sources:`"
+    static let set = KeySet(SourceKeys())
+
+    let kafka = Key("kafka", .map(KafkaSourceKeys.self), "Reads topics of a Kafka cluster.")
+    let file = Key("file", .map(FileSourceKeys.self), "Reads files: each whole file once, or what is appended.")
+    let stdin = Key("stdin", .map(StandardInputKeys.self), "Reads standard input, for pipes.", example: "{}")
+    let format = Key(
+        "format", .node("a format, or a map with one", .format(JSONFormatKeys.self, CSVFormatKeys.self)),
+        "How a record is read.", without: "json", example: "{ csv: { header: true } }")
+    let columns = RequiredKey(
+        "columns",
+        .node(
+            "a map from names to types or maps",
+            .object([
+                "type": .string("object"),
+                "additionalProperties": .object([
+                    "anyOf": .array([.object(["type": .string("string")]), .reference(to: ColumnKeys.self)])
+                ]),
+            ]), inner: [ColumnKeys.self]),
+        "The columns of a row, in the order of `select` when that is left out.",
+        orElse: "say which fields the rows have, as in `{ page: string }`",
+        example: "{ page: string, event_time: timestamp }")
+    let eventTime = Key(
+        "event_time", .node("the name of a column", .text),
+        "The event time that `within` and `window` speak of.", without: "the watermark's column",
+        example: "event_time")
+    let watermark = Key(
+        "watermark", .map(WatermarkKeys.self), "How late rows may come.",
+        example: "{ column: event_time, delay: 10 minutes }")
+    let filter = Key(
+        "where", .expression("a condition over the source's columns"),
+        "Drops rows right after the watermark; rows without regard to the event time do not advance it.",
+        example: "page <> 'health'")
+    let timeZone = Key(
+        "time_zone", .timeZone, "What timestamps without a zone are read in.", without: "UTC",
+        example: "Europe/Paris")
+    let badRows = Key(
+        "bad_rows",
+        .node(
+            "`null`, `permissive`, `drop`, `fail` or `{ to: SINK }`",
+            .object([
+                "anyOf": .array([
+                    .words(["null", "permissive", "drop", "fail"]), .object(["type": .string("null")]),
+                    .reference(to: RouteKeys.self),
+                ])
+            ]), inner: [RouteKeys.self], takesNull: true),
+        "What becomes of a row that does not fit its columns, and of a record that is none.", without: "null",
+        example: "drop")
+
+    static let connectors = [set.keys.kafka.facts.name, set.keys.file.facts.name, set.keys.stdin.facts.name]
+}
+
+struct ColumnKeys: SpecKeys {
+    static let id = "column"
+    static let noun = "a column"
+    static let home = "inside a column's map"
+    static let set = KeySet(ColumnKeys())
+
+    let type = RequiredKey(
+        "type", .node("a type", .text), "The type of the column.", orElse: "say its type, as in `type: string`",
+        example: "decimal(10,2)")
+    let from = Key(
+        "from", .node("the name of a field, or a part of a Kafka record", .text),
+        "Where the value comes from.", without: "the field of the column's name", example: "kafka.partition")
+}
+
+struct WatermarkKeys: SpecKeys {
+    static let id = "watermark"
+    static let noun = "a watermark"
+    static let home = "inside a source's `watermark: { … }`"
+    static let set = KeySet(WatermarkKeys())
+
+    let column = RequiredKey(
+        "column", .node("the name of a timestamp column", .text), "The event time.",
+        orElse: "name the event-time column", example: "event_time")
+    let delay = RequiredKey(
+        "delay", .duration(atLeast: 0), "How far behind the newest row the watermark stays: how late rows may come.",
+        orElse: "say how late rows may come, as in `delay: 10 minutes`", example: "10 minutes")
+    let idleTimeout = Key(
+        "idle_timeout", .duration, "After this time without rows the source no longer holds the others back.",
+        without: "never", example: "5 minutes")
+    let perPartition = DefaultedKey(
+        "per_partition", .boolean, default: false,
+        "Each partition of a Kafka source has its own watermark, and the source's is the lowest of them.")
+}
+
+/// `{ to: SINK }`.
+struct RouteKeys: SpecKeys {
+    static let id = "route"
+    static let noun = "`{ to: SINK }`"
+    static let home = "inside `bad_rows: { … }` or `late: { … }`"
+    static let set = KeySet(RouteKeys())
+
+    let to = RequiredKey("to", .sink, "The sink that takes the rows.", orElse: "name the sink", example: "dead_letters")
+}
+
+struct FileSourceKeys: SpecKeys {
+    static let id = "source.file"
+    static let noun = "a `file` source"
+    static let home = "inside a source's `file: { … }`"
+    static let set = KeySet(FileSourceKeys())
+
+    let path = RequiredKey(
+        "path", .path, "A file, a folder or a pattern; names that begin with `.` or `_` are passed over.",
+        orElse: "name a file, a folder or a pattern such as `in/*.jsonl`", example: "in/*.jsonl")
+    let follow = DefaultedKey(
+        "follow", .boolean, default: false,
+        "The files are logs: what is appended is read, and a last line without its line break waits.")
+    let maxFilesPerTrigger = Key(
+        "max_files_per_trigger", .count(in: 1...Int64(Int32.max)), "How many files a batch takes at most.",
+        without: "all there are", example: "1")
+    let maxBytesPerTrigger = Key(
+        "max_bytes_per_trigger", .size, "How many bytes a batch takes at most.", without: "all there are",
+        example: "64MiB")
+    let onTruncate = DefaultedKey(
+        "on_truncate", .word(["fail": FileSourceSpec.TruncatePolicy.fail, "restart": .restart]), default: .fail,
+        "What becomes of a followed file that was emptied or replaced.")
+}
+
+struct StandardInputKeys: SpecKeys {
+    static let id = "source.stdin"
+    static let noun = "`stdin`"
+    static let home = "inside `stdin: { … }`"
+    static let takesNull = true
+    static let set = KeySet(StandardInputKeys())
+}
