@@ -1,23 +1,43 @@
-// From what a spec says to the source or sink that does it.
+// From what a spec says to the source or sink that does it. Each system makes its own, in its folder.
 
 package import SluicePlan
 package import SluiceSpec
 internal import SluiceSystem
 
+/// A connector of a spec that sources are made from.
+protocol SourceMaker: SourceConnector {
+    /// The source of one query, for what its plan decodes. Reads nothing yet.
+    func makeSource(
+        _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
+    ) throws(ConnectorError) -> any Source
+}
+
+/// A connector of a spec that sinks are made from.
+protocol SinkMaker: SinkConnector {
+    /// A sink of one query. Writes nothing yet.
+    func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink
+}
+
+/// What the sinks of one query are made with.
+struct SinkSetup {
+    /// What a CSV output of the sink in hand begins with, a whole line with its newline; empty for none.
+    var header: [UInt8] = []
+    /// The topics that the query reads, where marks of earlier versions stand.
+    let sourceTopics: [String]
+    /// Of the sinks so far.
+    var transactions: [KafkaTransaction] = []
+}
+
 /// The source of one query, for what its plan decodes. Reads nothing yet.
 package func makeSource(
     _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
 ) throws(ConnectorError) -> any Source {
+    guard let maker = spec.connector as? any SourceMaker else {
+        preconditionFailure("nothing reads `\(type(of: spec.connector).key)`")
+    }
     var environment = environment
     environment.log = environment.log.with([.source: .string(spec.name.value)])
-    let (files, log) = (environment.fileSystem, environment.log)
-    switch spec.connector {
-    case .file(let file) where file.isFollowed:
-        return FollowedFileSource(file, format: spec.format, fileSystem: files, log: log)
-    case .file(let file): return WholeFileSource(file, format: spec.format, fileSystem: files, log: log)
-    case .standardInput: return StandardInputSource(format: spec.format)
-    case .kafka(let kafka): return try KafkaSource(kafka, wanted: RecordFields(input), environment: environment)
-    }
+    return try maker.makeSource(spec, for: input, in: environment)
 }
 
 /// The sinks of one query, in their order. Writes nothing yet. Kafka sinks with `exactly_once` that connect alike share
@@ -29,34 +49,14 @@ package func makeSource(
 package func makeSinks(
     _ specs: [(spec: SinkSpec, header: [UInt8])], sourceTopics: [String], in environment: ConnectorEnvironment
 ) -> [any Sink] {
-    var transactions: [KafkaTransaction] = []
+    var setup = SinkSetup(sourceTopics: sourceTopics)
     return specs.map { spec, header in
+        guard let maker = spec.connector as? any SinkMaker else {
+            preconditionFailure("nothing writes `\(type(of: spec.connector).key)`")
+        }
         var environment = environment
         environment.log = environment.log.with([.sink: .string(spec.name.value)])
-        switch spec.connector {
-        case .file(let path):
-            return FileSink(
-                query: environment.query, folder: path.value, fileExtension: spec.format.fileExtension,
-                header: header, fileSystem: environment.fileSystem)
-        case .standardOutput: return StandardOutputSink(header: header)
-        case .kafka(let kafka) where kafka.isExactlyOnce:
-            if let shared = transactions.first(where: { $0.connects(as: kafka) }) {
-                return KafkaTransactionSink(name: spec.name.value, kafka, in: shared)
-            }
-            let transaction = KafkaTransaction(
-                kafka, number: transactions.count, sourceTopics: sourceTopics, environment: environment)
-            transactions.append(transaction)
-            return KafkaTransactionSink(name: spec.name.value, kafka, in: transaction)
-        case .kafka(let kafka): return KafkaSink(kafka, environment: environment)
-        }
-    }
-}
-
-extension OutputFormat {
-    fileprivate var fileExtension: String {
-        switch self {
-        case .json: "jsonl"
-        case .csv: "csv"
-        }
+        setup.header = header
+        return maker.makeSink(spec, &setup, in: environment)
     }
 }

@@ -79,7 +79,7 @@ package struct WatermarkSpec: Hashable, Sendable {
 
 package struct SourceSpec: Sendable {
     package var name: Located<String>
-    package var connector: SourceConnectorSpec
+    package var connector: any SourceConnector
     package var format: RecordFormat
     package var columns: [ColumnSpec]
     /// `event_time`, or the watermark's column.
@@ -91,7 +91,7 @@ package struct SourceSpec: Sendable {
     package var badRows: Located<BadRowsPolicy>
 
     package init(
-        name: Located<String>, connector: SourceConnectorSpec, format: RecordFormat, columns: [ColumnSpec],
+        name: Located<String>, connector: any SourceConnector, format: RecordFormat, columns: [ColumnSpec],
         eventTime: Located<String>?, watermark: WatermarkSpec?, filter: Expression<ColumnReference>?,
         timeZone: Located<String>, badRows: Located<BadRowsPolicy>
     ) {
@@ -147,102 +147,6 @@ package struct CSVOptions: Hashable, Sendable {
     package init(separator: UInt8 = UInt8(ascii: ","), hasHeader: Bool = false) {
         self.separator = separator
         self.hasHeader = hasHeader
-    }
-}
-
-package enum SourceConnectorSpec: Sendable {
-    case file(FileSourceSpec)
-    case standardInput(position: SourcePosition)
-    case kafka(KafkaSourceSpec)
-
-    package var position: SourcePosition {
-        switch self {
-        case .file(let file): file.path.position
-        case .standardInput(let position): position
-        case .kafka(let kafka): kafka.position
-        }
-    }
-}
-
-package struct FileSourceSpec: Hashable, Sendable {
-    /// What becomes of a followed file that was emptied, or is not the file any more that was read.
-    package enum TruncatePolicy: Hashable, Sendable {
-        case fail
-        /// It is read from its start, and what of the old content was not read is said.
-        case restart
-    }
-
-    /// Absolute or relative to the working directory, after resolving against the spec file's folder.
-    package var path: Located<String>
-    package var isFollowed: Bool
-    package var maxFilesPerTrigger: Int?
-    package var maxBytesPerTrigger: Int64?
-    package var onTruncate: TruncatePolicy
-
-    package init(
-        path: Located<String>, isFollowed: Bool, maxFilesPerTrigger: Int?, maxBytesPerTrigger: Int64?,
-        onTruncate: TruncatePolicy = .fail
-    ) {
-        self.path = path
-        self.isFollowed = isFollowed
-        self.maxFilesPerTrigger = maxFilesPerTrigger
-        self.maxBytesPerTrigger = maxBytesPerTrigger
-        self.onTruncate = onTruncate
-    }
-}
-
-/// A setting that goes to librdkafka as it is, such as `sasl.password`.
-package struct KafkaOption: Hashable, Sendable {
-    package var name: Located<String>
-    /// Any option may be a password.
-    package var value: Secret
-    package var valuePosition: SourcePosition
-    /// True when the value is the path of a file, resolved against the spec's folder.
-    package var isFile: Bool
-
-    package init(name: Located<String>, value: Secret, valuePosition: SourcePosition, isFile: Bool = false) {
-        self.name = name
-        self.value = value
-        self.valuePosition = valuePosition
-        self.isFile = isFile
-    }
-}
-
-package struct KafkaSourceSpec: Sendable {
-    /// Where a query without a checkpoint begins to read.
-    package enum Start: Hashable, Sendable {
-        case latest
-        case earliest
-        /// Microseconds since the epoch.
-        case timestamp(Int64)
-        /// Per partition; never empty. Partitions that are not named start at their latest offset.
-        case offsets([Int32: PartitionStart])
-    }
-
-    /// Where one partition begins.
-    package enum PartitionStart: Hashable, Sendable {
-        case earliest
-        case latest
-        /// The first offset that is read.
-        case offset(Int64)
-    }
-
-    package var position: SourcePosition
-    package var brokers: Located<String>
-    package var topic: Located<String>
-    package var start: Start = .latest
-    package var maxOffsetsPerTrigger: Int64?
-    package var minOffsetsPerTrigger: Int64?
-    package var maxTriggerDelayMicros: Int64?
-    package var failsOnDataLoss = true
-    package var isReadCommitted = true
-    /// In the order of the file; none that would break what Sluice promises.
-    package var options: [KafkaOption] = []
-
-    package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
-        self.position = position
-        self.brokers = brokers
-        self.topic = topic
     }
 }
 
@@ -367,52 +271,51 @@ package struct QuerySpec: Sendable {
 
 package struct SinkSpec: Sendable {
     package var name: Located<String>
-    package var connector: SinkConnectorSpec
+    package var connector: any SinkConnector
     package var format: OutputFormat
 
-    package init(name: Located<String>, connector: SinkConnectorSpec, format: OutputFormat) {
+    package init(name: Located<String>, connector: any SinkConnector, format: OutputFormat) {
         self.name = name
         self.connector = connector
         self.format = format
     }
 }
 
-package enum SinkConnectorSpec: Sendable {
-    /// A folder, resolved against the spec file's folder.
-    case file(path: Located<String>)
-    case standardOutput(position: SourcePosition)
-    case kafka(KafkaSinkSpec)
+package enum OutputFormat: Hashable, Sendable {
+    case json(timeZone: String, writesNulls: Bool)
+    case csv(timeZone: String, separator: UInt8, writesHeader: Bool)
+}
 
-    package var position: SourcePosition {
+extension RecordFormat {
+    /// As a spec names it.
+    package var name: String {
         switch self {
-        case .file(let path): path.position
-        case .standardOutput(let position): position
-        case .kafka(let kafka): kafka.position
+        case .json: "json"
+        case .csv: "csv"
         }
     }
 }
 
-package struct KafkaSinkSpec: Sendable {
-    package var position: SourcePosition
-    package var brokers: Located<String>
-    package var topic: Located<String>
-    /// Over the names of the query's output columns; typed when a query is planned. It is written as plain text: a
-    /// string's bytes, other types as CSV would write them. Null gives a record without a key.
-    package var key: OutputExpression?
-    /// The output column that becomes the record's timestamp; without it the record has the time of writing.
-    package var timestamp: Located<String>?
-    package var isExactlyOnce = true
-    /// In the order of the file; none that would break what Sluice promises.
-    package var options: [KafkaOption] = []
-
-    package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
-        self.position = position
-        self.brokers = brokers
-        self.topic = topic
+extension OutputFormat {
+    /// As a spec names it.
+    package var name: String {
+        switch self {
+        case .json: "json"
+        case .csv: "csv"
+        }
     }
-}
 
-package enum OutputFormat: Hashable, Sendable {
-    case json(timeZone: String, writesNulls: Bool)
-    case csv(timeZone: String, separator: UInt8, writesHeader: Bool)
+    /// Of the files that a file sink writes.
+    package var fileExtension: String {
+        switch self {
+        case .json: "jsonl"
+        case .csv: "csv"
+        }
+    }
+
+    package var timeZone: String {
+        switch self {
+        case .json(let timeZone, _), .csv(let timeZone, _, _): timeZone
+        }
+    }
 }

@@ -91,7 +91,7 @@ struct TestQuery {
         ]
         spec.sinks = [
             SinkSpec(
-                name: located("out"), connector: .standardOutput(position: nowhere),
+                name: located("out"), connector: StandardOutputSpec(position: nowhere),
                 format: .json(timeZone: "UTC", writesNulls: false))
         ]
         spec.queries = [query]
@@ -102,7 +102,7 @@ struct TestQuery {
         _ name: String, _ columns: [(String, DataType)], time: String, delay: Int64?, _ filter: Condition?
     ) -> SourceSpec {
         SourceSpec(
-            name: located(name), connector: .standardInput(position: nowhere), format: .json,
+            name: located(name), connector: StandardInputSpec(position: nowhere), format: .json,
             columns: columns.map { ColumnSpec(name: $0.0, type: $0.1, origin: .field($0.0), position: nowhere) },
             eventTime: located(time),
             watermark: delay.map {

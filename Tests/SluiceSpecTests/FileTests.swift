@@ -55,7 +55,7 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
             sinks: { out: { stdout: {} } }
             """)
         let spec = try #require(read.spec, "\(read.rendered)")
-        let files = spec.sources.compactMap { if case .file(let file) = $0.connector { file } else { nil } }
+        let files = spec.sources.compactMap { $0.connector as? FileSourceSpec }
         #expect(files.map(\.maxFilesPerTrigger) == [3, 1])
         #expect(spec.sources.map(\.timeZone.value) == ["Europe/Paris", "UTC"])
         #expect(spec.sources.map(\.watermark?.delayMicros.value) == [300_000_000, nil])
@@ -132,7 +132,7 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
         let spec = try #require(read.spec, "\(read.rendered)")
         #expect(spec.queries[0].file == "b/queries.yaml")
         #expect(spec.queries[0].checkpoint == "b/checkpoints/visits_ads")
-        guard case .file(let path) = spec.sinks[0].connector else { return }
+        let path = try #require(spec.sinks[0].connector.folder)
         #expect(path.value == "b/out")
     }
 
@@ -180,8 +180,8 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
             """.replacing("${env:COUNT:-7}", with: "\"${env:COUNT:-7}\""),
             environment: ["FOLDER": "/data: {x}", "EMPTY": "", "VALUE": "a: b # c\nd"])
         let spec = try #require(read.spec, "\(read.rendered)")
-        guard case .file(let file) = spec.sources[0].connector else { return }
-        #expect(file.path.value == "/data: {x}/in${x}")
+        let file = try #require(spec.sources[0].connector as? FileSourceSpec)
+        #expect(file.files.value == "/data: {x}/in${x}")
         #expect(file.maxFilesPerTrigger == 7)
         #expect(spec.sources[0].columns.map(\.name) == ["id", "${env:KEY}"])
         #expect(spec.queries[0].filter?.description == "a.id = 'a: b # c\nd'")
@@ -191,9 +191,9 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
         let job = fileJob.replacing("path: in/visits", with: "path: ./in/../visits")
             .replacing("path: out", with: "path: /srv/out")
         let spec = try #require(readSpec([("/etc/sluice/job.yaml", job)]).spec)
-        let files = spec.sources.compactMap { if case .file(let file) = $0.connector { file.path.value } else { nil } }
+        let files = spec.sources.compactMap { $0.connector.path?.value }
         #expect(files == ["/etc/sluice/in/ads.jsonl", "/etc/sluice/in/../visits"])
-        guard case .file(let path) = spec.sinks[0].connector else { return }
+        let path = try #require(spec.sinks[0].connector.folder)
         #expect(path.value == "/srv/out")
     }
 }

@@ -26,7 +26,7 @@ private func source(_ text: String) throws -> KafkaSourceSpec {
     let read = readSpec(job(source: text))
     let spec = try #require(read.spec, "\(read.rendered)")
     #expect(read.rendered == "")
-    guard case .kafka(let kafka) = spec.sources[0].connector else { throw NotKafka() }
+    guard let kafka = spec.sources[0].connector as? KafkaSourceSpec else { throw NotKafka() }
     return kafka
 }
 
@@ -34,7 +34,7 @@ private func sink(_ text: String) throws -> KafkaSinkSpec {
     let read = readSpec(job(sink: text))
     let spec = try #require(read.spec, "\(read.rendered)")
     #expect(read.rendered == "")
-    guard case .kafka(let kafka) = spec.sinks[0].connector else { throw NotKafka() }
+    guard let kafka = spec.sinks[0].connector as? KafkaSinkSpec else { throw NotKafka() }
     return kafka
 }
 

@@ -14,11 +14,11 @@ import Testing
         #expect(visits.columns.map(\.type) == [.string, .timestamp, .string])
         #expect(visits.eventTime?.value == "event_time")
         #expect(visits.watermark?.delayMicros.value == 600_000_000)
-        guard case .file(let file) = visits.connector else {
+        guard let file = visits.connector as? FileSourceSpec else {
             Issue.record("not a file source")
             return
         }
-        #expect(file.path.value == "jobs/in/visits")
+        #expect(file.files.value == "jobs/in/visits")
         #expect(file.maxFilesPerTrigger == 1)
         let query = try #require(spec.queries.first)
         #expect(query.trigger.value == .interval(micros: 10_000_000))
@@ -41,12 +41,12 @@ import Testing
         let read = readSpec(seedJob, environment: ["KAFKA_BROKERS": "kafka:9092"])
         #expect(read.rendered == "")
         let spec = try #require(read.spec)
-        let sources = spec.sources.compactMap { if case .kafka(let kafka) = $0.connector { kafka } else { nil } }
+        let sources = spec.sources.compactMap { $0.connector as? KafkaSourceSpec }
         #expect(sources.map(\.brokers.value) == ["kafka:9092", "kafka:9092"])
-        #expect(sources.map(\.topic.value) == ["ads", "visits"])
+        #expect(sources.map(\.topicName.value) == ["ads", "visits"])
         #expect(sources.map(\.start) == [.latest, .latest])
         #expect(sources.allSatisfy { $0.isReadCommitted && $0.failsOnDataLoss && $0.options.isEmpty })
-        guard case .kafka(let sink) = spec.sinks[0].connector else {
+        guard let sink = spec.sinks[0].connector as? KafkaSinkSpec else {
             Issue.record("not a kafka sink")
             return
         }

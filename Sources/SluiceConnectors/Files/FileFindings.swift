@@ -12,11 +12,11 @@ private let inspectedCountMax = 100
 package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagnostic] {
     var findings: [Diagnostic] = []
     for source in spec.sources {
-        guard case .file(let file) = source.connector else { continue }
-        findings += PathFindings(spec, file.path, fileSystem).ofSource(source.format)
+        guard let path = source.connector.path else { continue }
+        findings += PathFindings(spec, path, fileSystem).ofSource(source.format)
     }
     for sink in spec.sinks {
-        guard case .file(let path) = sink.connector else { continue }
+        guard let path = sink.connector.folder else { continue }
         findings += PathFindings(spec, path, fileSystem).unexpanded.map { [$0] } ?? []
     }
     for query in spec.queries {

@@ -12,6 +12,7 @@
 
 internal import Glibc
 package import SluiceEngine
+internal import SluiceSpec
 package import SluiceSystem
 
 /// A sink that writes a file per batch into a folder.
@@ -242,5 +243,13 @@ extension ConnectorError {
             self.init(
                 code: "file-unwritable", "\(error): check the folder, its permissions and the disk", isRetriable: true)
         }
+    }
+}
+
+extension FileSinkSpec: SinkMaker {
+    func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink {
+        FileSink(
+            query: environment.query, folder: path.value, fileExtension: spec.format.fileExtension,
+            header: setup.header, fileSystem: environment.fileSystem)
     }
 }

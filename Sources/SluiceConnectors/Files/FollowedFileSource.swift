@@ -39,7 +39,7 @@ package final class FollowedFileSource: Source {
         _ spec: FileSourceSpec, format: RecordFormat = .json, fileSystem: any FileSystem, log: Log,
         chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
     ) {
-        pattern = FilePattern(spec.path.value)
+        pattern = FilePattern(spec.files.value)
         self.format = format
         maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
         onTruncate = spec.onTruncate

@@ -4,6 +4,7 @@
 
 internal import Glibc
 package import SluiceEngine
+internal import SluicePlan
 package import SluiceSpec
 package import SluiceSystem
 
@@ -33,7 +34,7 @@ package final class WholeFileSource: Source {
         _ spec: FileSourceSpec, format: RecordFormat = .json, fileSystem: any FileSystem, log: Log,
         chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
     ) {
-        pattern = FilePattern(spec.path.value)
+        pattern = FilePattern(spec.files.value)
         self.format = format
         maxFilesPerTrigger = spec.maxFilesPerTrigger
         maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
@@ -205,4 +206,15 @@ extension LogKey {
     static let takenBytes = LogKey("sluice.taken_bytes")
     static let bytes = LogKey("sluice.bytes")
     static let lostBytes = LogKey("sluice.lost_bytes")
+}
+
+extension FileSourceSpec: SourceMaker {
+    func makeSource(
+        _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
+    ) throws(ConnectorError) -> any Source {
+        let (files, log) = (environment.fileSystem, environment.log)
+        return isFollowed
+            ? FollowedFileSource(self, format: spec.format, fileSystem: files, log: log)
+            : WholeFileSource(self, format: spec.format, fileSystem: files, log: log)
+    }
 }

@@ -32,7 +32,7 @@ internal import SluiceSystem
     init(
         _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
     ) throws(KafkaFailure) {
-        topic = spec.topic.value
+        topic = spec.topicName.value
         self.spec = spec
         self.lookup = lookup
         failsOnDataLoss = spec.failsOnDataLoss

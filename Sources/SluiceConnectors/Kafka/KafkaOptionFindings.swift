@@ -7,15 +7,11 @@ package import SluiceSystem
 
 /// All findings, options that librdkafka does not know or take first.
 package func kafkaOptionFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagnostic] {
-    var connectors: [[KafkaOption]] = []
-    for source in spec.sources {
-        if case .kafka(let kafka) = source.connector { connectors.append(kafka.options) }
-    }
-    for sink in spec.sinks {
-        if case .kafka(let kafka) = sink.connector { connectors.append(kafka.options) }
-    }
+    let connectors: [[KafkaOption]?] =
+        spec.sources.map { ($0.connector as? KafkaSourceSpec)?.options }
+        + spec.sinks.map { ($0.connector as? KafkaSinkSpec)?.options }
     var findings: [Diagnostic] = []
-    for options in connectors {
+    for options in connectors.compactMap(\.self) {
         let single = options.compactMap { finding($0) ?? fileFinding($0, fileSystem) }
         findings += single.isEmpty ? [tokenFinding(options) ?? clientFinding(options)].compactMap(\.self) : single
     }

@@ -52,3 +52,16 @@ package final class KafkaSink: Sink, @unchecked Sendable {
     /// Nothing to wait for: what brokers have acknowledged is as durable as the topic is set up to be.
     package func sync() throws(ConnectorError) {}
 }
+
+extension KafkaSinkSpec: SinkMaker {
+    func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink {
+        guard isExactlyOnce else { return KafkaSink(self, environment: environment) }
+        if let shared = setup.transactions.first(where: { $0.connects(as: self) }) {
+            return KafkaTransactionSink(name: spec.name.value, self, in: shared)
+        }
+        let transaction = KafkaTransaction(
+            self, number: setup.transactions.count, sourceTopics: setup.sourceTopics, environment: environment)
+        setup.transactions.append(transaction)
+        return KafkaTransactionSink(name: spec.name.value, self, in: transaction)
+    }
+}

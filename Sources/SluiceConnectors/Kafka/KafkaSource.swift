@@ -13,6 +13,7 @@
 // Sources: Spark's KafkaMicroBatchStream and KafkaOffsetReader.
 
 package import SluiceEngine
+internal import SluicePlan
 package import SluiceSpec
 internal import SluiceSystem
 
@@ -53,7 +54,7 @@ package final class KafkaSource: Source {
         self.spec = spec
         self.environment = environment
         self.wanted = wanted
-        topic = spec.topic.value
+        topic = spec.topicName.value
         clock = environment.clock
         do throws(KafkaFailure) {
             lookup = try TopicLookup(spec, environment: environment)
@@ -333,5 +334,13 @@ package final class KafkaSource: Source {
             if let partition = Int32(name) { result[partition] = offset }
         }
         return result
+    }
+}
+
+extension KafkaSourceSpec: SourceMaker {
+    func makeSource(
+        _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
+    ) throws(ConnectorError) -> any Source {
+        try KafkaSource(self, wanted: RecordFields(input), environment: environment)
     }
 }

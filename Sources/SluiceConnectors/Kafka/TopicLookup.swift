@@ -16,7 +16,7 @@ internal import SluiceSystem
     private static let partitionsAgeMaxNanos: UInt64 = 1_000_000_000
 
     init(_ spec: KafkaSourceSpec, environment: ConnectorEnvironment) throws(KafkaFailure) {
-        topic = spec.topic.value
+        topic = spec.topicName.value
         client = KafkaClient(
             sharing: try .lookup(
                 connection(spec.brokers, isReadCommitted: spec.isReadCommitted), spec.options, topic: topic,

@@ -5,6 +5,7 @@
 
 internal import Glibc
 package import SluiceEngine
+internal import SluicePlan
 package import SluiceSpec
 internal import SluiceSystem
 
@@ -232,5 +233,13 @@ private final class StreamReader: @unchecked Sendable {
             }
             if count <= 0 { return }
         }
+    }
+}
+
+extension StandardInputSpec: SourceMaker {
+    func makeSource(
+        _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
+    ) throws(ConnectorError) -> any Source {
+        StandardInputSource(format: spec.format)
     }
 }

@@ -3,6 +3,7 @@
 
 internal import Glibc
 package import SluiceEngine
+internal import SluiceSpec
 internal import SluiceSystem
 
 /// A sink that writes each committed batch to a descriptor.
@@ -54,4 +55,10 @@ package final class StandardOutputSink: Sink, @unchecked Sendable {
     }
 
     package func sync() throws(ConnectorError) {}
+}
+
+extension StandardOutputSpec: SinkMaker {
+    func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink {
+        StandardOutputSink(header: setup.header)
+    }
 }

@@ -294,11 +294,3 @@ private enum Format {
         return line.array()
     }
 }
-
-extension OutputFormat {
-    var timeZone: String {
-        switch self {
-        case .json(let timeZone, _), .csv(let timeZone, _, _): timeZone
-        }
-    }
-}

@@ -18,7 +18,7 @@ struct RecordChecks {
         var records: [String: OutputRecord] = [:]
         var diagnostics: [Diagnostic] = []
         for sink in sinks {
-            guard case .kafka(let kafka) = sink.connector else { continue }
+            guard let kafka = sink.connector as? KafkaSinkSpec else { continue }
             var record = OutputRecord()
             if let key = kafka.key {
                 let typed = key.typed(for: query)

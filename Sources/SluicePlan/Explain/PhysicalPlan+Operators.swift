@@ -19,16 +19,7 @@ extension PhysicalPlan {
     }
 
     private func details(of sink: SinkSpec) -> [(name: String, value: String)] {
-        let kafka: KafkaSinkSpec
-        switch sink.connector {
-        case .file(let path): return [("folder", path.value)]
-        case .standardOutput: return [("writes to", "standard output")]
-        case .kafka(let spec): kafka = spec
-        }
-        var details = [
-            (name: "kafka topic", value: kafka.topic.value),
-            (name: "delivery", value: kafka.isExactlyOnce ? "exactly once" : "at least once"),
-        ]
+        var details = sink.connector.details
         let record = output.sinks.first { $0.name == sink.name.value }?.record
         if let key = record?.key { details.append(("key", text(key))) }
         if let timestamp = record?.timestamp { details.append(("timestamp", text(timestamp))) }
@@ -76,7 +67,7 @@ extension PhysicalPlan {
             name: "Source",
             summary: "\(quotedName(input.source)) [\(input.columns.map(\.name).joined(separator: ", "))]")
         if let source = sources.first(where: { $0.name.value == input.source }) {
-            node.details.append(source.connector.place)
+            node.details.append(source.connector.origin)
         }
         node.details.append(("format", input.format.name))
         if input.timeZone != "UTC" { node.details.append(("time zone", input.timeZone)) }
@@ -134,35 +125,6 @@ extension PhysicalPlan {
     }
 
     private static func text(_ sink: OutputSink) -> String { "\(quotedName(sink.name)) (\(sink.format.name))" }
-}
-
-extension SourceConnectorSpec {
-    /// Where its rows come from.
-    fileprivate var place: (name: String, value: String) {
-        switch self {
-        case .kafka(let kafka): ("kafka topic", kafka.topic.value)
-        case .file(let file): (file.isFollowed ? "followed file" : "file", file.path.value)
-        case .standardInput: ("reads", "standard input")
-        }
-    }
-}
-
-extension RecordFormat {
-    fileprivate var name: String {
-        switch self {
-        case .json: "json"
-        case .csv: "csv"
-        }
-    }
-}
-
-extension OutputFormat {
-    fileprivate var name: String {
-        switch self {
-        case .json: "json"
-        case .csv: "csv"
-        }
-    }
 }
 
 extension BadRowsPolicy {

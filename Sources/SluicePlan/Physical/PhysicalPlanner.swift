@@ -69,7 +69,8 @@ struct PhysicalPlanner {
                 ColumnSlot(input: input, index: index)
         }
         var plan = InputPlan(
-            source: source.name.value, topic: source.topic, format: source.format, timeZone: source.timeZone.value,
+            source: source.name.value, topic: source.connector.topic, format: source.format,
+            timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
         plan.filterBelowWatermark = condition(chain.belowWatermark)
         plan.filterAboveWatermark = condition(chain.aboveWatermark)
@@ -139,12 +140,5 @@ struct PhysicalPlanner {
             guard let slot = slots[column] else { preconditionFailure("no slot for \(column.source).\(column.column)") }
             return slot
         }
-    }
-}
-
-extension SourceSpec {
-    /// The topic of a Kafka source.
-    fileprivate var topic: String? {
-        if case .kafka(let kafka) = connector { kafka.topic.value } else { nil }
     }
 }

@@ -24,7 +24,8 @@ extension SourceLimit {
         var tightest: SourceLimit?
         for source in spec.sources where plan.inputs.contains(where: { $0.source == source.name.value }) {
             let advances = records.dropFirst().compactMap { $0.advances[source.name.value] }
-            for (name, limit, unit) in source.connector.limitsPerTrigger {
+            for limit in source.connector.limits {
+                let (name, unit, limit) = (limit.key, limit.unit.advance, limit.limit)
                 let moved = advances.reduce(0) { $0 + $1[keyPath: unit] }
                 guard moved > 0 else { continue }
                 let reached = Double(limit) / (Double(moved) / seconds)
@@ -39,21 +40,11 @@ extension SourceLimit {
     }
 }
 
-extension SourceConnectorSpec {
-    fileprivate var limitsPerTrigger: [(name: String, limit: Int64, unit: KeyPath<BatchRecord.Advance, Int64>)] {
-        var limits: [(name: String, limit: Int64, unit: KeyPath<BatchRecord.Advance, Int64>)] = []
+extension TriggerLimit.Unit {
+    fileprivate var advance: KeyPath<BatchRecord.Advance, Int64> {
         switch self {
-        case .file(let file):
-            if let bytes = file.maxBytesPerTrigger { limits.append(("max_bytes_per_trigger", bytes, \.offsets)) }
-            if let files = file.maxFilesPerTrigger {
-                limits.append(("max_files_per_trigger", Int64(files), \.partitions))
-            }
-        case .kafka(let kafka):
-            if let offsets = kafka.maxOffsetsPerTrigger {
-                limits.append(("max_offsets_per_trigger", offsets, \.offsets))
-            }
-        case .standardInput: break
+        case .offsets: \.offsets
+        case .partitions: \.partitions
         }
-        return limits
     }
 }

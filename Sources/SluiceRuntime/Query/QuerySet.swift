@@ -104,9 +104,8 @@ package final class QuerySet: Sendable {
                 preconditionFailure("the plan names a source that the spec does not have: \(input.source)")
             }
             // The checkpoint is found from any working folder, so what it calls a file must not depend on that.
-            if case .file(var file) = source.connector {
-                file.path.value = absolutePath(file.path.value)
-                source.connector = .file(file)
+            if let path = source.connector.path {
+                source.connector = source.connector.reading(path: absolutePath(path.value))
             }
             sources.append(try makeSource(source, for: input, in: connectors))
             positionsAreHistory.append(source.connector.positionsAreHistory)
@@ -175,18 +174,11 @@ package final class QuerySet: Sendable {
 extension PlannedQuery {
     func readsStandardInput(_ spec: Spec) -> Bool {
         spec.sources.contains { source in
-            guard case .standardInput = source.connector else { return false }
-            return result.physical?.inputs.contains { $0.source == source.name.value } ?? false
+            source.connector is StandardInputSpec
+                && result.physical?.inputs.contains { $0.source == source.name.value } ?? false
         }
     }
 }
 
 /// Somebody waits for the end of a query that ends by itself, so it does not wait for brokers for ever.
 private let finitePatienceMillis: Int64 = 60_000
-
-extension SourceConnectorSpec {
-    /// True where the offsets name every file that was ever taken.
-    var positionsAreHistory: Bool {
-        if case .file(let file) = self { !file.isFollowed } else { false }
-    }
-}

@@ -25,14 +25,17 @@ struct KeyFacts: Sendable {
     let since: String
 }
 
-/// A key of any kind, as the schema and the reference see it.
-protocol DescribedKey: Sendable {
-    var facts: KeyFacts { get }
+/// A key of any kind, as the schema and the reference see it. A class, because finding a key among the properties of a
+/// map is then a look at its superclass and not a search for a conformance, which every start of the program would pay.
+class DescribedKey: @unchecked Sendable {
+    // @unchecked: it is a constant, and so is all that its three subclasses add.
+    let facts: KeyFacts
+
+    fileprivate init(_ facts: KeyFacts) { self.facts = facts }
 }
 
 /// A key that may be left out; without it there is no value.
-struct Key<Value>: DescribedKey {
-    let facts: KeyFacts
+final class Key<Value>: DescribedKey, @unchecked Sendable {
     let kind: ValueKind<Value>
 
     init(
@@ -40,13 +43,12 @@ struct Key<Value>: DescribedKey {
         example: String? = nil, since: String = "0.1"
     ) {
         self.kind = kind
-        facts = kind.facts(name, sentence, fallback: fallback, example: example, since: since)
+        super.init(kind.facts(name, sentence, fallback: fallback, example: example, since: since))
     }
 }
 
 /// A key with a value of its own when it is left out.
-struct DefaultedKey<Value: Sendable>: DescribedKey {
-    let facts: KeyFacts
+final class DefaultedKey<Value: Sendable>: DescribedKey, @unchecked Sendable {
     let kind: ValueKind<Value>
     let fallback: Value
 
@@ -56,13 +58,12 @@ struct DefaultedKey<Value: Sendable>: DescribedKey {
     ) {
         self.kind = kind
         self.fallback = fallback
-        facts = kind.facts(name, sentence, fallback: kind.text(fallback), example: example, since: since)
+        super.init(kind.facts(name, sentence, fallback: kind.text(fallback), example: example, since: since))
     }
 }
 
 /// A key without which its map means nothing.
-struct RequiredKey<Value>: DescribedKey {
-    let facts: KeyFacts
+final class RequiredKey<Value>: DescribedKey, @unchecked Sendable {
     let kind: ValueKind<Value>
     /// What to do when it is missing.
     let remedy: String
@@ -75,7 +76,7 @@ struct RequiredKey<Value>: DescribedKey {
         self.remedy = remedy
         var facts = kind.facts(name, sentence, fallback: nil, example: example, since: since)
         facts.isRequired = true
-        self.facts = facts
+        super.init(facts)
     }
 }
 
@@ -94,19 +95,19 @@ protocol SpecKeys: Sendable {
 
 extension SpecKeys {
     static var takesNull: Bool { false }
-    static var described: [any DescribedKey] { Self.set.described }
+    static var described: [DescribedKey] { Self.set.described }
     static var names: [String] { Self.set.names }
 }
 
 /// The keys of a map, and the same as lists in the order of their declaration.
 struct KeySet<Keys: Sendable>: Sendable {
     let keys: Keys
-    let described: [any DescribedKey]
+    let described: [DescribedKey]
     let names: [String]
 
     init(_ keys: Keys) {
         self.keys = keys
-        described = Mirror(reflecting: keys).children.compactMap { $0.value as? any DescribedKey }
+        described = Mirror(reflecting: keys).children.compactMap { $0.value as? DescribedKey }
         names = described.map(\.facts.name)
     }
 }

@@ -1,8 +1,6 @@
 // What queries have in common, once all of them are read: folders and streams that two of them would spoil for each
 // other, and what nobody uses.
 
-internal import Glibc
-
 extension SpecBuilder {
     func checkSharedResources(_ spec: Spec) {
         let folders = fileSinkFolders(spec)
@@ -16,7 +14,7 @@ extension SpecBuilder {
     private func fileSinkFolders(_ spec: Spec) -> [String: String] {
         Dictionary(
             spec.sinks.compactMap { sink -> (String, String)? in
-                if case .file(let path) = sink.connector { (sink.name.value, comparablePath(path.value)) } else { nil }
+                sink.connector.folder.map { (sink.name.value, comparablePath($0.value)) }
             }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -52,7 +50,7 @@ extension SpecBuilder {
             }
             let sink = folders.filter { $0.value == folder }.keys.min()
             let source = spec.sources.first { source in
-                if case .file(let file) = source.connector { comparablePath(file.path.value) == folder } else { false }
+                source.connector.path.map { comparablePath($0.value) == folder } ?? false
             }
             guard let other = sink.map({ "sink `\($0)`" }) ?? source.map({ "source `\($0.name.value)`" }) else {
                 continue
@@ -85,7 +83,9 @@ extension SpecBuilder {
 
     /// Which query reads what another writes; one that can be reached from itself is fed with its own rows.
     private func checkLoops(_ spec: Spec) {
-        let streams = spec.sources.map { source in (source, spec.sinks.filter { source.reads($0) }.map(\.name.value)) }
+        let streams = spec.sources.map { source in
+            (source, spec.sinks.filter { source.connector.reads($0.connector, as: $0.format) }.map(\.name.value))
+        }
         let feeds = Dictionary(
             streams.filter { !$0.1.isEmpty }.map { ($0.0.name.value, Set($0.1)) },
             uniquingKeysWith: { first, _ in first })
@@ -119,7 +119,7 @@ extension SpecBuilder {
             let message =
                 "rows of `\(query.name.value)` come back to it: the source `\(source)` reads what the sink "
                 + "`\(sink.value)` writes"
-            if case .kafka = connector {
+            if connector is KafkaSinkSpec {
                 diagnostics.warning(
                     .readsOwnOutput, at: sink.place, message, fix: "write to another topic, unless that is meant")
             } else {
@@ -144,45 +144,4 @@ extension Located {
 
 extension QuerySpec {
     fileprivate var inputs: [Located<String>] { [from] + joins.map(\.with) }
-}
-
-extension SourceSpec {
-    /// Whether what a sink writes comes in here, as far as their names can tell.
-    fileprivate func reads(_ sink: SinkSpec) -> Bool {
-        switch (connector, sink.connector) {
-        case (.file(let file), .file(let folder)):
-            let (path, folder) = (comparablePath(file.path.value), comparablePath(folder.value))
-            if path == folder { return true }
-            guard path.hasPrefix(folder + "/") else { return false }
-            let pattern = String(path.dropFirst(folder.utf8.count + 1))
-            return unsafe fnmatch(pattern, sink.format.exampleFileName, FNM_PATHNAME) == 0
-        case (.kafka(let source), .kafka(let sink)):
-            return source.topic.value == sink.topic.value
-                && !Set(hosts(source.brokers.value)).isDisjoint(with: hosts(sink.brokers.value))
-        default: return false
-        }
-    }
-
-    private func hosts(_ brokers: String) -> [String] {
-        brokers.lowercased().split { $0 == "," || $0.isWhitespace }.map(String.init)
-    }
-}
-
-extension OutputFormat {
-    /// Such as a file sink gives its batches.
-    fileprivate var exampleFileName: String {
-        switch self {
-        case .json: "batch-0000000000.jsonl"
-        case .csv: "batch-0000000000.csv"
-        }
-    }
-}
-
-/// A path without its `..` parts, for telling whether two name the same folder.
-private func comparablePath(_ path: String) -> String {
-    var parts: [Substring] = []
-    for part in path.split(separator: "/") {
-        if part == "..", let last = parts.last, last != ".." { parts.removeLast() } else { parts.append(part) }
-    }
-    return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
 }

@@ -28,13 +28,12 @@ extension SpecBuilder {
         return located(scalar.text, node)
     }
 
-    private func readSinkConnector(_ map: MapReader<SinkKeys>) -> SinkConnectorSpec? {
+    private func readSinkConnector(_ map: MapReader<SinkKeys>) -> (any SinkConnector)? {
         let kafka = map[\.kafka].flatMap { readKafkaSink($0) }
         let path = map[\.file].flatMap { $0[\.path] }
         let standardOutput = map[\.stdout]?.place.position
         guard hasOneConnector(map, SinkKeys.connectors) else { return nil }
-        return kafka.map { .kafka($0) } ?? path.map { .file(path: $0) }
-            ?? standardOutput.map { .standardOutput(position: $0) }
+        return kafka ?? path.map { FileSinkSpec(path: $0) } ?? standardOutput.map { StandardOutputSpec(position: $0) }
     }
 
     private func readOutputFormat(_ node: YAMLNode, isKafka: Bool) -> OutputFormat? {

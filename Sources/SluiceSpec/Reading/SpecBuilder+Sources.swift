@@ -11,7 +11,7 @@ extension SpecBuilder {
         // What the rest is judged by, even when the connector has mistakes of its own; nil unless there is just one.
         let present = map.present(SourceKeys.connectors)
         let kind = present.count == 1 ? present[0].key : nil
-        if case .standardInput = connector { entry.readsStandardInput = true }
+        entry.readsStandardInput = connector is StandardInputSpec
         let format = map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind) } : .json
         if let columns = map[\.columns] { entry.scope = readColumns(columns.value, source: name.value, kind) }
         let (watermark, timeColumn) = map[\.watermark].map { readWatermark($0, entry.scope, kind) } ?? (nil, nil)
@@ -52,7 +52,7 @@ extension SpecBuilder {
         return present.count == 1
     }
 
-    private func readSourceConnector(_ map: MapReader<SourceKeys>) -> SourceConnectorSpec? {
+    private func readSourceConnector(_ map: MapReader<SourceKeys>) -> (any SourceConnector)? {
         // All that are there are read for their mistakes, even when only one may stay.
         let kafka = map[\.kafka].flatMap { readKafkaSource($0) }
         let file = map[\.file].flatMap { readFileSource($0) }
@@ -64,8 +64,7 @@ extension SpecBuilder {
                 fix: "for input that survives a crash use `file` with `follow: true`")
         }
         guard hasOneConnector(map, SourceKeys.connectors) else { return nil }
-        return kafka.map { .kafka($0) } ?? file.map { .file($0) }
-            ?? standardInput.map { .standardInput(position: $0) }
+        return kafka ?? file ?? standardInput.map { StandardInputSpec(position: $0) }
     }
 
     private func readFileSource(_ map: MapReader<FileSourceKeys>) -> FileSourceSpec? {

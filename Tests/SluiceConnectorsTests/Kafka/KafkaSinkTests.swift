@@ -16,7 +16,7 @@ import Testing
     ) -> any Sink {
         let spec = SinkSpec(
             name: Located("out", at: SourcePosition(file: "test.yaml", line: 1, column: 1)),
-            connector: .kafka(mock.sinkSpec("t", isExactlyOnce: isExactlyOnce)),
+            connector: mock.sinkSpec("t", isExactlyOnce: isExactlyOnce),
             format: .json(timeZone: "UTC", writesNulls: false))
         return makeSinks([(spec, [])], sourceTopics: [], in: mock.environment(patienceMillis: patienceMillis))[0]
     }
@@ -97,7 +97,7 @@ import Testing
         let place = SourcePosition(file: "test.yaml", line: 1, column: 1)
         let specs = topics.map { topic in
             SinkSpec(
-                name: Located("to_\(topic)", at: place), connector: .kafka(mock.sinkSpec(topic)),
+                name: Located("to_\(topic)", at: place), connector: mock.sinkSpec(topic),
                 format: .json(timeZone: "UTC", writesNulls: false))
         }
         return makeSinks(specs.map { ($0, []) }, sourceTopics: [], in: mock.environment())

@@ -98,13 +98,13 @@ import Testing
         let plan = inputPlan(Self.columns)
         let lines = (0..<120).map { _ in Self.line(&random) + [UInt8(ascii: "\n")] }
         let whole = decode(Array(lines.joined()), plan)
-        var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
+        var decoder = jsonDecoder(plan)
         for _ in 0..<5 {
             var parts: [DecodedRecord] = []
             var start = 0
             while start < lines.count {
                 let end = min(lines.count, start + Int.random(in: 1...40, using: &random))
-                parts += decode(Array(lines[start..<end].joined()), with: &decoder, plan)
+                parts += decode(chunk(Array(lines[start..<end].joined())), with: &decoder, plan)
                 start = end
             }
             #expect(parts == whole, "seed \(seed)")

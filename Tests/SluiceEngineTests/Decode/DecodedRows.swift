@@ -52,46 +52,43 @@ enum DecodePath {
 func decode(
     _ text: [UInt8], _ plan: InputPlan, path: DecodePath = .block, startsFile: Bool = false
 ) -> [DecodedRecord] {
-    var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
-    return decode(text, with: &decoder, plan, path: path, startsFile: startsFile)
+    switch path {
+    case .block: return decode(chunk(text), plan, startsFile: startsFile)
+    case .lenient: return decodeLeniently(text, plan)
+    }
 }
 
 func decode(_ text: String, _ plan: InputPlan, path: DecodePath = .block) -> [DecodedRecord] {
     decode(Array(text.utf8), plan, path: path)
 }
 
-/// All records of a chunk, by a decoder that may have seen others before.
-func decode(
-    _ text: [UInt8], with decoder: inout RecordDecoder, _ plan: InputPlan, path: DecodePath = .block,
-    startsFile: Bool = false
-) -> [DecodedRecord] {
-    switch path {
-    case .block:
-        var chunk = InputChunk()
-        chunk.text.append(contentsOf: text)
-        chunk.text.reserve(inputPaddingByteCount)
+/// All records of a chunk, lines or framed ones.
+func decode(_ chunk: borrowing InputChunk, _ plan: InputPlan, startsFile: Bool = false) -> [DecodedRecord] {
+    switch plan.format {
+    case .json:
+        var decoder = jsonDecoder(plan)
         return decode(chunk, with: &decoder, plan, startsFile: startsFile)
-    case .lenient:
-        var rows = RowCollector(plan)
-        for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
-            guard !line.allSatisfy(isJSONBlank) else { continue }
-            Array(line).withUnsafeBytes { bytes in
-                let outcome = decoder.decodeLeniently(bytes, into: &rows.arena)
-                _ = rows.take(outcome, decoder.fault, decoder.rowStart)
-            }
-        }
-        return rows.records
+    case .csv(let options):
+        var decoder = RecordDecoder(CSVRecordDecoder(options, plan), input: plan, zones: systemTimeZones)
+        return decode(chunk, with: &decoder, plan, startsFile: startsFile)
     }
 }
 
-/// All records of a chunk, lines or framed ones.
-func decode(_ chunk: borrowing InputChunk, _ plan: InputPlan) -> [DecodedRecord] {
-    var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
-    return decode(chunk, with: &decoder, plan, startsFile: false)
+func jsonDecoder(_ plan: InputPlan) -> RecordDecoder<JSONRecordDecoder> {
+    RecordDecoder(JSONRecordDecoder(plan), input: plan, zones: systemTimeZones)
 }
 
-private func decode(
-    _ chunk: borrowing InputChunk, with decoder: inout RecordDecoder, _ plan: InputPlan, startsFile: Bool
+func chunk(_ text: [UInt8]) -> InputChunk {
+    var chunk = InputChunk()
+    chunk.text.append(contentsOf: text)
+    chunk.text.reserve(inputPaddingByteCount)
+    return chunk
+}
+
+/// All records of a chunk, by a decoder that may have seen others before.
+func decode<Format: FormatDecoder & ~Copyable>(
+    _ chunk: borrowing InputChunk, with decoder: inout RecordDecoder<Format>, _ plan: InputPlan,
+    startsFile: Bool = false
 ) -> [DecodedRecord] {
     var rows = RowCollector(plan)
     let frames = chunk.records
@@ -103,6 +100,21 @@ private func decode(
         }
     }
     withExtendedLifetime(chunk.text.count) {}
+    return rows.records
+}
+
+/// Each line of JSON through the complete reader alone.
+private func decodeLeniently(_ text: [UInt8], _ plan: InputPlan) -> [DecodedRecord] {
+    var decoder = JSONRecordDecoder(plan)
+    var row = RowWriter(plan, zones: systemTimeZones)
+    var rows = RowCollector(plan)
+    for line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
+        guard !line.allSatisfy(isJSONBlank) else { continue }
+        Array(line).withUnsafeBytes { bytes in
+            let outcome = decoder.decodeLeniently(bytes, &row, into: &rows.arena)
+            _ = rows.take(outcome, row.fault, row.fields.builder.start)
+        }
+    }
     return rows.records
 }
 

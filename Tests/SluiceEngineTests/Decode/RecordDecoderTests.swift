@@ -124,7 +124,7 @@ import Testing
         var chunk = InputChunk()
         chunk.text.append(contentsOf: text)
         chunk.text.reserve(inputPaddingByteCount)
-        var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
+        var decoder = jsonDecoder(plan)
         decoder.begin(chunk, records: UnsafeBufferPointer(start: nil, count: 0))
         var arena = ByteBuffer()
         var lines: [String] = []
@@ -146,7 +146,7 @@ import Testing
             contentsOf: Array(
                 "{\"s\":\"abc\",\"l\":1}\n{\"s\" : \"abc\",\"x\":\"noise\",\"l\":1}\n{'s':'abc','l':1}\n".utf8))
         chunk.text.reserve(inputPaddingByteCount)
-        var decoder = RecordDecoder(input: plan, zones: systemTimeZones)
+        var decoder = jsonDecoder(plan)
         decoder.begin(chunk, records: UnsafeBufferPointer(start: nil, count: 0))
         var arena = ByteBuffer()
         var rows: [[UInt8]] = []

@@ -166,15 +166,14 @@ final class TriggerReplay {
         _ output: OutputSink, _ index: Int, _ plan: PhysicalPlan, _ environment: QueryEnvironment, _ clock: ReplayClock,
         folder: String
     ) -> any Sink {
-        guard var sink = spec.sinks.first(where: { $0.name.value == output.name }),
-            case .file(var path) = sink.connector
+        guard var sink = spec.sinks.first(where: { $0.name.value == output.name }), sink.connector.folder != nil
         else { return NullSink(clock: clock, commitMicros: visibleMicros) }
-        path.value = "\(folder)/out-\(index)"
-        sink.connector = .file(path: path)
+        let folder = "\(folder)/out-\(index)"
+        sink.connector = sink.connector.writing(folder: folder)
         let connectors = ConnectorEnvironment(
             query: plan.query, group: "", fileSystem: environment.fileSystem, clock: clock, log: .none)
         let sinks = makeSinks([(sink, plan.output.csvHeader(output.format))], sourceTopics: [], in: connectors)
-        return PassingFileSink(sinks[0], folder: path.value, fileSystem: environment.fileSystem)
+        return PassingFileSink(sinks[0], folder: folder, fileSystem: environment.fileSystem)
     }
 }
 

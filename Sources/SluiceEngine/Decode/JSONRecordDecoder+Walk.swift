@@ -35,24 +35,28 @@
     }
 }
 
-extension RecordDecoder {
+extension JSONRecordDecoder {
     /// Appends the row of the record at `range` of the chunk and returns its byte count; or appends nothing and returns
     /// 0 when the record is not for this path.
-    mutating func walkRecord(_ chunk: UnsafeRawPointer, _ range: Range<Int>, into arena: inout ByteBuffer) -> Int {
+    mutating func walkRecord(
+        _ chunk: UnsafeRawPointer, _ range: Range<Int>, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Int {
         guard columns.isWalkable else { return 0 }
         let record = unsafe WalkedRecord(
             text: chunk + walk.blockStart, structurals: walk.structurals, end: range.upperBound &- walk.blockStart,
             hasBackslash: walk.hasBackslash(chunk, in: range))
-        beginRow(&arena)
-        guard walkFields(record, into: &arena) else {
-            fields.builder.abandon(&arena)
+        row.begin(&arena)
+        guard walkFields(record, &row, into: &arena) else {
+            row.fields.builder.abandon(&arena)
             return 0
         }
-        return fields.builder.finish(&arena)
+        return row.fields.builder.finish(&arena)
     }
 
     @inline(__always)
-    private mutating func walkFields(_ record: WalkedRecord, into arena: inout ByteBuffer) -> Bool {
+    private mutating func walkFields(
+        _ record: WalkedRecord, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Bool {
         var cursor = walk.cursor
         guard record.byte(record.position(cursor)) == UInt8(ascii: "{") else { return false }
         cursor &+= 1
@@ -94,11 +98,11 @@ extension RecordDecoder {
                     isScalarInside && !record.hasBackslash
                     && record.byte(value) == UInt8(ascii: "\"") && record.byte(next &- 1) == UInt8(ascii: "\"")
                 if unsafe isPlainString && table[column].kind == .string {
-                    unsafe fields.builder.set(
+                    unsafe row.fields.builder.set(
                         column, padded: record.text + (value &+ 1), count: next &- value &- 2, in: &arena)
                     cursor &+= 1
                 } else {
-                    cursor = walkValue(record, cursor, column, into: &arena)
+                    cursor = walkValue(record, cursor, column, &row, into: &arena)
                 }
             }
             // The cursor stands at what follows the value; 0 says that the value was refused.
@@ -139,7 +143,7 @@ extension RecordDecoder {
     /// Puts the value at the cursor into a column; returns the cursor behind it, 0 when the value is not for this path.
     @inline(__always)
     private mutating func walkValue(
-        _ record: WalkedRecord, _ cursor: Int, _ slot: Int, into arena: inout ByteBuffer
+        _ record: WalkedRecord, _ cursor: Int, _ slot: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> Int {
         let start = record.position(cursor)
         let next = record.position(cursor &+ 1)
@@ -147,54 +151,55 @@ extension RecordDecoder {
         let end = record.trimmedEnd(next)
         let column = unsafe columns.table[slot]
         guard record.byte(start) == UInt8(ascii: "\"") else {
-            return walkScalar(record, start..<end, column, slot, into: &arena) ? cursor &+ 1 : 0
+            return walkScalar(record, start..<end, column, slot, &row, into: &arena) ? cursor &+ 1 : 0
         }
         let content = start &+ 1..<end &- 1
         if record.hasBackslash, unsafe record.bytes(content).contains(UInt8(ascii: "\\")) {
-            return unsafe walkEscapedString(record.bytes(content), column, slot, into: &arena) ? cursor &+ 1 : 0
+            return unsafe walkEscapedString(record.bytes(content), column, slot, &row, into: &arena) ? cursor &+ 1 : 0
         }
         switch column.kind {
         case .string:
-            unsafe fields.builder.set(
+            unsafe row.fields.builder.set(
                 slot, padded: record.text + content.lowerBound, count: content.count, in: &arena)
             return cursor &+ 1
         case .timestamp:
-            guard let micros = unsafe fields.timestamps.read(record.text + content.lowerBound, count: content.count)
+            guard let micros = unsafe row.fields.timestamps.read(record.text + content.lowerBound, count: content.count)
             else { return 0 }
-            fields.builder.set(slot, integer: micros, in: &arena)
+            row.fields.builder.set(slot, integer: micros, in: &arena)
             return cursor &+ 1
         default:
-            let isRead = unsafe fields.setJSONString(slot, column, record.bytes(content), in: &arena)
+            let isRead = unsafe row.fields.setJSONString(slot, column, record.bytes(content), in: &arena)
             return isRead ? cursor &+ 1 : 0
         }
     }
 
     @inline(never)
     private mutating func walkEscapedString(
-        _ content: UnsafeRawBufferPointer, _ column: DecodedColumn, _ slot: Int, into arena: inout ByteBuffer
+        _ content: UnsafeRawBufferPointer, _ column: DecodedColumn, _ slot: Int, _ row: inout RowWriter,
+        into arena: inout ByteBuffer
     ) -> Bool {
         walk.unescaped.removeAll()
         guard unsafe appendUnescaped(content, to: &walk.unescaped) else { return false }
-        return unsafe fields.setJSONString(slot, column, walk.unescaped.bytes, in: &arena)
+        return unsafe row.fields.setJSONString(slot, column, walk.unescaped.bytes, in: &arena)
     }
 
     @inline(__always)
     private mutating func walkScalar(
-        _ record: WalkedRecord, _ range: Range<Int>, _ column: DecodedColumn, _ slot: Int,
+        _ record: WalkedRecord, _ range: Range<Int>, _ column: DecodedColumn, _ slot: Int, _ row: inout RowWriter,
         into arena: inout ByteBuffer
     ) -> Bool {
         let text = unsafe record.bytes(range)
         let scalar = unsafe JSONScalar(text)
         switch scalar {
         case .null:
-            fields.builder.setNull(slot, in: &arena)
+            row.fields.builder.setNull(slot, in: &arena)
             return true
         case .isTrue, .isFalse:
             guard column.kind == .boolean else { return false }
-            fields.builder.set(slot, bits: scalar == .isTrue ? 1 : 0, in: &arena)
+            row.fields.builder.set(slot, bits: scalar == .isTrue ? 1 : 0, in: &arena)
             return true
         case .integer, .float:
-            return unsafe fields.setJSONNumber(slot, column, text, isInteger: scalar == .integer, in: &arena)
+            return unsafe row.fields.setJSONNumber(slot, column, text, isInteger: scalar == .integer, in: &arena)
         case .other:
             return false
         }

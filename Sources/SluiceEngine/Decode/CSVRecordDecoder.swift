@@ -13,9 +13,11 @@ internal import SluicePlan
 internal import SluiceSpec
 
 /// Splits lines into values and puts them into their columns.
-struct CSVFields: ~Copyable {
+struct CSVRecordDecoder: FormatDecoder, ~Copyable {
+    private let columns: DecodedColumns
     private let separator: UInt8
-    let hasHeader: Bool
+    private let hasHeader: Bool
+    private var isAtHeader = false
     /// For each place in a line the column that takes its value, or -1.
     private let columnsOfPlaces: [Int]
     /// The place behind the last one whose value somebody looks at.
@@ -25,7 +27,8 @@ struct CSVFields: ~Copyable {
     private var quoted: QuotedCSVValue
     private var repaired = ByteBuffer()
 
-    init(options: CSVOptions, input: InputPlan) {
+    init(_ options: CSVOptions, _ input: InputPlan) {
+        columns = DecodedColumns(input.columns)
         separator = options.separator
         hasHeader = options.hasHeader
         repairsText = input.badRows == .permissive
@@ -38,11 +41,33 @@ struct CSVFields: ~Copyable {
         quoted = QuotedCSVValue(separator: options.separator)
     }
 
+    mutating func begin(startsFile: Bool) { isAtHeader = startsFile && hasHeader }
+
+    mutating func prepare(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds) {}
+
+    mutating func isNothing(_ text: UnsafeRawPointer, _ record: Range<Int>, isFramed: Bool) -> Bool {
+        if isFramed { return unsafe isBlankJSON(text, record) }
+        guard !record.isEmpty else { return true }
+        defer { isAtHeader = false }
+        return isAtHeader
+    }
+
+    mutating func decode(
+        _ text: UnsafeRawPointer, _ record: Range<Int>, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> RecordOutcome {
+        row.begin(&arena)
+        let line = unsafe UnsafeRawBufferPointer(start: text + record.lowerBound, count: record.count)
+        let fault = unsafe decode(line, &row.fields, into: &arena)
+        let byteCount = row.fields.builder.finish(&arena)
+        guard let fault else { return .row(byteCount: byteCount) }
+        row.fault = fault
+        return .badRow(byteCount: byteCount)
+    }
+
     /// Sets the columns of a row that has been begun; returns the first thing that is wrong with the line. `line` is
     /// not empty, and 32 bytes behind it are readable.
-    mutating func decode(
-        _ line: UnsafeRawBufferPointer, _ columns: borrowing DecodedColumns, _ fields: inout FieldWriter,
-        into arena: inout ByteBuffer
+    private mutating func decode(
+        _ line: UnsafeRawBufferPointer, _ fields: inout FieldWriter, into arena: inout ByteBuffer
     ) -> RecordFault? {
         repaired.removeAll()
         let isBroken = unsafe repairUTF8(line, into: &repaired)

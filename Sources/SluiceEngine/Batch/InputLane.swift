@@ -1,0 +1,301 @@
+// One input of a plan as one worker reads it: decoder, filters, counters, and scratch memory of its own. The loop over
+// records is compiled for each format, and works on `inout` structs only: a class property would cost an exclusivity
+// check per access. `FormatLane` is the box around it, asked once a chunk.
+
+internal import SluicePlan
+internal import SluiceSpec
+
+/// What a worker's part of an input is made from.
+struct LaneSetup {
+    let plan: PhysicalPlan
+    /// Of the input.
+    let number: Int
+    let zones: TimeZones
+    let resources: BatchResources
+    let laneCount: Int
+
+    var input: InputPlan { plan.inputs[number] }
+}
+
+/// One input of one worker, whatever its format.
+class InputLane {
+    let facts: LaneFacts
+    /// Of the last chunk.
+    fileprivate(set) var counters = SourceCounters()
+    /// Of the last chunk, where `counters` says that there is one.
+    fileprivate(set) var firstBad = BadRecord()
+    fileprivate(set) var firstLate = LateRow()
+    fileprivate(set) var spillFailure: SpillError?
+
+    fileprivate init(_ facts: LaneFacts) { self.facts = facts }
+
+    /// Decodes all records of a chunk, whose rows go to `output`. False at a bad one that must not be.
+    func decode(
+        _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
+        lateMicros: Int64, into output: DecodedChunk
+    ) -> Bool {
+        preconditionFailure("a lane has a format")
+    }
+}
+
+/// Arrays cannot hold noncopyable values yet.
+final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
+    private var input: LaneInput<Format>
+
+    init(_ setup: LaneSetup, _ format: consuming Format) {
+        let facts = LaneFacts(setup.plan, setup.number, zones: setup.zones)
+        input = LaneInput(setup, facts, format)
+        super.init(facts)
+    }
+
+    @specialized(where Format == JSONRecordDecoder)
+    @specialized(where Format == CSVRecordDecoder)
+    override func decode(
+        _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
+        lateMicros: Int64, into output: DecodedChunk
+    ) -> Bool {
+        unsafe input.begin(chunk, records, startsFile: startsFile, lateMicros: lateMicros)
+        let isGood = input.decodeRecords(into: &output.content)
+        counters = input.counters
+        (firstBad, firstLate) = (input.firstBad, input.firstLate)
+        if isGood { output.finish(emitter: &input.emitter) }
+        spillFailure = input.emitter?.failure
+        return isGood
+    }
+}
+
+/// What is the same for all records of an input.
+struct LaneFacts {
+    /// For words.
+    let plan: InputPlan
+    let number: Int
+    let source: String
+    let badRows: BadRowsPolicy
+    let slotsOffset: Int
+    let watermarkColumn: Int?
+    let isWatermarkPerPartition: Bool
+    let latenessWindowMicros: Int64?
+    let filterBelow: ExpressionRunner?
+    let filterAbove: ExpressionRunner?
+    let predicate: ExpressionRunner?
+    /// Keep the programs of the three alive.
+    private let expressions: [CompiledExpression]
+    let hasJoin: Bool
+    let joinTime: JoinTime
+    let keys: JoinKeyColumns
+    let shardCount: Int
+    /// True when more columns are decoded (for filters or checks) than state and output need.
+    let needsProjection: Bool
+    /// How the state columns are copied; they come first.
+    let stateKinds: [KeyKind]
+
+    init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
+        let plan = physical.inputs[number]
+        let layout = RowLayout(columns: plan.columns)
+        // The other side's layout does not matter: these expressions look at one side only.
+        let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
+        var knownZones = zones
+        let zone = knownZones.rules(named: plan.timeZone) ?? .utc
+        var expressions: [CompiledExpression] = []
+        func compiled(_ expression: Expression<ColumnSlot>?) -> ExpressionRunner? {
+            guard let expression else { return nil }
+            let compiled = CompiledExpression(expression, layouts: layouts, zone: zone, zones: zones)
+            expressions.append(compiled)
+            return compiled.runner
+        }
+        self.plan = plan
+        self.number = number
+        source = plan.source
+        badRows = plan.badRows
+        slotsOffset = layout.slotsOffset
+        watermarkColumn = plan.watermark?.column
+        isWatermarkPerPartition = plan.watermark?.isPerPartition ?? false
+        latenessWindowMicros = plan.latenessWindowMicros
+        filterBelow = compiled(plan.filterBelowWatermark)
+        filterAbove = compiled(plan.filterAboveWatermark)
+        shardCount = physical.join?.shards ?? 1
+        hasJoin = physical.join != nil
+        let side = physical.join.map { number == 0 ? $0.left : $0.right }
+        predicate = compiled(side?.predicate)
+        self.expressions = expressions
+        joinTime = JoinTime(slot: side?.joinTime, windowMicros: side?.windowMicros)
+        keys = JoinKeyColumns(physical.join?.keys ?? [], side: number, types: layout.types)
+        let stateColumnCount = side?.stateColumnCount ?? plan.columns.count
+        stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
+        needsProjection = !hasJoin || stateColumnCount < plan.columns.count
+    }
+
+    /// The column that lateness is judged by.
+    var timeName: String? { watermarkColumn.map { plan.columns[$0].name } }
+
+    /// In words, how far a row is behind.
+    func lateness(_ micros: Int64, lateMicros: Int64) -> String {
+        let compared = latenessWindowMicros.map { windowEnd(micros, $0) } ?? micros
+        let millis = (lateMicros - compared) / 1000
+        let distance = millis < 10_000 ? "\(millis) ms" : "\(millis / 1000) s"
+        return (latenessWindowMicros == nil ? "it is " : "its window ends ") + distance + " behind the watermark"
+    }
+}
+
+/// Where the first bad record of a chunk is, and what is wrong with it.
+struct BadRecord {
+    var place = RecordPlace(byteOffset: 0)
+    var fault = RecordFault.malformed
+}
+
+/// Where the first late row of a chunk is.
+struct LateRow {
+    var place = RecordPlace(byteOffset: 0)
+    var timeMicros: Int64 = 0
+}
+
+/// One input as a lane sees it.
+private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
+    let facts: LaneFacts
+    private var decoder: RecordDecoder<Format>
+    private(set) var counters = SourceCounters()
+    /// Of the chunk, where `counters` says that there is one.
+    private(set) var firstBad = BadRecord()
+    private(set) var firstLate = LateRow()
+    /// Only without a join.
+    var emitter: RowEmitter?
+    private var stateRow: RowBuilder
+    private var scratch = EvaluationScratch()
+    /// The row in hand.
+    private var row = ByteBuffer()
+    private var lateMicros = Int64.min
+
+    init(_ setup: LaneSetup, _ facts: LaneFacts, _ format: consuming Format) {
+        decoder = RecordDecoder(format, input: setup.input, zones: setup.zones)
+        stateRow = RowBuilder(layout: RowLayout(columns: setup.input.columns.prefix(facts.stateKinds.count)))
+        let layouts = setup.plan.inputs.map { RowLayout(columns: $0.columns) }
+        emitter =
+            facts.hasJoin
+            ? nil
+            : RowEmitter(
+                output: setup.plan.output, layouts: layouts, zones: setup.zones, resources: setup.resources,
+                share: setup.laneCount)
+        self.facts = facts
+    }
+
+    mutating func begin(
+        _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool, lateMicros: Int64
+    ) {
+        counters = SourceCounters()
+        self.lateMicros = lateMicros
+        emitter?.begin()
+        unsafe decoder.begin(chunk, records: records, startsFile: startsFile)
+    }
+
+    /// Decodes all records of the chunk. False at a bad one that must not be.
+    mutating func decodeRecords(into output: inout DecodedRows) -> Bool {
+        while true {
+            row.removeAll()
+            let outcome = decoder.next(into: &row)
+            switch outcome {
+            case .end: return true
+            case .row(let byteCount):
+                counters.inputRows &+= 1
+                take(byteCount, &output)
+            case .badRow(let byteCount):
+                noteBad()
+                switch facts.badRows {
+                case .null, .permissive: take(byteCount, &output)
+                case .drop, .sink: counters.droppedRows &+= 1
+                case .fail: return false
+                }
+            case .noRecord(let byteCount):
+                noteBad()
+                switch facts.badRows {
+                case .permissive: take(byteCount, &output)
+                case .null, .drop, .sink: counters.droppedRows &+= 1
+                case .fail: return false
+                }
+            case .tombstone(let byteCount):
+                counters.tombstones &+= 1
+                guard facts.badRows == .permissive else { continue }
+                counters.inputRows &+= 1
+                take(byteCount, &output)
+            }
+        }
+    }
+
+    private mutating func noteBad() {
+        counters.inputRows &+= 1
+        if counters.badRows == 0 { firstBad = BadRecord(place: decoder.place, fault: decoder.fault) }
+        counters.badRows &+= 1
+    }
+
+    /// Filters, counts and stores the row that was decoded last.
+    @inline(__always)
+    private mutating func take(_ byteCount: Int, _ output: inout DecodedRows) {
+        let base = unsafe UnsafeRawPointer(row.base)
+        let packed = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
+        guard unsafe isKept(packed, base) else { return }
+        guard facts.hasJoin else {
+            unsafe emitter?.emit(left: base, right: nil)
+            return
+        }
+        var flags: JoinRowFlags = []
+        if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+            flags.insert(.isRejected)
+        }
+        let time = facts.joinTime.of(packed)
+        if time == nil { flags.insert(.isRejected) }
+        let (hash, neverMatches) = facts.keys.hash(packed)
+        if neverMatches { flags.insert(.neverMatches) }
+        if facts.needsProjection {
+            output.append(hash: hash, time: time ?? 0, flags: flags) { arena in project(packed, into: &arena) }
+        } else {
+            output.append(hash: hash, time: time ?? 0, flags: flags) { arena in
+                unsafe arena.append(UnsafeRawBufferPointer(start: base, count: byteCount))
+                return byteCount
+            }
+        }
+    }
+
+    /// Everything before the join that may drop a row; moves the watermark statistics on the way.
+    @inline(__always)
+    private mutating func isKept(_ row: PackedRow, _ base: UnsafeRawPointer) -> Bool {
+        if let filter = facts.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+            counters.filteredRows &+= 1
+            return false
+        }
+        var eventTime: Int64?
+        if let column = facts.watermarkColumn {
+            counters.watermarkRows &+= 1
+            if !row.isNull(column) {
+                let micros = row.integer(column)
+                eventTime = micros
+                counters.eventTimeCount &+= 1
+                counters.minEventTimeMicros = min(counters.minEventTimeMicros, micros)
+                counters.maxEventTimeMicros = max(counters.maxEventTimeMicros, micros)
+                counters.eventTimeSumMicros += Double(micros)
+            }
+        }
+        if let filter = facts.filterAbove, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+            counters.filteredRows &+= 1
+            return false
+        }
+        guard facts.hasJoin, let eventTime else { return true }
+        let compared = facts.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
+        if compared <= lateMicros {
+            if counters.lateRows == 0 { firstLate = LateRow(place: decoder.place, timeMicros: eventTime) }
+            counters.lateRows &+= 1
+            return false
+        }
+        return true
+    }
+
+    /// Writes the state columns of a row. Returns the byte count.
+    private mutating func project(_ row: PackedRow, into arena: inout ByteBuffer) -> Int {
+        stateRow.begin(&arena)
+        for column in facts.stateKinds.indices where !row.isNull(column) {
+            switch facts.stateKinds[column] {
+            case .bytes: unsafe stateRow.set(column, bytes: row.bytes(column), in: &arena)
+            case .bits, .double: stateRow.set(column, bits: row.slot(column), in: &arena)
+            }
+        }
+        return stateRow.finish(&arena)
+    }
+}

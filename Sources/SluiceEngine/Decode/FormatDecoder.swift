@@ -1,0 +1,35 @@
+// The seam for formats. A format is a value of a spec; what reads it is a decoder of its own, with its own state, that
+// turns the text of one record into a row. Everything else about records is the same for all: where they end, their
+// frames, their places, the policy for bad ones (`RecordDecoder`, `LaneInput`). To add a format, write a decoder, and
+// name it in `RecordFormat.lane` below, the one place that tells formats apart.
+
+internal import SluicePlan
+internal import SluiceSpec
+
+/// Reads the records of one format into the rows of one input. It belongs to one worker.
+protocol FormatDecoder: ~Copyable {
+    /// Starts on a chunk, which stays as it is up to the next; `startsFile` when it begins with a file's first byte.
+    mutating func begin(startsFile: Bool)
+
+    /// Makes ready for the record at `start`; the formats that look at many records at once do so here.
+    mutating func prepare(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds)
+
+    /// True for text that is no record and nothing bad: a blank line, a header.
+    mutating func isNothing(_ text: UnsafeRawPointer, _ record: Range<Int>, isFramed: Bool) -> Bool
+
+    /// Appends the row of a record that is not nothing. `inputPaddingByteCount` bytes behind the chunk's text are
+    /// readable. Of a bad one the row's `fault` says what is wrong.
+    mutating func decode(
+        _ text: UnsafeRawPointer, _ record: Range<Int>, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> RecordOutcome
+}
+
+extension RecordFormat {
+    /// What one worker reads an input of this format with.
+    func lane(_ setup: LaneSetup) -> InputLane {
+        switch self {
+        case .json: FormatLane(setup, JSONRecordDecoder(setup.input))
+        case .csv(let options): FormatLane(setup, CSVRecordDecoder(options, setup.input))
+        }
+    }
+}
