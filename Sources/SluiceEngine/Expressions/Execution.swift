@@ -47,6 +47,7 @@ func execute(
         } else {
             unsafe result = Register(bytes: substring(a.bytes, position: b.integer, length: c.integer))
         }
+    case .routine: unsafe result = runRoutine(at, a, b, program.takeUnretainedValue(), &scratch)
     case .concat, .like, .lower, .upper, .trim, .length:
         unsafe result = textFunction(at.pointee.opcode, a, b, &scratch)
     case .addDecimal, .subtractDecimal, .multiplyDecimal, .divideDecimal, .remainderDecimal, .negateDecimal,

@@ -99,6 +99,7 @@ extension Expression {
         case .greaterOrEqual: return compare(">=")
         case .nullSafeEqual: return compare("<=>")
         case .like: return compare("like")
+        case .rlike: return compare("rlike")
         case .isNull: return postfix(" is null")
         case .isNotNull: return postfix(" is not null")
         case .in:

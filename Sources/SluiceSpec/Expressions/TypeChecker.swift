@@ -28,6 +28,8 @@ struct TypeChecker {
         case .like(let operand, let pattern, let isNegated):
             guard let left = string(operand, of: "like"), let right = string(pattern, of: "like") else { return nil }
             return negated(isNegated, call(.like, [left, right], .boolean, syntax), syntax)
+        case .rlike(let operand, let pattern, let isNegated):
+            return rlike(operand, pattern, syntax).map { negated(isNegated, $0, syntax) }
         case .isNull(let operand, let isNegated):
             return check(operand).map {
                 call(isNegated ? .isNotNull : .isNull, [typedNull($0, .string)], .boolean, syntax, isNullable: false)
