@@ -111,9 +111,44 @@ import Testing
         }
     }
 
-    @Test func `A printed call reads as the same call`() {
-        for text in ["t rlike 'a.b'", "not t rlike 'a'", "date_trunc('hour', at)", "get_json_object(t, '$.a')"] {
-            #expect(problems(text).isEmpty)
-        }
+    /// The typed form of an expression without columns, or nil.
+    private func typed(_ expression: String, timeZone: String = "UTC") throws -> TypedExpression? {
+        let scalars = Array(expression.unicodeScalars)
+        let source = SourceText(name: "x.yaml", scalars: scalars)
+        let scalar = YAMLScalar(text: expression, style: .plain, isNull: false, span: 0..<scalars.count, source: source)
+        let text = ExpressionText(scalar)
+        let checker = TypeChecker(
+            text: text, scope: ColumnScope(inputs: [], output: nil), diagnostics: DiagnosticCollector(),
+            timeZone: timeZone)
+        return checker.check(try ExpressionParser.parse(text))
+    }
+
+    @Test(arguments: [
+        ("'t' rlike 'a.b'", "'t' rlike 'a.b'"), ("'t' not rlike 'a'", "not 't' rlike 'a'"),
+        ("LPAD('a', 3)", "lpad('a', 3, ' ')"),
+        (
+            "date_trunc('hour', timestamp '2024-01-01T00:00:00Z')",
+            "date_trunc('hour', timestamp '2024-01-01T00:00:00Z')"
+        ),
+        ("regexp_extract('a', '(a)')", "regexp_extract('a', '(a)', 1)"), ("greatest(1, 2.5)", "greatest(1.0, 2.5)"),
+        ("dayofweek(date '2024-01-01') + 1", "dayofweek(date '2024-01-01') + 1"), ("sqrt(4)", "sqrt(4.0)"),
+    ])
+    func `A call is printed as it is read again`(written: String, printed: String) throws {
+        let expression = try #require(try typed(written))
+        #expect(expression.description == printed)
+        #expect(try typed(printed)?.description == printed)
+    }
+
+    @Test func `What depends on the zone is left to the engine unless the zone is UTC`() throws {
+        let date = "date '2024-01-01' < timestamp '2024-01-01T00:00:00Z'"
+        #expect(
+            try typed(date)?.description == "timestamp '2024-01-01T00:00:00Z' < timestamp '2024-01-01T00:00:00Z'")
+        #expect(
+            try typed(date, timeZone: "Europe/Paris")?.description
+                == "cast(date '2024-01-01' as timestamp) < timestamp '2024-01-01T00:00:00Z'")
+        let bare = "hour(timestamp '2024-01-01 08:00:00')"
+        #expect(try typed(bare)?.description == "hour(timestamp '2024-01-01T08:00:00Z')")
+        #expect(
+            try typed(bare, timeZone: "Europe/Paris")?.description == "hour(cast('2024-01-01 08:00:00' as timestamp))")
     }
 }

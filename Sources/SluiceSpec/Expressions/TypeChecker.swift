@@ -8,6 +8,9 @@ struct TypeChecker {
     let text: ExpressionText
     let scope: ColumnScope
     let diagnostics: DiagnosticCollector
+    /// The zone in which dates begin and constants without a zone are read. Rules of zones are the engine's: what
+    /// depends on them is left to it as a cast, unless this is UTC.
+    var timeZone = "UTC"
 
     /// The typed form of `syntax`, or nil if it has mistakes, which are then reported.
     func check(_ syntax: Syntax) -> TypedExpression? {
@@ -44,9 +47,19 @@ struct TypeChecker {
     // MARK: Leaves
 
     func literal(_ value: Value, _ type: DataType, _ syntax: Syntax) -> TypedExpression {
+        if type == .timestamp, timeZone != "UTC", let written = textWithoutZone(syntax.range) {
+            return converted(literal(.string(written), .string, syntax), .timestamp)
+        }
         var expression = make(.literal(value), type, syntax, isNullable: value == .null)
         expression.isSecret = text.isSecret(syntax.range)
         return expression
+    }
+
+    /// What `timestamp '…'` at a range says, nil if it says its zone.
+    private func textWithoutZone(_ range: Range<Int>) -> String? {
+        let quoted = text.scalars[range].drop { $0 != "'" }.dropFirst().dropLast()
+        let written = String(String.UnicodeScalarView(quoted))
+        return parseTimestamp(written)?.hasZone == false ? written : nil
     }
 
     private func name(_ source: String?, _ column: String, _ syntax: Syntax) -> TypedExpression? {

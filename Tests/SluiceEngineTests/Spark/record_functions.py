@@ -1,16 +1,17 @@
-"""Records what Spark answers for the expressions below, as functions.json beside this file.
+"""Records what Spark answers for the expressions below, as functions.json beside this file, and which numbers of unlike
+types meet as keys of a join, as keys.json.
 
     pip install pyspark==4.1.1        # and Java 17
-    python3 record_functions.py
+    python3 record_functions.py [functions | keys]
 
 Each expression runs over the one row of the columns that it names, with spark.sql.ansi.enabled true and false ('both'
 where the answers agree). Texts are Sluice's: a backslash is itself, a quote is written twice; Spark gets its own form.
 timestamp = epoch micros, date = epoch days, double and decimal as text. An error is Spark's error class.
 """
 
-import datetime
 import json
 import re
+import sys
 from pathlib import Path
 
 from pyspark.errors import PySparkException
@@ -246,7 +247,24 @@ add("get_json_object", *[f"get_json_object({subject}, '{path}')" for subject in 
     "get_json_object('{\"a\":true}', '$.a')", "get_json_object('{\"a\":[{\"b\":1},{\"b\":2}]}', '$.a.b')", "get_json_object('{\"a\":[{\"b\":\"x\"}]}', '$.a.b')", "get_json_object('{\"a\":{\"a\":5}}', '$.a.a')", "get_json_object('{\"a\":null,\"a\":3}', '$.a')", "get_json_object('[]', '$[*]')", "get_json_object('[5]', '$[*]')",
     "get_json_object('[\"x\"]', '$[*]')", "get_json_object('[\"x\"]', '$[0]')", "get_json_object('[[\"x\"]]', '$[0]')", "get_json_object('{\"a\":\"\\ud83d\\ude00\"}', '$.a')", "get_json_object('{\"a\":\"\\ud83d\\ude00\"}', '$')", "get_json_object('{\"a\":1,}', '$.a')", "get_json_object('{\"a\":\"x', '$.a')")
 
-# Joins of keys whose types differ: whether the two are equal after Spark has widened them.
+# Keys of joins: which of the left values meet which of the right ones.
+KEYS = {
+    "int": ["0", "1", "-1", "12", "100", "2147483647", "-2147483648", None],
+    "long": ["0", "1", "12", "100", "2147483648", "9007199254740992", "9007199254740993", "9223372036854775807",
+             "-9223372036854775808", None],
+    "double": ["0.0", "-0.0", "1.0", "12.0", "12.5", "12.35", "0.1", "100.0", "2147483647.0", "9007199254740992.0",
+               "9.223372036854775807E18", "-9.223372036854775808E18", "1.0E38", "NaN", "Infinity", "-Infinity", None],
+    "decimal(10,2)": ["0.00", "1.00", "12.00", "12.35", "12.50", "0.10", "100.00", "99999999.99", None],
+    "decimal(12,4)": ["0.0000", "1.0000", "12.3500", "12.3501", "12.5000", "0.1000", "100.0000", None],
+    "decimal(20,0)": ["0", "1", "12", "100", "9007199254740993", "9223372036854775807", "99999999999999999999", None],
+    "decimal(38,0)": ["0", "1", "12", "100", "9223372036854775807", "99999999999999999999999999999999999999", None],
+    "decimal(38,18)": ["0.000000000000000000", "12.350000000000000000", "12.350000000000000001", "0.500000000000000000",
+                       "99999999999999999999.999999999999999999", None],
+    "decimal(38,37)": ["0E-37", "1.0000000000000000000000000000000000000", "0.5000000000000000000000000000000000000",
+                       "0.4999999999999999999999999999999999999", None],
+}
+
+
 SPARK_TYPES = {"long": "bigint"}
 
 
@@ -297,11 +315,42 @@ def outcome(spark, expression, columns):
         return {"error": found.group(1) if found else type(error).__name__}
 
 
+def record_keys(spark):
+    """Every pair of unlike types: the places of the values that an inner join brings together, by `=` and by `<=>`."""
+    lines = []
+    spark.conf.set("spark.sql.ansi.enabled", "true")
+    for left, lefts in KEYS.items():
+        for right, rights in KEYS.items():
+            if left == right:
+                continue
+            frames = []
+            for side, kind, values in (("l", left, lefts), ("r", right, rights)):
+                rows = ", ".join(f"({n}, " + ("null" if v is None else f"'{v}'") + ")" for n, v in enumerate(values))
+                spark.sql(f"select n, cast(v as {SPARK_TYPES.get(kind, kind)}) as k from values {rows} as t(n, v)").createOrReplaceTempView(side)
+            case = {"left": left, "right": right}
+            for name, operator in (("pairs", "="), ("nullSafePairs", "<=>")):
+                try:
+                    met = spark.sql(f"select l.n, r.n from l join r on l.k {operator} r.k order by 1, 2").collect()
+                    case[name] = [list(row) for row in met]
+                except PySparkException as error:
+                    case["error"] = error.getCondition()
+            lines.append("  " + json.dumps(case))
+    text = '{\n "spark": "' + spark.version + '",\n "values": ' + json.dumps(KEYS) + ',\n "cases": [\n' + ",\n".join(lines) + "\n ]\n}\n"
+    Path(__file__).with_name("keys.json").write_text(text, encoding="utf-8")
+
+
 def main():
     spark = (
         SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
         .config("spark.sql.session.timeZone", "UTC").getOrCreate())
     spark.sparkContext.setLogLevel("OFF")
+    if "functions" in sys.argv[1:] or len(sys.argv) == 1:
+        record_functions(spark)
+    if "keys" in sys.argv[1:] or len(sys.argv) == 1:
+        record_keys(spark)
+
+
+def record_functions(spark):
     words = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
     lines = []
     for group, expression, zone in CASES:
