@@ -91,7 +91,8 @@ private func join(_ text: String) throws -> JoinSpec {
 
     @Test(arguments: [
         ("type: inner", ["join-without-equality"]), ("type: inner, keys: { visits.page: ads.size }", ["key-type"]),
-        ("type: inner, keys: { visits.price: ads.user }", ["key-type"]), ("type: inner, keys: nope", ["unknown-column", "unknown-column"]),
+        ("type: inner, keys: { visits.price: ads.user }", ["key-type"]),
+        ("type: inner, keys: nope", ["unknown-column", "unknown-column"]),
         ("type: outer, keys: page", ["unknown-word"]), ("keys: page", ["missing-key"]),
         ("type: inner, keys: []", ["missing-value"]),
         ("type: inner, window: 1m, null_safe: true", ["conflicting-keys"]),
