@@ -11,7 +11,14 @@ internal import SluiceSpec
     // @unchecked: PCRE2 only reads a compiled pattern.
     private let code: OpaquePointer
     let groupCount: UInt32
-    let replacement: RegularExpressionReplacement?
+    /// A part of what matches are replaced by: a group, or bytes of `replacementText`.
+    struct Piece {
+        var group: Int
+        var text: Range<Int>
+    }
+    /// Flat, so that workers who share it count nothing; nil: there is no replacement.
+    fileprivate let pieces: [Piece]?
+    fileprivate let replacementText: ByteBuffer
 
     /// How many steps a match may take: so many, and so many for each byte of text.
     private static let stepsMax = 100_000
@@ -33,7 +40,16 @@ internal import SluiceSpec
         // Fails where memory may not be executed: then PCRE2 interprets, with the same answers.
         _ = unsafe pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
         groupCount = UInt32(parsed.groupCount)
-        self.replacement = replacement.flatMap { try? RegularExpressionReplacement($0, of: parsed) }
+        var text = ByteBuffer()
+        pieces = replacement.flatMap { try? RegularExpressionReplacement($0, of: parsed) }?.parts.map { part in
+            switch part {
+            case .group(let group): return Piece(group: group, text: 0..<0)
+            case .text(let bytes):
+                text.append(contentsOf: bytes)
+                return Piece(group: -1, text: text.count - bytes.count..<text.count)
+            }
+        }
+        replacementText = text
     }
 
     deinit { unsafe pcre2_code_free_8(code) }
@@ -110,7 +126,7 @@ private func replaceMatches(
     of expression: RegularExpression, in text: UnsafeRawBufferPointer, _ memory: FunctionMemory,
     _ scratch: inout EvaluationScratch
 ) -> Register {
-    guard let replacement = expression.replacement else { return .null }
+    guard let pieces = expression.pieces else { return .null }
     memory.buffer.removeAll()
     var copied = 0
     var start = 0
@@ -119,11 +135,11 @@ private func replaceMatches(
         if outcome == .tooDear { return .null }
         guard outcome == .match, let match = memory.range(ofGroup: 0), match.lowerBound >= start else { break }
         unsafe memory.buffer.append(UnsafeRawBufferPointer(rebasing: text[copied..<match.lowerBound]))
-        for part in replacement.parts {
-            switch part {
-            case .text(let bytes): memory.buffer.append(contentsOf: bytes)
-            case .group(let group):
-                guard let range = memory.range(ofGroup: group) else { continue }
+        for piece in pieces {
+            if piece.group < 0 {
+                unsafe memory.buffer.append(
+                    UnsafeRawBufferPointer(rebasing: expression.replacementText.bytes[piece.text]))
+            } else if let range = memory.range(ofGroup: piece.group) {
                 unsafe memory.buffer.append(UnsafeRawBufferPointer(rebasing: text[range]))
             }
         }

@@ -65,7 +65,8 @@ extension Expression where Column == ColumnReference {
             switch function {
             case .isNull, .isNotNull, .nullSafeEqual, .hash: return false
             // One operand that settles the answer is enough, whatever the others are.
-            case .and, .or, .coalesce, .greatest, .least: return operands.allSatisfy { $0.isNull(withoutColumnsOf: sources) }
+            case .and, .or, .coalesce, .greatest, .least:
+                return operands.allSatisfy { $0.isNull(withoutColumnsOf: sources) }
             case .in, .nullif: return operands.first?.isNull(withoutColumnsOf: sources) ?? false
             default: return operands.contains { $0.isNull(withoutColumnsOf: sources) }
             }
