@@ -34,7 +34,8 @@ package enum Function: String, Hashable, Sendable, CaseIterable {
     case concat
     case coalesce, lower, upper, trim, length, substring, abs, round
     /// `window_start(t, d)`, `window_end(t, d)`: tumbling windows since the epoch.
-    case windowStart, windowEnd
+    case windowStart = "window_start"
+    case windowEnd = "window_end"
 
     // Texts.
     case replace

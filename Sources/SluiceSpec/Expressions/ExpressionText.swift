@@ -113,9 +113,9 @@ extension Expression {
         case .remainder: return infix("%", .product, .unary)
         case .negate: return ("-" + at(.primary, operands[0]), .unary)
         default:
-            let name =
-                function == .windowStart ? "window_start" : function == .windowEnd ? "window_end" : function.rawValue
-            return ("\(name)(\(operands.map { $0.text(column: column) }.joined(separator: ", ")))", .primary)
+            return (
+                "\(function.rawValue)(\(operands.map { $0.text(column: column) }.joined(separator: ", ")))", .primary
+            )
         }
     }
 }
