@@ -29,6 +29,10 @@ let package = Package(
         .target(
             name: "CSimdJSON",
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
+        // PCRE2: regular expressions near enough to Java's, run as machine code, with limits on what a match may cost.
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        // OpenSSL's digests; librdkafka brings that library anyway.
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // The processor's prefetch, and one setting of the C library's allocator.
         .target(name: "CMemory"),
 
@@ -41,10 +45,11 @@ let package = Package(
         // libmicrohttpd: a small HTTP/1.1 server in one thread of its own, with limits on everything a client can send.
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
 
-        .target(name: "SluiceSpec", dependencies: ["CYAML"], swiftSettings: strictWithPointers),
+        .target(name: "SluiceSpec", dependencies: ["CYAML", "CPCRE2"], swiftSettings: strictWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: strict),
         .target(
-            name: "SluiceEngine", dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
+            name: "SluiceEngine",
+            dependencies: ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory", "CPCRE2", "CCrypto"],
             swiftSettings: strictWithPointers),
         .target(name: "SluiceSystem", dependencies: ["CMemory"], swiftSettings: strictWithPointers),
         .target(

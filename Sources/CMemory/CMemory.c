@@ -1,8 +1,10 @@
+#define _GNU_SOURCE
 #include "CMemory.h"
 
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Thread_local int sluice_memory_shortage = 0;
 int sluice_failing_allocation = -1;
@@ -60,4 +62,8 @@ void *sluice_zeroed(size_t count, size_t size) {
         if (block) return block;
         run_short();
         return calloc(count, size);
+}
+
+const void *sluice_find(const void *text, size_t text_count, const void *part, size_t part_count) {
+        return memmem(text, text_count, part, part_count);
 }

@@ -10,9 +10,9 @@ import Testing
 
     /// Module to what it may import, besides Glibc and the standard library.
     static let allowedImports: [String: Set<String>] = [
-        "SluiceSpec": ["CYAML"],
+        "SluiceSpec": ["CYAML", "CPCRE2"],
         "SluicePlan": ["SluiceSpec"],
-        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory"],
+        "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory", "CPCRE2", "CCrypto"],
         "SluiceSystem": ["CMemory", "Synchronization"],
         "SluicePage": [],
         "SluiceConnectors": [

@@ -69,9 +69,11 @@ func text(_ value: String) -> Tree { literal(.string(value), .string) }
 func null(_ type: DataType) -> Tree { literal(.null, type) }
 
 /// What the compiled expression gives for a row of each input.
+/// Casts and calendars are in `zone`.
 func compute(_ tree: Tree, _ rows: [TestRow?] = [nil], zone: TimeZoneRules = .utc) -> Value {
     let layouts = rows.map { $0?.layout ?? RowLayout(types: []) }
-    let compiled = CompiledExpression(tree, layouts: layouts, zone: zone, zones: systemTimeZones)
+    let compiled = CompiledExpression(
+        tree, layouts: layouts, zone: zone, calendarZone: zone, zones: systemTimeZones)
     var scratch = EvaluationScratch()
     let pair = RowPair(left: rows[0]?.pointer, right: rows.count > 1 ? rows[1]?.pointer : nil)
     return Value(compiled.evaluate(pair, &scratch), type: tree.type)

@@ -26,6 +26,25 @@ import Testing
         #expect(names(join) == ["visits.page = ads.page", "visits.user = ads.user"])
     }
 
+    @Test func numbersOfUnlikeTypesAreAKeyInTheTypeInWhichTheyMeet() throws {
+        let widened = Condition(.cast(column("ads.user", .int)), type: .double, isNullable: true, at: nowhere)
+        let join = try join(call(.equal, column("visits.user", .double), widened))
+        #expect(names(join) == ["visits.page = ads.page", "visits.user = ads.user"])
+    }
+
+    @Test func numbersThatMeetInAnotherTypeAreNoKey() throws {
+        // Both as doubles, in which unlike longs can be equal.
+        let sides = ["visits.user", "ads.user"].map {
+            Condition(.cast(column($0, .long)), type: .double, isNullable: true, at: nowhere)
+        }
+        let join = try join(call(.equal, sides[0], sides[1]))
+        #expect(names(join) == ["visits.page = ads.page"])
+        #expect(join.residual.count == 1)
+        // An int of a long is not the long.
+        let cut = Condition(.cast(column("ads.user", .long)), type: .int, isNullable: true, at: nowhere)
+        #expect(names(try self.join(call(.equal, column("visits.user", .int), cut))) == ["visits.page = ads.page"])
+    }
+
     @Test func aCastThatChangesTheValueIsNoKey() throws {
         let cast = Condition(.cast(column("ads.cost", .int)), type: .string, isNullable: true, at: nowhere)
         let join = try join(call(.equal, column("visits.visit_id", .string), cast))

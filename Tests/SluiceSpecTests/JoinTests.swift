@@ -37,7 +37,8 @@ private func join(_ text: String) throws -> JoinSpec {
         ("keys: { visits.page: ads.user }", ["visits.page=ads.user"]),
         ("keys: { page: user }", ["visits.page=ads.user"]),
         ("keys: { ads.page: visits.user }", ["visits.user=ads.page"]),
-        ("keys: { visits.size: ads.size }", ["visits.size=ads.size"]),
+        ("keys: { visits.size: ads.size }", ["visits.size=ads.size"]), ("keys: price", ["visits.price=ads.price"]),
+        ("keys: { visits.size: ads.price }", ["visits.size=ads.price"]),
         ("keys: { visits.at: ads.shown, page: page }", ["visits.at=ads.shown", "visits.page=ads.page"]),
     ])
     func `keys read in each of their forms`(text: String, expected: [String]) throws {
@@ -90,7 +91,8 @@ private func join(_ text: String) throws -> JoinSpec {
 
     @Test(arguments: [
         ("type: inner", ["join-without-equality"]), ("type: inner, keys: { visits.page: ads.size }", ["key-type"]),
-        ("type: inner, keys: price", ["key-type"]), ("type: inner, keys: nope", ["unknown-column", "unknown-column"]),
+        ("type: inner, keys: { visits.price: ads.user }", ["key-type"]),
+        ("type: inner, keys: nope", ["unknown-column", "unknown-column"]),
         ("type: outer, keys: page", ["unknown-word"]), ("keys: page", ["missing-key"]),
         ("type: inner, keys: []", ["missing-value"]),
         ("type: inner, window: 1m, null_safe: true", ["conflicting-keys"]),

@@ -25,6 +25,10 @@ void *sluice_zeroed(size_t count, size_t size);
 /// 1 when a block of so many bytes could be had now; else 0, and the calling thread is told as by `sluice_grow`.
 int sluice_has_room(size_t byte_count);
 
+/// Where `part` begins first in `text`, or NULL; both hold at least a byte. O(text). (Glibc's memmem, which Swift does
+/// not see.)
+const void *sluice_find(const void *text, size_t text_count, const void *part, size_t part_count);
+
 /// A flag that one thread raises for others.
 typedef struct {
         int is_raised;

@@ -119,7 +119,8 @@ struct LaneFacts {
         predicate = compiled(side?.predicate)
         self.expressions = expressions
         joinTime = JoinTime(slot: side?.joinTime, windowMicros: side?.windowMicros)
-        keys = JoinKeyColumns(physical.join?.keys ?? [], side: number, types: layout.types)
+        keys = JoinKeyColumns(
+            physical.join?.keys ?? [], side: number, types: physical.inputs.map { $0.columns.map(\.type) })
         let stateColumnCount = side?.stateColumnCount ?? plan.columns.count
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
@@ -293,7 +294,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         for column in facts.stateKinds.indices where !row.isNull(column) {
             switch facts.stateKinds[column] {
             case .bytes: unsafe stateRow.set(column, bytes: row.bytes(column), in: &arena)
-            case .bits, .double: stateRow.set(column, bits: row.slot(column), in: &arena)
+            case .bits, .double, .widened: stateRow.set(column, bits: row.slot(column), in: &arena)
             }
         }
         return stateRow.finish(&arena)

@@ -46,6 +46,8 @@
     private(set) var scalar = 0..<0
     /// The value of a number token that is a word.
     private(set) var wordNumber: Double?
+    /// Whether `NaN`, `Infinity` and their like are numbers.
+    var readsNumberWords = true
 
     private var text: UnsafeRawBufferPointer
     private var position = 0
@@ -195,15 +197,15 @@
         case UInt8(ascii: "'"):
             try decodeString(from: position, quote: UInt8(ascii: "'"))
             return .string
-        case UInt8(ascii: "N"):
+        case UInt8(ascii: "N") where readsNumberWords:
             try matchWord("NaN")
             wordNumber = .nan
             return .float
-        case UInt8(ascii: "I"):
+        case UInt8(ascii: "I") where readsNumberWords:
             try matchWord("Infinity")
             wordNumber = .infinity
             return .float
-        case UInt8(ascii: "+"):
+        case UInt8(ascii: "+") where readsNumberWords:
             guard unsafe position < text.count else { throw Malformed() }
             return try readSignedWord(sign: 1)
         default:
@@ -341,7 +343,10 @@
         let start = position - signByteCount
         wordNumber = nil
         guard unsafe position < text.count else { throw Malformed() }
-        guard unsafe text[position].isDigit else { return try readSignedWord(sign: -1) }
+        guard unsafe text[position].isDigit else {
+            guard readsNumberWords else { throw Malformed() }
+            return try readSignedWord(sign: -1)
+        }
         let leadsWithZero = unsafe text[position] == UInt8(ascii: "0")
         let wholeCount = skipDigits()
         if leadsWithZero, wholeCount > 1 {

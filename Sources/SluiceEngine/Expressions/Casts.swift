@@ -120,7 +120,8 @@ private func saturatedMicros(seconds: Int64) -> Int64 {
     return overflow ? (seconds < 0 ? .min : .max) : micros
 }
 
-private func midnight(ofDay day: Int64, in zone: TimeZoneRules) -> Int64? {
+/// The instant at which a day begins; nil beyond the ends of time.
+func midnight(ofDay day: Int64, in zone: TimeZoneRules) -> Int64? {
     let (local, overflow) = day.multipliedReportingOverflow(by: secondsPerDay)
     guard !overflow else { return nil }
     let second = local - zone.span(atLocalSecond: local).offsetSeconds

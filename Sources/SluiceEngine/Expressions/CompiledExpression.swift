@@ -21,26 +21,25 @@ struct CompiledExpression: Sendable {
     let runner: ExpressionRunner
 
     /// Compiles `expression`, whose slots are positions in rows of `layouts` (one per input). Casts between text and
-    /// timestamps are in `zone`; `zones` finds the zones that text may name. O(size of the expression).
-    init(_ expression: Expression<ColumnSlot>, layouts: [RowLayout], zone: TimeZoneRules, zones: TimeZones) {
-        var compiler = ExpressionCompiler(layouts: layouts, zone: zone, zones: zones)
+    /// timestamps are in `zone`, calendar functions and `to_timestamp` in `calendarZone`; `zones` finds the zones that
+    /// text may name. O(size of the expression).
+    init(
+        _ expression: Expression<ColumnSlot>, layouts: [RowLayout], zone: TimeZoneRules,
+        calendarZone: TimeZoneRules = .utc, zones: TimeZones
+    ) {
+        var compiler = ExpressionCompiler(layouts: layouts, zone: zone, calendarZone: calendarZone, zones: zones)
         let folded = compiler.folded(expression)
         let isCondition = expression.type == .boolean || expression.type == .null
         let conditionEntry = isCondition ? compiler.addCondition(folded) : -1
         let valueEntry = compiler.addValue(folded)
         self.init(
-            compiler, type: expression.type, valueEntry: valueEntry, conditionEntry: conditionEntry, zone: zone,
-            zones: zones)
+            compiler, type: expression.type, valueEntry: valueEntry, conditionEntry: conditionEntry)
     }
 
     /// What `compiler` has compiled.
-    init(
-        _ compiler: ExpressionCompiler, type: DataType, valueEntry: Int, conditionEntry: Int, zone: TimeZoneRules,
-        zones: TimeZones
-    ) {
+    init(_ compiler: ExpressionCompiler, type: DataType, valueEntry: Int, conditionEntry: Int) {
         self.type = type
-        program = CompiledProgram(
-            instructions: compiler.instructions, constants: compiler.constants, zone: zone, zones: zones)
+        program = CompiledProgram(compiler)
         runner = ExpressionRunner(
             program, valueEntry: valueEntry, conditionEntry: conditionEntry, registerCount: compiler.registerCount)
     }
@@ -160,20 +159,24 @@ private func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, _
     let code: UnsafeMutablePointer<Instruction>
     let constants: UnsafeMutablePointer<Register>
     let zone: TimeZoneRules
+    /// The zone of calendar functions.
+    let calendarZone: TimeZoneRules
     /// Finds the zones that text may name.
     let zones: TimeZones
     private let text: UnsafeMutableRawPointer
+    /// What instructions point to.
+    private let resources: [AnyObject]
 
-    init(
-        instructions: [Instruction], constants values: [ExpressionCompiler.Constant], zone: TimeZoneRules,
-        zones: TimeZones
-    ) {
+    init(_ compiler: ExpressionCompiler) {
+        let (instructions, values) = (compiler.instructions, compiler.constants)
         unsafe code = .allocate(capacity: max(1, instructions.count))
         for (index, instruction) in instructions.enumerated() { unsafe code[index] = instruction }
         unsafe constants = .allocate(capacity: max(1, values.count))
         unsafe text = .allocate(byteCount: max(1, values.reduce(0) { $0 + $1.textByteCount }), alignment: 8)
-        self.zone = zone
-        self.zones = zones
+        zone = compiler.zone
+        calendarZone = compiler.calendarZone
+        zones = compiler.zones
+        resources = compiler.resources
         var textEnd = 0
         for (index, value) in values.enumerated() {
             switch value {

@@ -17,6 +17,7 @@ internal import Glibc
     /// For text that is made in pieces.
     var text = ByteBuffer()
     private var zones: TimeZones?
+    private var functionMemory: FunctionMemory?
 
     init() {
         unsafe registers = .allocate(capacity: 16)
@@ -75,6 +76,16 @@ internal import Glibc
         self.zones = nil
         defer { self.zones = zones }
         return body(&zones)
+    }
+
+    /// What regular expressions and their like need. O(1) after the first use.
+    var memory: FunctionMemory {
+        mutating get {
+            if let functionMemory { return functionMemory }
+            let made = FunctionMemory()
+            functionMemory = made
+            return made
+        }
     }
 
     /// Takes the first `byteCount` bytes of the memory that `space` gave last.

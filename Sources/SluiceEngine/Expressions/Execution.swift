@@ -47,6 +47,9 @@ func execute(
         } else {
             unsafe result = Register(bytes: substring(a.bytes, position: b.integer, length: c.integer))
         }
+    case .routine:
+        // Not retained: workers that share a program would write to one count.
+        unsafe result = program._withUnsafeGuaranteedRef { unsafe runRoutine(at, a, b, $0, &scratch) }
     case .concat, .like, .lower, .upper, .trim, .length:
         unsafe result = textFunction(at.pointee.opcode, a, b, &scratch)
     case .addDecimal, .subtractDecimal, .multiplyDecimal, .divideDecimal, .remainderDecimal, .negateDecimal,

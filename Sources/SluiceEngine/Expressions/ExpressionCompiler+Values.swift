@@ -108,6 +108,7 @@ extension ExpressionCompiler {
             for (index, operand) in operands.enumerated() { value(operand, into: target + index) }
             let right = operands.count > 1 ? operands[1].type : .int
             emit(arithmetic(function, operands[0].type, right, type: type), into: target, operandCount: operands.count)
+        default: routine(function, operands, type: type, into: target)
         }
     }
 
@@ -116,7 +117,7 @@ extension ExpressionCompiler {
     }
 
     /// Emits an instruction over registers `target`, `target + 1`, … whose result goes to `target`.
-    private mutating func emit(_ instruction: Instruction, into target: Int, operandCount: Int) {
+    mutating func emit(_ instruction: Instruction, into target: Int, operandCount: Int) {
         var instruction = instruction
         instruction.target = UInt32(use(target))
         instruction.a = use(target)
@@ -201,6 +202,7 @@ extension ExpressionCompiler {
         case (.and, _), (.or, _), (.in, _), (.coalesce, _), (.equal, _), (.notEqual, _), (.less, _),
             (.lessOrEqual, _), (.greater, _), (.greaterOrEqual, _), (.nullSafeEqual, _):
             preconditionFailure("\(function) is compiled to jumps or comparisons")
+        default: preconditionFailure("\(function) is a routine")
         }
     }
 }

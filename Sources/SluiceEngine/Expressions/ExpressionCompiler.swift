@@ -22,17 +22,21 @@ struct ExpressionCompiler {
     struct Label { fileprivate let number: UInt32 }
 
     private let layouts: [RowLayout]
-    private let zone: TimeZoneRules
-    private let zones: TimeZones
+    let zone: TimeZoneRules
+    let calendarZone: TimeZoneRules
+    let zones: TimeZones
+    /// What instructions point to.
+    private(set) var resources: [AnyObject] = []
     private(set) var constants: [Constant] = []
     private var constantNumbers: [Constant: Int] = [:]
     private(set) var registerCount = 1
     private var code: [Instruction] = []
     private var labelPositions: [Int] = []
 
-    init(layouts: [RowLayout], zone: TimeZoneRules, zones: TimeZones) {
+    init(layouts: [RowLayout], zone: TimeZoneRules, calendarZone: TimeZoneRules, zones: TimeZones) {
         self.layouts = layouts
         self.zone = zone
+        self.calendarZone = calendarZone
         self.zones = zones
     }
 
@@ -103,6 +107,13 @@ struct ExpressionCompiler {
         return Int64(constants.count - 1)
     }
 
+    /// Keeps an object for the program and returns its address; 0 for none.
+    mutating func keep(_ resource: AnyObject?) -> Int64 {
+        guard let resource else { return 0 }
+        resources.append(resource)
+        return unsafe Int64(Int(bitPattern: Unmanaged.passUnretained(resource).toOpaque()))
+    }
+
     func slot(_ column: ColumnSlot) -> SlotAddress { SlotAddress(column, layout: layouts[column.input]) }
 
     // MARK: Folding
@@ -119,10 +130,9 @@ struct ExpressionCompiler {
                 branches.map { (folded($0.condition), folded($0.value)) }, otherwise: otherwise.map(folded))
         }
         guard result.isOverLiterals, result.type != .null else { return result }
-        var compiler = ExpressionCompiler(layouts: [], zone: zone, zones: zones)
+        var compiler = ExpressionCompiler(layouts: [], zone: zone, calendarZone: calendarZone, zones: zones)
         let entry = compiler.addValue(result)
-        let program = CompiledExpression(
-            compiler, type: result.type, valueEntry: entry, conditionEntry: -1, zone: zone, zones: zones)
+        let program = CompiledExpression(compiler, type: result.type, valueEntry: entry, conditionEntry: -1)
         var scratch = EvaluationScratch()
         let register = unsafe program.evaluate(RowPair(left: nil, right: nil), &scratch)
         result.kind = .literal(Value(register, type: result.type))

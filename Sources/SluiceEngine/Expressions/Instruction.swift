@@ -220,6 +220,8 @@ enum Opcode: UInt8 {
     case concat, lower, upper, trim, length, substring
     case windowStart, windowEnd
     case cast
+    /// What `routine` says, over registers `a`, `b` and `c`.
+    case routine
 }
 
 /// The scales of a decimal operation: of its operands and of its result.
@@ -261,12 +263,19 @@ struct Instruction {
     var from = ValueKind.null
     var to = ValueKind.null
     var scales = DecimalScales()
+    var routine = Routine.none
     var target: UInt32 = 0
     var a: UInt16 = 0
     var b: UInt16 = 0
     var c: UInt16 = 0
     var slot = SlotAddress.none
-    /// An integer constant, or the number of a constant.
+    /// An integer constant, the number of a constant, or the address of an object that the program keeps.
     var immediate: Int64 = 0
     var otherSlot = SlotAddress.none
+
+    /// The object that a routine was compiled to; nil where its constant was null. Not counted: see `ExpressionRunner`.
+    func resource<Resource: AnyObject>(as type: Resource.Type) -> Unmanaged<Resource>? {
+        guard let address = unsafe UnsafeRawPointer(bitPattern: Int(immediate)) else { return nil }
+        return unsafe Unmanaged<Resource>.fromOpaque(address)
+    }
 }

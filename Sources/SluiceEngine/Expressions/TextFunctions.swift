@@ -23,7 +23,7 @@ func compareBytes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> I
 
 /// How many bytes the character takes that begins with this byte; a byte that begins none counts alone.
 @inline(__always)
-private func characterByteCount(_ lead: UInt8) -> Int {
+func characterByteCount(_ lead: UInt8) -> Int {
     lead < 0xC0 ? 1 : (lead < 0xE0 ? 2 : (lead < 0xF0 ? 3 : (lead < 0xF8 ? 4 : 1)))
 }
 
@@ -37,11 +37,13 @@ func characterCount(_ text: UnsafeRawBufferPointer) -> Int {
     return count
 }
 
-func trimmingSpaces(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+func trimmingSpaces(
+    _ text: UnsafeRawBufferPointer, atStart: Bool = true, atEnd: Bool = true
+) -> UnsafeRawBufferPointer {
     var start = 0
     var end = text.count
-    while start < end, unsafe text[start] == UInt8(ascii: " ") { start &+= 1 }
-    while end > start, unsafe text[end &- 1] == UInt8(ascii: " ") { end &-= 1 }
+    while atStart, start < end, unsafe text[start] == UInt8(ascii: " ") { start &+= 1 }
+    while atEnd, end > start, unsafe text[end &- 1] == UInt8(ascii: " ") { end &-= 1 }
     return unsafe UnsafeRawBufferPointer(rebasing: text[start..<end])
 }
 

@@ -35,7 +35,7 @@ struct JoinSide: ~Copyable {
         layout = RowLayout(columns: inputs[number].columns.prefix(plan.stateColumnCount))
         isPreserved = plan.isPreserved
         slotsOffset = layout.slotsOffset
-        keys = JoinKeyColumns(join.keys, side: number, types: layout.types)
+        keys = JoinKeyColumns(join.keys, side: number, types: inputs.map { $0.columns.map(\.type) })
         role =
             switch (join.type, number) {
             case (.leftSemi, 0): .existence(emits: true)

@@ -10,7 +10,7 @@ private func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     return product.high ^ product.low
 }
 
-/// How a key column is hashed and compared.
+/// How a column's values are copied, and as a key hashed and compared.
 enum KeyKind: UInt8 {
     /// The slot's bits say all: int, long, timestamp, date, boolean.
     case bits
@@ -18,6 +18,8 @@ enum KeyKind: UInt8 {
     case double
     /// The bytes the slot points at: string, decimal of one scale.
     case bytes
+    /// Numbers of unlike types, by the type in which they meet.
+    case widened
 
     init(_ type: DataType) {
         switch type {
@@ -28,26 +30,90 @@ enum KeyKind: UInt8 {
     }
 }
 
+/// How numbers of unlike types are brought to the one type in which they meet. Source: Spark's type coercion.
+struct KeyWidening {
+    /// What a side's column holds.
+    struct Column {
+        var kind: ValueKind
+        var scale: Int
+
+        init(_ type: DataType) {
+            kind = ValueKind(type)
+            scale = Int(type.scale)
+        }
+    }
+
+    let own: Column
+    let other: Column
+    /// The common type: a double, or a decimal of so many digits and so many behind the point.
+    let isDouble: Bool
+    let precision: UInt8
+    let scale: Int
+
+    /// nil for types that are compared as they are.
+    init?(own: DataType, other: DataType) {
+        let integers: Set<DataType> = [.int, .long]
+        guard own != other, own.isNumeric, other.isNumeric, !integers.isSuperset(of: [own, other]),
+            let common = Coercion.commonType(own, other)
+        else { return nil }
+        self.own = Column(own)
+        self.other = Column(other)
+        isDouble = common == .double
+        precision = common.precision
+        scale = Int(common.scale)
+    }
+
+    /// The bits of a number in the common type; equal numbers have equal ones. nil for a decimal that does not fit.
+    @inline(never)
+    func widened(_ row: PackedRow, _ index: Int, _ column: Column) -> UInt128? {
+        if isDouble {
+            let number =
+                switch column.kind {
+                case .double: row.double(index)
+                case .decimal: doubleFromDecimal(row.decimal(index), exponent: -column.scale)
+                default: Double(row.integer(index))
+                }
+            return UInt128(canonical(number).bitPattern)
+        }
+        let number = column.kind == .decimal ? row.decimal(index) : Int128(row.integer(index))
+        return DecimalArithmetic.rescaled(number, from: column.scale, to: scale, precision: precision)
+            .map(UInt128.init(truncatingIfNeeded:))
+    }
+}
+
 /// One pair of key columns, from the side that probes to the side that is probed.
 struct KeyColumn {
     var own: Int
     var other: Int
     var kind: KeyKind
     var isNullSafe: Bool
+    /// Of a `widened` column the number of its widening, apart because the loops below copy columns.
+    var widening: Int32 = -1
 }
 
 /// The key columns of a join as one side sees them.
 struct JoinKeyColumns {
     let columns: [KeyColumn]
+    private let widenings: [KeyWidening]
 
-    /// - Parameter side: 0 for the left side, 1 for the right.
-    init(_ keys: [JoinKey], side: Int, types: [DataType]) {
+    /// - Parameters:
+    ///   - side: 0 for the left side, 1 for the right.
+    ///   - types: those of the columns of each side.
+    init(_ keys: [JoinKey], side: Int, types: [[DataType]]) {
+        var widenings: [KeyWidening] = []
         columns = keys.map { key in
-            let own = side == 0 ? key.left : key.right
-            return KeyColumn(
-                own: own, other: side == 0 ? key.right : key.left, kind: KeyKind(types[own]),
-                isNullSafe: key.isNullSafe)
+            let (own, other) = side == 0 ? (key.left, key.right) : (key.right, key.left)
+            let ownType = types[side][own]
+            let widening = KeyWidening(own: ownType, other: types[1 - side][other])
+            var column = KeyColumn(own: own, other: other, kind: KeyKind(ownType), isNullSafe: key.isNullSafe)
+            if let widening {
+                column.kind = .widened
+                column.widening = Int32(widenings.count)
+                widenings.append(widening)
+            }
+            return column
         }
+        self.widenings = widenings
     }
 
     /// The key's hash, and whether a null in it keeps the row from ever matching.
@@ -66,6 +132,7 @@ struct JoinKeyColumns {
             case .double:
                 hash = fold(hash ^ canonical(row.double(column.own)).bitPattern, 0xD6E8_FEB8_6659_FD93)
             case .bytes: hash = unsafe hashBytes(row.bytes(column.own), seed: hash)
+            case .widened: hash = hashWidened(row, column.own, widenings[Int(column.widening)], hash, &neverMatches)
             }
         }
         return (fold(hash, 0xA076_1D64_78BD_642F), neverMatches)
@@ -87,11 +154,32 @@ struct JoinKeyColumns {
                 case .double:
                     canonical(own.double(column.own)).bitPattern == canonical(other.double(column.other)).bitPattern
                 case .bytes: unsafe bytesAreEqual(own.bytes(column.own), other.bytes(column.other))
+                case .widened: widenedAreEqual(own, other, column, widenings[Int(column.widening)])
                 }
             guard isEqual else { return false }
         }
         return true
     }
+}
+
+@inline(never)
+private func hashWidened(
+    _ row: PackedRow, _ column: Int, _ widening: KeyWidening, _ seed: UInt64, _ neverMatches: inout Bool
+) -> UInt64 {
+    guard let bits = widening.widened(row, column, widening.own) else {
+        neverMatches = true
+        return seed
+    }
+    let low = fold(seed ^ UInt64(truncatingIfNeeded: bits), 0xD6E8_FEB8_6659_FD93)
+    return fold(low ^ UInt64(truncatingIfNeeded: bits >> 64), 0xE703_7ED1_A0B4_28DB)
+}
+
+@inline(never)
+private func widenedAreEqual(
+    _ own: PackedRow, _ other: PackedRow, _ column: KeyColumn, _ widening: KeyWidening
+) -> Bool {
+    guard let bits = widening.widened(own, column.own, widening.own) else { return false }
+    return bits == widening.widened(other, column.other, widening.other)
 }
 
 @inline(__always)

@@ -31,6 +31,19 @@ package struct TimeZones: Sendable {
         return rules
     }
 
+    /// The rules of a zone as text under a pattern's `VV` names it: regions and `Z`, offsets only as `+hh:mm`, and none
+    /// of Java's short names.
+    mutating func rules(namedInPattern name: String) -> TimeZoneRules? {
+        if TimeZones.shortNames[name] != nil, !["EST", "MST", "HST"].contains(name) { return nil }
+        if let sign = name.utf8.firstIndex(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }),
+            ["", "UTC", "GMT", "UT"].contains(name[..<sign])
+        {
+            let bytes = Array(name[sign...].utf8)
+            guard bytes.count == 6 || bytes.count == 9, bytes[3] == UInt8(ascii: ":") else { return nil }
+        }
+        return rules(named: name)
+    }
+
     private func makeRules(named name: String) -> TimeZoneRules? {
         let text = TimeZones.withTwoDigitFields(Array(name.utf8))
         if text == [UInt8(ascii: "Z")] { return .utc }

@@ -63,10 +63,11 @@ extension Expression where Column == ColumnReference {
         case .caseWhen: return false
         case .call(let function, let operands):
             switch function {
-            case .isNull, .isNotNull, .nullSafeEqual: return false
+            case .isNull, .isNotNull, .nullSafeEqual, .hash: return false
             // One operand that settles the answer is enough, whatever the others are.
-            case .and, .or, .coalesce: return operands.allSatisfy { $0.isNull(withoutColumnsOf: sources) }
-            case .in: return operands.first?.isNull(withoutColumnsOf: sources) ?? false
+            case .and, .or, .coalesce, .greatest, .least:
+                return operands.allSatisfy { $0.isNull(withoutColumnsOf: sources) }
+            case .in, .nullif: return operands.first?.isNull(withoutColumnsOf: sources) ?? false
             default: return operands.contains { $0.isNull(withoutColumnsOf: sources) }
             }
         }

@@ -54,7 +54,8 @@ enum SplitJoinCondition: RewriteRule {
     private static func key(_ conjunct: LogicalExpression, left: Set<String>, right: Set<String>) -> LogicalJoinKey? {
         guard case .call(let function, let operands) = conjunct.kind, operands.count == 2,
             function == .equal || function == .nullSafeEqual,
-            let first = keyColumn(operands[0]), let second = keyColumn(operands[1]), areComparable(first, second)
+            let first = keyColumn(operands[0]), let second = keyColumn(operands[1]),
+            areWidened(first.type, second.type, to: operands[0].type)
         else { return nil }
         func key(_ a: ColumnReference, _ b: ColumnReference) -> LogicalJoinKey {
             LogicalJoinKey(left: a, right: b, isNullSafe: function == .nullSafeEqual, position: conjunct.position)
@@ -64,13 +65,14 @@ enum SplitJoinCondition: RewriteRule {
         return nil
     }
 
-    /// The column an operand is, looking through the cast that the type checker puts on an int that meets a long.
+    /// The column an operand is, looking through a cast from number to number, such as the type checker puts on an int
+    /// that meets a long.
     private static func keyColumn(_ operand: LogicalExpression) -> (name: ColumnReference, type: DataType)? {
         switch operand.kind {
         case .column(let column): (column, operand.type)
         case .cast(let inner):
-            if case .column(let column) = inner.kind, inner.type == .int, operand.type == .long {
-                (column, .int)
+            if case .column(let column) = inner.kind, inner.type.isNumeric, operand.type.isNumeric {
+                (column, inner.type)
             } else {
                 nil
             }
@@ -78,10 +80,13 @@ enum SplitJoinCondition: RewriteRule {
         }
     }
 
-    private static func areComparable(
-        _ a: (name: ColumnReference, type: DataType), _ b: (name: ColumnReference, type: DataType)
-    ) -> Bool {
+    /// Whether two columns are compared in the type that keys of their types are compared in.
+    private static func areWidened(_ a: DataType, _ b: DataType, to common: DataType) -> Bool {
+        if a == common && b == common { return true }
+        // An int is the same number as a long.
         let integers: Set<DataType> = [.int, .long]
-        return a.type == b.type || integers.isSuperset(of: [a.type, b.type])
+        if integers.isSuperset(of: [a, b]) { return common == .long }
+        if a == b { return false }
+        return a.isNumeric && b.isNumeric && Coercion.commonType(a, b) == common
     }
 }

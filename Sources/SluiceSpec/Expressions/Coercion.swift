@@ -1,9 +1,9 @@
 // Which types go together, after Spark's ANSI rules (AnsiTypeCoercion, DecimalPrecision), but stricter in one place:
 // texts never turn into numbers or times by themselves.
 
-enum Coercion {
+package enum Coercion {
     /// The type two operands of a comparison, `coalesce` or `case` are brought to; nil if there is none.
-    static func commonType(_ a: DataType, _ b: DataType) -> DataType? {
+    package static func commonType(_ a: DataType, _ b: DataType) -> DataType? {
         if a == b { return a }
         switch (a, b) {
         case (.null, let other), (let other, .null): return other

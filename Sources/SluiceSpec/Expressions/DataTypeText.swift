@@ -60,7 +60,8 @@ extension DataType: CustomStringConvertible {
         return suggestion(for: text, in: names, listing: "types are") ?? "types are `string`, `int` and so on"
     }
 
-    var isNumeric: Bool {
+    /// Whether values are numbers: int, long, double, decimal.
+    package var isNumeric: Bool {
         switch self {
         case .int, .long, .double, .decimal: true
         default: false

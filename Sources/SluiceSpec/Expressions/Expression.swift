@@ -34,7 +34,36 @@ package enum Function: String, Hashable, Sendable, CaseIterable {
     case concat
     case coalesce, lower, upper, trim, length, substring, abs, round
     /// `window_start(t, d)`, `window_end(t, d)`: tumbling windows since the epoch.
-    case windowStart, windowEnd
+    case windowStart = "window_start"
+    case windowEnd = "window_end"
+
+    // Texts.
+    case replace
+    case splitPart = "split_part"
+    case startsWith = "startswith"
+    case endsWith = "endswith"
+    case contains, left, right, lpad, rpad, ltrim, rtrim
+    // Regular expressions; the second operand is a constant.
+    case rlike
+    case regexpExtract = "regexp_extract"
+    case regexpReplace = "regexp_replace"
+    // Choices. `nullif` has operands of its result's type and of the type both are compared in.
+    case nullif, greatest, least
+    // Numbers.
+    case floor, ceil, sqrt, power, sign
+    // Times. Where a date stands for a timestamp it is that day's midnight in the zone of the calendar.
+    case timestampSeconds = "timestamp_seconds"
+    case timestampMillis = "timestamp_millis"
+    case timestampMicros = "timestamp_micros"
+    case toTimestamp = "to_timestamp"
+    case toDate = "to_date"
+    case unixMillis = "unix_millis"
+    case dateTrunc = "date_trunc"
+    case year, month, day, hour, minute, second
+    case dayOfWeek = "dayofweek"
+    // Digests.
+    case md5, sha2, hash
+    case getJSONObject = "get_json_object"
 }
 
 /// A typed expression whose leaves name columns by `Column`.

@@ -1,5 +1,5 @@
 // A Pratt parser with SQL's precedence, weakest first:
-//     or | and | not | = <> < <= > >= <=> between in like is | + - || | * / % | unary + -
+//     or | and | not | = <> < <= > >= <=> between in like rlike is | + - || | * / % | unary + -
 // It stops at the first mistake: what follows a mistake in an expression is guesswork.
 
 struct ExpressionParser {
@@ -63,6 +63,8 @@ struct ExpressionParser {
         "<=>": .nullSafeEqual,
     ]
 
+    private static let negatable: Set<String> = ["between", "in", "like", "rlike"]
+
     private mutating func predicate() throws(ExpressionError) -> Syntax {
         var left = try sum()
         while true {
@@ -77,7 +79,7 @@ struct ExpressionParser {
                 }
                 left = try node(.isNull(left, isNegated: isNegated), from: start, over: [left])
             } else {
-                let isNegated = isKeyword("not") && ["between", "in", "like"].contains(keyword(at: index + 1))
+                let isNegated = isKeyword("not") && Self.negatable.contains(keyword(at: index + 1))
                 if isNegated { advance() }
                 if takeKeyword("between") {
                     let lower = try sum()
@@ -93,6 +95,9 @@ struct ExpressionParser {
                 } else if takeKeyword("like") {
                     let pattern = try sum()
                     left = try node(.like(left, pattern, isNegated: isNegated), from: start, over: [left, pattern])
+                } else if takeKeyword("rlike") {
+                    let pattern = try sum()
+                    left = try node(.rlike(left, pattern, isNegated: isNegated), from: start, over: [left, pattern])
                 } else {
                     return left
                 }
@@ -191,6 +196,7 @@ struct ExpressionParser {
         case "case":
             advance()
             return try caseWhen(from: current.range.lowerBound)
+        case "like" where isCall: break
         case _ where Self.keywords.contains(lowered):
             throw unexpected("where a value belongs", fix: "put back quotes around a column of that name")
         default: break
@@ -362,6 +368,9 @@ struct ExpressionParser {
     private mutating func advance() {
         if index < tokens.count - 1 { index += 1 }
     }
+
+    /// Whether a parenthesis stands behind the current token.
+    private var isCall: Bool { tokens[min(index + 1, tokens.count - 1)].kind == .symbol("(") }
 
     private func identifier(at index: Int) -> String? {
         guard index < tokens.count, case .identifier(let name) = tokens[index].kind else { return nil }

@@ -99,6 +99,7 @@ extension Expression {
         case .greaterOrEqual: return compare(">=")
         case .nullSafeEqual: return compare("<=>")
         case .like: return compare("like")
+        case .rlike: return compare("rlike")
         case .isNull: return postfix(" is null")
         case .isNotNull: return postfix(" is not null")
         case .in:
@@ -112,9 +113,9 @@ extension Expression {
         case .remainder: return infix("%", .product, .unary)
         case .negate: return ("-" + at(.primary, operands[0]), .unary)
         default:
-            let name =
-                function == .windowStart ? "window_start" : function == .windowEnd ? "window_end" : function.rawValue
-            return ("\(name)(\(operands.map { $0.text(column: column) }.joined(separator: ", ")))", .primary)
+            return (
+                "\(function.rawValue)(\(operands.map { $0.text(column: column) }.joined(separator: ", ")))", .primary
+            )
         }
     }
 }

@@ -1,12 +1,12 @@
-// The functions a spec can call, one line of rules each.
+// Calls of functions, checked by the table of functions.
 
 extension TypeChecker {
-    static let functionNames = [
-        "coalesce", "lower", "upper", "trim", "length", "substring", "concat", "abs", "round", "window_start",
-        "window_end", "cast",
-    ]
-
     private static let foreignFunctions = [
+        "ceiling": "ceil", "pow": "power", "signum": "sign", "sgn": "sign", "regexp": "rlike", "regexp_like": "rlike",
+        "sha": "sha2", "sha1": "sha2", "sha256": "sha2", "from_unixtime": "timestamp_seconds", "dayofmonth": "day",
+        "unix_timestamp": "unix_millis", "unix_micros": "unix_millis", "trunc": "date_trunc", "date": "to_date",
+        "starts_with": "startswith", "ends_with": "endswith", "split": "split_part", "xxhash64": "hash",
+        "json_extract": "get_json_object", "json_value": "get_json_object", "translate": "replace",
         "ifnull": "coalesce", "nvl": "coalesce", "isnull": "coalesce", "substr": "substring", "lcase": "lower",
         "ucase": "upper", "len": "length", "char_length": "length", "tumble_start": "window_start",
         "tumble_end": "window_end", "window": "window_start", "concat_ws": "concat", "to_lower": "lower",
@@ -21,22 +21,41 @@ extension TypeChecker {
     func function(
         _ name: String, _ nameRange: Range<Int>, _ operands: [Syntax], _ syntax: Syntax
     ) -> TypedExpression? {
-        switch name.lowercased() {
-        case "lower": return stringFunction(.lower, .string, name, operands, syntax)
-        case "upper": return stringFunction(.upper, .string, name, operands, syntax)
-        case "trim": return stringFunction(.trim, .string, name, operands, syntax)
-        case "length": return stringFunction(.length, .int, name, operands, syntax)
-        case "coalesce": return coalesce(operands, syntax)
-        case "concat": return concat(operands, syntax)
-        case "substring": return substring(operands, syntax)
-        case "abs": return abs(operands, syntax)
-        case "round": return round(operands, syntax)
-        case "window_start": return window(.windowStart, name, operands, syntax)
-        case "window_end": return window(.windowEnd, name, operands, syntax)
-        default:
+        guard let definition = FunctionDefinition.named(name) else {
             for operand in operands { _ = check(operand) }
             unknown(name, nameRange)
             return nil
+        }
+        switch definition.rule {
+        case .fixed(let function, let parameters, let type, let mayFail):
+            let required = parameters.count { $0.omitted == nil }
+            guard hasCount(operands, required...parameters.count, definition, syntax) else { return nil }
+            var values = zip(operands, parameters).map { argument($0, $1.kind, definition) }
+            values += parameters.dropFirst(operands.count).compactMap(\.omitted).map {
+                literal($0, .string, syntax)
+            }
+            let checked = values.compactMap { $0 }
+            guard checked.count == parameters.count else { return nil }
+            return call(function, checked, type, syntax, isNullable: mayFail ? true : nil)
+        case .own(let counts, let check):
+            guard hasCount(operands, counts, definition, syntax) else { return nil }
+            return check(self, definition, operands, syntax)
+        }
+    }
+
+    private func argument(
+        _ operand: Syntax, _ kind: FunctionDefinition.Parameter.Kind, _ definition: FunctionDefinition
+    ) -> TypedExpression? {
+        switch kind {
+        case .text: string(operand, of: definition.name)
+        case .int: integer(operand, of: definition.name)
+        case .integral: integral(operand, definition)
+        case .double: number(operand, of: definition.name).map { converted($0, .double) }
+        case .time: time(operand, definition)
+        case .timestamp: time(operand, definition, takesDates: false)
+        case .regularExpression: regularExpression(operand, definition)?.expression
+        case .timeUnit: timeUnit(operand, definition)
+        case .jsonPath: jsonPath(operand, definition)
         }
     }
 
@@ -48,27 +67,23 @@ extension TypeChecker {
                 fix: "aggregate in the system that reads the sink")
             return
         }
+        let names = FunctionDefinition.all.map(\.name)
         let foreign = Self.foreignFunctions[name.lowercased()].map { "did you mean `\($0)`?" }
         report(
             .unknownFunction, range, "no function `\(shown)`",
-            fix: foreign ?? suggestion(for: name, in: Self.functionNames, listing: "functions are"))
+            fix: foreign ?? suggestion(for: name, in: names) ?? "functions are \(names.joined(separator: ", "))")
     }
 
-    private func hasCount(_ operands: [Syntax], _ counts: ClosedRange<Int>, _ usage: String, _ syntax: Syntax) -> Bool {
+    private func hasCount(
+        _ operands: [Syntax], _ counts: ClosedRange<Int>, _ definition: FunctionDefinition, _ syntax: Syntax
+    ) -> Bool {
         if counts.contains(operands.count) { return true }
-        report(.badArgument, syntax.range, "\(operands.count) arguments, where `\(usage)` is the form")
+        let given = operands.count == 1 ? "1 argument" : "\(operands.count) arguments"
+        report(.badArgument, syntax.range, "\(given), where `\(definition.usage)` is the form")
         return false
     }
 
-    private func stringFunction(
-        _ function: Function, _ type: DataType, _ name: String, _ operands: [Syntax], _ syntax: Syntax
-    ) -> TypedExpression? {
-        guard hasCount(operands, 1...1, "\(name.lowercased())(text)", syntax) else { return nil }
-        return string(operands[0], of: name.lowercased()).map { call(function, [$0], type, syntax) }
-    }
-
-    private func coalesce(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
-        guard hasCount(operands, 1...100, "coalesce(a, b, …)", syntax) else { return nil }
+    func coalesce(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
         let checked: [Checked] = operands.compactMap { operand in check(operand).map { ($0, operand) } }
         guard checked.count == operands.count, let values = unified(checked, what: "`coalesce`", syntax) else {
             return nil
@@ -76,15 +91,13 @@ extension TypeChecker {
         return call(.coalesce, values, values[0].type, syntax, isNullable: values.allSatisfy(\.isNullable))
     }
 
-    private func concat(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
-        guard hasCount(operands, 1...100, "concat(a, b, …)", syntax) else { return nil }
+    func concat(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
         let texts = operands.map { asText($0, of: "concat") }
         let values = texts.compactMap { $0 }
         return values.count == texts.count ? call(.concat, values, .string, syntax) : nil
     }
 
-    private func substring(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
-        guard hasCount(operands, 2...3, "substring(text, position, length)", syntax) else { return nil }
+    func substring(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
         let text = string(operands[0], of: "substring")
         let numbers = operands.dropFirst().map { integer($0, of: "substring") }
         let values = [text] + numbers
@@ -92,7 +105,7 @@ extension TypeChecker {
         return call(.substring, values.compactMap { $0 }, .string, syntax)
     }
 
-    private func integer(_ operand: Syntax, of what: String) -> TypedExpression? {
+    func integer(_ operand: Syntax, of what: String) -> TypedExpression? {
         guard let value = check(operand).map({ typedNull($0, .int) }) else { return nil }
         guard value.type == .int else {
             report(
@@ -103,7 +116,7 @@ extension TypeChecker {
         return value
     }
 
-    private func number(_ operand: Syntax, of what: String) -> TypedExpression? {
+    func number(_ operand: Syntax, of what: String) -> TypedExpression? {
         guard let value = check(operand).map({ typedNull($0, .double) }) else { return nil }
         guard value.type.isNumeric else {
             report(.badArgument, operand.range, "`\(what)` wants a number, and this is \(article(value.type))")
@@ -112,14 +125,12 @@ extension TypeChecker {
         return value
     }
 
-    private func abs(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
-        guard hasCount(operands, 1...1, "abs(number)", syntax) else { return nil }
+    func abs(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
         return number(operands[0], of: "abs").map { call(.abs, [$0], $0.type, syntax) }
     }
 
     /// `round(x)` is `round(x, 0)`. The result's decimal type is that of Spark's RoundBase.
-    private func round(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
-        guard hasCount(operands, 1...2, "round(number, digits)", syntax) else { return nil }
+    func round(_ operands: [Syntax], _ syntax: Syntax) -> TypedExpression? {
         guard let value = number(operands[0], of: "round") else { return nil }
         var places: Int64 = 0
         if operands.count == 2 {
@@ -143,11 +154,10 @@ extension TypeChecker {
         return call(.round, [value, digits], type, syntax, isNullable: value.isNullable)
     }
 
-    private func window(
-        _ function: Function, _ name: String, _ operands: [Syntax], _ syntax: Syntax
+    func window(
+        _ function: Function, _ definition: FunctionDefinition, _ operands: [Syntax], _ syntax: Syntax
     ) -> TypedExpression? {
-        let name = name.lowercased()
-        guard hasCount(operands, 2...2, "\(name)(timestamp, duration)", syntax) else { return nil }
+        let name = definition.name
         let time = check(operands[0]).map { $0.type == .date ? converted($0, .timestamp) : typedNull($0, .timestamp) }
         let width = check(operands[1])
         guard let time, let width else { return nil }

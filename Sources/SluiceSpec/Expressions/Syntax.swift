@@ -68,6 +68,7 @@ struct Syntax: Sendable {
         case between(Syntax, Syntax, Syntax, isNegated: Bool)
         case inList(Syntax, [Syntax], isNegated: Bool)
         case like(Syntax, Syntax, isNegated: Bool)
+        case rlike(Syntax, Syntax, isNegated: Bool)
         case isNull(Syntax, isNegated: Bool)
         case caseWhen(operand: Syntax?, [(condition: Syntax, value: Syntax)], otherwise: Syntax?)
         case cast(Syntax, type: String, typeRange: Range<Int>)

@@ -105,7 +105,7 @@ extension TypeChecker {
         case (.decimal(let digits), .double):
             guard case .decimal(_, let scale) = from else { return nil }
             return Double(decimalText(digits, scale: scale)).map { .double($0) }
-        case (.date(let days), .timestamp):
+        case (.date(let days), .timestamp) where timeZone == "UTC":
             let (micros, overflow) = days.multipliedReportingOverflow(by: DurationUnit.day)
             return overflow ? nil : .timestamp(micros)
         default: return nil

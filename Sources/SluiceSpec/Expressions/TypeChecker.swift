@@ -8,6 +8,9 @@ struct TypeChecker {
     let text: ExpressionText
     let scope: ColumnScope
     let diagnostics: DiagnosticCollector
+    /// The zone in which dates begin and constants without a zone are read. Rules of zones are the engine's: what
+    /// depends on them is left to it as a cast, unless this is UTC.
+    var timeZone = "UTC"
 
     /// The typed form of `syntax`, or nil if it has mistakes, which are then reported.
     func check(_ syntax: Syntax) -> TypedExpression? {
@@ -28,6 +31,8 @@ struct TypeChecker {
         case .like(let operand, let pattern, let isNegated):
             guard let left = string(operand, of: "like"), let right = string(pattern, of: "like") else { return nil }
             return negated(isNegated, call(.like, [left, right], .boolean, syntax), syntax)
+        case .rlike(let operand, let pattern, let isNegated):
+            return rlike(operand, pattern, syntax).map { negated(isNegated, $0, syntax) }
         case .isNull(let operand, let isNegated):
             return check(operand).map {
                 call(isNegated ? .isNotNull : .isNull, [typedNull($0, .string)], .boolean, syntax, isNullable: false)
@@ -42,9 +47,19 @@ struct TypeChecker {
     // MARK: Leaves
 
     func literal(_ value: Value, _ type: DataType, _ syntax: Syntax) -> TypedExpression {
+        if type == .timestamp, timeZone != "UTC", let written = textWithoutZone(syntax.range) {
+            return converted(literal(.string(written), .string, syntax), .timestamp)
+        }
         var expression = make(.literal(value), type, syntax, isNullable: value == .null)
         expression.isSecret = text.isSecret(syntax.range)
         return expression
+    }
+
+    /// What `timestamp '…'` at a range says, nil if it says its zone.
+    private func textWithoutZone(_ range: Range<Int>) -> String? {
+        let quoted = text.scalars[range].drop { $0 != "'" }.dropFirst().dropLast()
+        let written = String(String.UnicodeScalarView(quoted))
+        return parseTimestamp(written)?.hasZone == false ? written : nil
     }
 
     private func name(_ source: String?, _ column: String, _ syntax: Syntax) -> TypedExpression? {

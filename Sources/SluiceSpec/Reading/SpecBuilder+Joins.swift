@@ -172,12 +172,17 @@ extension SpecBuilder {
 
     private func key(_ left: KeyColumn?, _ right: KeyColumn?, _ place: Place) -> JoinKeySpec? {
         guard let left, let right else { return nil }
-        let integers: [DataType] = [.int, .long]
-        if left.type != right.type, !(integers.contains(left.type) && integers.contains(right.type)) {
+        // Numbers of unlike types meet in the type that Spark widens both to.
+        if left.type != right.type, !(left.type.isNumeric && right.type.isNumeric) {
+            let (text, number) = left.type == .string ? (left, right) : (right, left)
+            let cast = "`\(text.column.value) = cast(\(number.column.value) as string)`"
+            let isTextAndNumber = text.type == .string && number.type.isNumeric
             diagnostics.error(
                 .keyType, at: place,
                 "`\(left.column.value)` is \(article(left.type)) and `\(right.column.value)` is \(article(right.type))",
-                fix: "declare both columns with one type")
+                fix: "declare both columns with one type"
+                    + (isTextAndNumber
+                        ? ", or write \(cast) as the join's `where`, beside other keys or a `window`" : ""))
             return nil
         }
         return JoinKeySpec(left: left.column, right: right.column, isNullSafe: false)
