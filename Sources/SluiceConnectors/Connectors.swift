@@ -14,7 +14,9 @@ package func makeSource(
     switch spec.connector {
     case .file(let file) where file.isFollowed:
         return FollowedFileSource(file, format: spec.format, fileSystem: files, log: log)
-    case .file(let file): return WholeFileSource(file, format: spec.format, fileSystem: files, log: log)
+    case .file(let file):
+        return WholeFileSource(
+            file, format: spec.format, scratchFolder: environment.scratchFolder, fileSystem: files, log: log)
     case .standardInput: return StandardInputSource(format: spec.format)
     case .kafka(let kafka): return try KafkaSource(kafka, wanted: RecordFields(input), environment: environment)
     }
@@ -34,10 +36,10 @@ package func makeSinks(
         var environment = environment
         environment.log = environment.log.with([.sink: .string(spec.name.value)])
         switch spec.connector {
-        case .file(let path):
+        case .file(let file):
             return FileSink(
-                query: environment.query, folder: path.value, fileExtension: spec.format.fileExtension,
-                header: header, fileSystem: environment.fileSystem)
+                query: environment.query, folder: file.path.value, fileExtension: spec.format.fileExtension,
+                isCompressed: file.isCompressed, header: header, fileSystem: environment.fileSystem)
         case .standardOutput: return StandardOutputSink(header: header)
         case .kafka(let kafka) where kafka.isExactlyOnce:
             if let shared = transactions.first(where: { $0.connects(as: kafka) }) {

@@ -378,17 +378,28 @@ package struct SinkSpec: Sendable {
 }
 
 package enum SinkConnectorSpec: Sendable {
-    /// A folder, resolved against the spec file's folder.
-    case file(path: Located<String>)
+    case file(FileSinkSpec)
     case standardOutput(position: SourcePosition)
     case kafka(KafkaSinkSpec)
 
     package var position: SourcePosition {
         switch self {
-        case .file(let path): path.position
+        case .file(let file): file.path.position
         case .standardOutput(let position): position
         case .kafka(let kafka): kafka.position
         }
+    }
+}
+
+package struct FileSinkSpec: Sendable {
+    /// A folder, resolved against the spec file's folder.
+    package var path: Located<String>
+    /// True for files that are compressed with gzip.
+    package var isCompressed: Bool
+
+    package init(path: Located<String>, isCompressed: Bool = false) {
+        self.path = path
+        self.isCompressed = isCompressed
     }
 }
 

@@ -132,8 +132,8 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
         let spec = try #require(read.spec, "\(read.rendered)")
         #expect(spec.queries[0].file == "b/queries.yaml")
         #expect(spec.queries[0].checkpoint == "b/checkpoints/visits_ads")
-        guard case .file(let path) = spec.sinks[0].connector else { return }
-        #expect(path.value == "b/out")
+        guard case .file(let file) = spec.sinks[0].connector else { return }
+        #expect(file.path.value == "b/out")
     }
 
     @Test func `a name in two files is reported once, with both places`() {
@@ -193,7 +193,7 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
         let spec = try #require(readSpec([("/etc/sluice/job.yaml", job)]).spec)
         let files = spec.sources.compactMap { if case .file(let file) = $0.connector { file.path.value } else { nil } }
         #expect(files == ["/etc/sluice/in/ads.jsonl", "/etc/sluice/in/../visits"])
-        guard case .file(let path) = spec.sinks[0].connector else { return }
-        #expect(path.value == "/srv/out")
+        guard case .file(let file) = spec.sinks[0].connector else { return }
+        #expect(file.path.value == "/srv/out")
     }
 }

@@ -13,11 +13,11 @@ package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagno
     var findings: [Diagnostic] = []
     for source in spec.sources {
         guard case .file(let file) = source.connector else { continue }
-        findings += PathFindings(spec, file.path, fileSystem).ofSource(source.format)
+        findings += PathFindings(spec, file.path, fileSystem).ofSource(source.format, isFollowed: file.isFollowed)
     }
     for sink in spec.sinks {
-        guard case .file(let path) = sink.connector else { continue }
-        findings += PathFindings(spec, path, fileSystem).unexpanded.map { [$0] } ?? []
+        guard case .file(let file) = sink.connector else { continue }
+        findings += PathFindings(spec, file.path, fileSystem).unexpanded.map { [$0] } ?? []
     }
     for query in spec.queries {
         let path = Located(query.checkpoint, at: query.name.position, length: query.name.length)
@@ -38,7 +38,7 @@ private struct PathFindings {
         hide = { mask.hide($0) }
     }
 
-    func ofSource(_ format: RecordFormat) -> [Diagnostic] {
+    func ofSource(_ format: RecordFormat, isFollowed: Bool) -> [Diagnostic] {
         if let unexpanded { return [unexpanded] }
         do throws(FileError) {
             let pattern = FilePattern(absolutePath(path.value))
@@ -46,7 +46,9 @@ private struct PathFindings {
             if match.files.isEmpty { return [nothing(pattern, match.kind)] }
             var findings: [Diagnostic] = []
             for (file, info) in match.files.prefix(inspectedCountMax) where info.byteCount > 0 {
-                guard let kind = try UnreadFileKind.of(file, format: format, fileSystem) else { continue }
+                guard
+                    let kind = try UnreadFileKind.of(file, format: format, isFollowed: isFollowed, fileSystem)
+                else { continue }
                 findings.append(finding(.error, "file-kind", "\(file) \(kind.sentence)", fix: kind.remedy))
             }
             return findings

@@ -21,7 +21,8 @@ extension PhysicalPlan {
     private func details(of sink: SinkSpec) -> [(name: String, value: String)] {
         let kafka: KafkaSinkSpec
         switch sink.connector {
-        case .file(let path): return [("folder", path.value)]
+        case .file(let file):
+            return [("folder", file.path.value)] + (file.isCompressed ? [("compression", "gzip")] : [])
         case .standardOutput: return [("writes to", "standard output")]
         case .kafka(let spec): kafka = spec
         }

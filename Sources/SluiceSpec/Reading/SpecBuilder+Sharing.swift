@@ -16,7 +16,8 @@ extension SpecBuilder {
     private func fileSinkFolders(_ spec: Spec) -> [String: String] {
         Dictionary(
             spec.sinks.compactMap { sink -> (String, String)? in
-                if case .file(let path) = sink.connector { (sink.name.value, comparablePath(path.value)) } else { nil }
+                guard case .file(let file) = sink.connector else { return nil }
+                return (sink.name.value, comparablePath(file.path.value))
             }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -150,12 +151,13 @@ extension SourceSpec {
     /// Whether what a sink writes comes in here, as far as their names can tell.
     fileprivate func reads(_ sink: SinkSpec) -> Bool {
         switch (connector, sink.connector) {
-        case (.file(let file), .file(let folder)):
-            let (path, folder) = (comparablePath(file.path.value), comparablePath(folder.value))
+        case (.file(let file), .file(let sinkFile)):
+            let (path, folder) = (comparablePath(file.path.value), comparablePath(sinkFile.path.value))
             if path == folder { return true }
             guard path.hasPrefix(folder + "/") else { return false }
             let pattern = String(path.dropFirst(folder.utf8.count + 1))
-            return unsafe fnmatch(pattern, sink.format.exampleFileName, FNM_PATHNAME) == 0
+            let name = sink.format.exampleFileName + (sinkFile.isCompressed ? ".gz" : "")
+            return unsafe fnmatch(pattern, name, FNM_PATHNAME) == 0
         case (.kafka(let source), .kafka(let sink)):
             return source.topic.value == sink.topic.value
                 && !Set(hosts(source.brokers.value)).isDisjoint(with: hosts(sink.brokers.value))

@@ -30,10 +30,12 @@ extension SpecBuilder {
 
     private func readSinkConnector(_ map: MapReader<SinkKeys>) -> SinkConnectorSpec? {
         let kafka = map[\.kafka].flatMap { readKafkaSink($0) }
-        let path = map[\.file].flatMap { $0[\.path] }
+        let file = map[\.file].flatMap { file in
+            file[\.path].map { FileSinkSpec(path: $0, isCompressed: file[\.compression]) }
+        }
         let standardOutput = map[\.stdout]?.place.position
         guard hasOneConnector(map, SinkKeys.connectors) else { return nil }
-        return kafka.map { .kafka($0) } ?? path.map { .file(path: $0) }
+        return kafka.map { .kafka($0) } ?? file.map { .file($0) }
             ?? standardOutput.map { .standardOutput(position: $0) }
     }
 

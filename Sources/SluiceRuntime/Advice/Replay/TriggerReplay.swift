@@ -167,14 +167,14 @@ final class TriggerReplay {
         folder: String
     ) -> any Sink {
         guard var sink = spec.sinks.first(where: { $0.name.value == output.name }),
-            case .file(var path) = sink.connector
+            case .file(var file) = sink.connector
         else { return NullSink(clock: clock, commitMicros: visibleMicros) }
-        path.value = "\(folder)/out-\(index)"
-        sink.connector = .file(path: path)
+        file.path.value = "\(folder)/out-\(index)"
+        sink.connector = .file(file)
         let connectors = ConnectorEnvironment(
             query: plan.query, group: "", fileSystem: environment.fileSystem, clock: clock, log: .none)
         let sinks = makeSinks([(sink, plan.output.csvHeader(output.format))], sourceTopics: [], in: connectors)
-        return PassingFileSink(sinks[0], folder: path.value, fileSystem: environment.fileSystem)
+        return PassingFileSink(sinks[0], folder: file.path.value, fileSystem: environment.fileSystem)
     }
 }
 
