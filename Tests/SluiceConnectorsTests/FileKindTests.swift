@@ -89,7 +89,7 @@ struct FileKindTests {
                 fileSpec("/f", follow: false), fileSystem: files, log: .none, chunkByteCount: chunkByteCount),
         ] as [any Source] {
             let latest = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
-            let ranges = source.planBatch(from: SourceOffsets(), to: latest, limit: .spec)
+            let ranges = try source.planBatch(from: SourceOffsets(), to: latest, limit: .spec)
             #expect(try text(source, ranges) == "{\"a\":1}\n\u{FEFF}two\n")
             let rest = [OffsetRange(partition: "/f", start: 11, end: 18)]
             if source is FollowedFileSource { #expect(try text(source, rest) == "\u{FEFF}two\n") }

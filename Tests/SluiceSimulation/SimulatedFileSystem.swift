@@ -63,8 +63,10 @@ package final class SimulatedFileSystem: FileSystem {
     package var syncCount: Int { disk.withLock { $0.syncCount } }
 
     /// Puts a durable file there, making its folders; no operation of the program under test.
-    package func put(_ path: String, _ text: String) {
-        disk.withLock { $0.put(normalised(path), Array(text.utf8)) }
+    package func put(_ path: String, _ text: String) { put(path, Array(text.utf8)) }
+
+    package func put(_ path: String, _ bytes: [UInt8]) {
+        disk.withLock { $0.put(normalised(path), bytes) }
     }
 
     /// What readers see of a file now; nil when it is not there. No operation of the program under test.

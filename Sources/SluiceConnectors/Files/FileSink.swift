@@ -43,7 +43,8 @@ package final class FileSink: Sink, @unchecked Sendable {
     private static let cachedByteCountMax = 64 << 20
     private static let cachedFileCountMax = 256
 
-    /// `fileExtension` without its dot, and without what says that files are compressed; `header` is a whole line with its newline, or empty.
+    /// `fileExtension` without its dot, and without what says that files are compressed; `header` is a whole line with
+    /// its newline, or empty.
     package init(
         query: String, folder: String, fileExtension: String, isCompressed: Bool = false, header: [UInt8],
         fileSystem: any FileSystem

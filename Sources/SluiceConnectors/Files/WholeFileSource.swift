@@ -125,9 +125,11 @@ package final class WholeFileSource: Source {
         }
     }
 
-    /// Takes files in byte order of their paths: as many as the limits allow, and always one. Of a compressed file, which
-    /// is unpacked here, its text counts.
-    package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
+    /// Takes files in byte order of their paths: as many as the limits allow, and always one. Of a compressed file,
+    /// which is unpacked here, its text counts.
+    package func planBatch(
+        from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit
+    ) throws(ConnectorError) -> [OffsetRange] {
         archives.startPlan()
         let files = latest.next.filter { position.next[$0.key] == nil || archives.isInProgress($0.key) }
             .sorted { precedesInBytes($0.key, $1.key) }
@@ -146,9 +148,9 @@ package final class WholeFileSource: Source {
                 // Files are taken in order: none before the rest of this one.
                 if archives.isCut(path) { break }
             } catch {
-                trouble = trouble ?? error
                 // What may pass by itself is better waited for: files are taken in order.
-                guard error.isOfOneFile else { break }
+                guard error.isOfOneFile else { throw error }
+                trouble = trouble ?? error
                 if !error.isRetriable, let info = found[path]?.info { refused[path] = (info, error) }
             }
         }
