@@ -185,4 +185,15 @@ private func job(
     func `what is no type's name is refused`(name: String) {
         #expect(DataType(name) == nil)
     }
+
+    @Test func `a file sink's files may be compressed`() throws {
+        for (text, isCompressed) in [("", false), (", compression: gzip", true), (", compression: none", false)] {
+            let read = readSpec(job(sink: "file: { path: out\(text) }"))
+            guard case .file(let file) = try #require(read.spec, "\(read.rendered)").sinks[0].connector else { return }
+            #expect(file.isCompressed == isCompressed)
+        }
+        let read = readSpec(job(sink: "file: { path: out, compression: gzp }"))
+        #expect(read.diagnostics.map(\.code) == ["unknown-word"])
+        #expect(read.diagnostics.first?.fix == "did you mean `gzip`?")
+    }
 }
