@@ -24,6 +24,11 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         // libdeflate rather than zlib: the same gzip files, written in half the time (whole buffers, no stream).
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        // zlib for the compressed files of sources and sinks: they are unpacked and packed as a stream, since such a
+        // file may be larger than the memory, which libdeflate (whole buffers) cannot do.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        // libzstd for sources' zstd files, as a stream too.
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         // simdjson finds the structure of JSON text at gigabytes a second; it stays behind a small C API, because C++
         // interoperability would spread to every module that imports it.
         .target(
@@ -54,7 +59,7 @@ let package = Package(
         .target(name: "SluiceSystem", dependencies: ["CMemory"], swiftSettings: strictWithPointers),
         .target(
             name: "SluiceConnectors",
-            dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka"],
+            dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CZlib", "CZstd"],
             swiftSettings: strictWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
         .target(name: "SluicePage", resources: [.embedInCode("Page")], swiftSettings: strict),

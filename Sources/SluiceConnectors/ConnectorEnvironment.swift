@@ -8,6 +8,8 @@ package struct ConnectorEnvironment: Sendable {
     /// The consumer group in which lag tools see the query.
     package var group: String
     package var fileSystem: any FileSystem
+    /// On whose disk what does not fit into memory is put, in files without a name; it is there once a query runs.
+    package var scratchFolder: String
     package var clock: any Clock
     package var log: Log
     /// True once the query has been asked to stop: what may never come is then not waited for.
@@ -18,13 +20,15 @@ package struct ConnectorEnvironment: Sendable {
     package var waiting: Waiting
 
     package init(
-        query: String, group: String, fileSystem: any FileSystem, clock: any Clock, log: Log,
+        query: String, group: String, fileSystem: any FileSystem, scratchFolder: String = temporaryRoot(),
+        clock: any Clock, log: Log,
         shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil,
         waiting: Waiting = Waiting()
     ) {
         self.query = query
         self.group = group
         self.fileSystem = fileSystem
+        self.scratchFolder = scratchFolder
         self.clock = clock
         self.log = log
         self.shouldStop = shouldStop

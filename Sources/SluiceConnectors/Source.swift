@@ -78,8 +78,11 @@ package protocol Source: AnyObject {
     /// `available_now` and `once`) answers `position` until it is there.
     func latestOffsets(from position: SourceOffsets, untilEnd: Bool) throws(ConnectorError) -> SourceOffsets
     /// The ranges the next batch reads: between `position` and `latest`, within the limits; empty when nothing is new.
-    /// A pure function of its arguments, of the time, and of what `latestOffsets` has found.
-    func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange]
+    /// A function of its arguments, of the time, and of what `latestOffsets` has found; compressed files are unpacked
+    /// for it, and one that turns out to be damaged is trouble. Throws what may pass by itself.
+    func planBatch(
+        from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit
+    ) throws(ConnectorError) -> [OffsetRange]
     /// What tells the partitions of a batch apart from others that may come to have their names, in the source's own
     /// words: kept beside the ranges and handed back to `resume`.
     func marks(_ ranges: [OffsetRange], next: SourceOffsets) -> [String: String]

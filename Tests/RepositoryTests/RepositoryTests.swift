@@ -16,7 +16,8 @@ import Testing
         "SluiceSystem": ["CMemory", "Synchronization"],
         "SluicePage": [],
         "SluiceConnectors": [
-            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "Synchronization",
+            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CZlib", "CZstd",
+            "Synchronization",
         ],
         "SluiceRuntime": [
             "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",

@@ -62,6 +62,80 @@ struct FileSinkTests {
         #expect(files.text("/out/rows/batch-0000000001.csv") == "a,b\n1,x\n")
     }
 
+    @Test("A compressed batch is what any tool unpacks, however many parts it has")
+    func compressed() throws {
+        let folder = try TemporaryFolder()
+        let files = RealFileSystem()
+        let sink = FileSink(
+            query: "q", folder: folder.path + "/out", fileExtension: "csv", isCompressed: true,
+            header: Array("a,b\n".utf8), fileSystem: files)
+        try sink.recover(lastCommitted: nil)
+        var random = SplitMix64(seed: 3)
+        let parts = (0..<5).map { _ in randomLines(10_000, &random).joined() }
+        try sink.stage(batch: 3, parts: parts.map { OutputBytes(Array($0.utf8)) }, rowCount: 50_000)
+        try sink.commit(batch: 3)
+        try sink.sync()
+        let path = folder.path + "/out/batch-0000000003.csv.gz"
+        #expect(system("gzip -dc '\(path)' > '\(path).txt'") == 0)
+        #expect(String(decoding: try files.readAll(path + ".txt"), as: UTF8.self) == "a,b\n" + parts.joined())
+        #expect(try files.readAll(path).count < parts.joined().utf8.count / 2)
+        #expect(try sink.shows(batch: 3) && !sink.shows(batch: 4))
+    }
+
+    @Test("A batch that runs again after `compression` was changed is there once, whenever the machine stops")
+    func changedCompression() throws {
+        for (first, second) in [(false, true), (true, false)] {
+            let names = [false: "/out/batch-0000000007.jsonl", true: "/out/batch-0000000007.jsonl.gz"]
+            func sink(_ files: SimulatedFileSystem, _ isCompressed: Bool) -> FileSink {
+                FileSink(
+                    query: "q", folder: "/out", fileExtension: "jsonl", isCompressed: isCompressed, header: [],
+                    fileSystem: files)
+            }
+            func run(_ files: SimulatedFileSystem, _ isCompressed: Bool, lastCommitted: Int64) throws {
+                let sink = sink(files, isCompressed)
+                try sink.recover(lastCommitted: lastCommitted, inHand: 7)
+                try sink.stage(batch: 7, parts: output("row\n"), rowCount: 1)
+                try sink.commit(batch: 7)
+                try sink.sync()
+            }
+            let start = SimulatedFileSystem()
+            try run(start, first, lastCommitted: 6)
+            // What others have put there stays.
+            start.put("/out/batch-0000000007.jsonl.md5", "of somebody\n")
+            start.put("/out/batch-0000000006.jsonl", "former\n")
+            var operation = 0
+            while true {
+                let files = start.restart(plan: FaultPlan(seed: UInt64(operation), crashAtOperation: operation))
+                let isDone = (try? run(files, second, lastCommitted: 6)) != nil
+                let after = files.restart()
+                let visible = after.outputs.filter { $0.contains("/batch-0000000007.jsonl") && !$0.hasSuffix(".md5") }
+                #expect(visible.count <= 1, "operation \(operation): \(visible)")
+                try run(after, second, lastCommitted: 6)
+                #expect(
+                    after.outputs
+                        == [
+                            "/out/batch-0000000006.jsonl", names[second], "/out/batch-0000000007.jsonl.md5",
+                        ].compactMap { $0 }.sorted())
+                if isDone { break }
+                operation += 1
+            }
+            #expect(operation > 5)
+        }
+    }
+
+    @Test("A committed batch whose name was forgotten comes back as it was written, whatever the sink writes now")
+    func forgottenName() throws {
+        let files = SimulatedFileSystem()
+        let sink = makeSink(files)
+        try sink.recover(lastCommitted: nil)
+        try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1)
+        let next = FileSink(
+            query: "q", folder: "/out/rows", fileExtension: "jsonl", isCompressed: true, header: [],
+            fileSystem: files.restartProcess())
+        #expect(connectorError { try next.recover(lastCommitted: 0) } == nil)
+        #expect(try next.shows(batch: 0))
+    }
+
     @Test("A full disk is a retriable error that says so, and staging again works")
     func fullDisk() throws {
         let files = SimulatedFileSystem()

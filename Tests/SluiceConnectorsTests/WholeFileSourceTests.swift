@@ -14,7 +14,7 @@ struct WholeFileSourceTests {
         var batches: [[String]] = []
         while true {
             let latest = try source.latestOffsets(from: position, untilEnd: false)
-            let ranges = source.planBatch(from: position, to: latest, limit: limit)
+            let ranges = try source.planBatch(from: position, to: latest, limit: limit)
             if ranges.isEmpty { return batches }
             batches.append(ranges.map(\.partition))
             position.advance(by: ranges)
@@ -42,7 +42,7 @@ struct WholeFileSourceTests {
         #expect(try batches(source, limit: .unlimited) == [["/in/1", "/in/2", "/in/3"]])
         let position = SourceOffsets(["/in/1": 4])
         let latest = try source.latestOffsets(from: position, untilEnd: false)
-        let ranges = source.planBatch(from: position, to: latest, limit: .spec)
+        let ranges = try source.planBatch(from: position, to: latest, limit: .spec)
         #expect(ranges == [OffsetRange(partition: "/in/2", start: 0, end: 0)])
         #expect(try source.open(ranges).readyChunks(from: 0).isEmpty)
         #expect(try text(source, [OffsetRange(partition: "/in/3", start: 0, end: 5)]) == "three")
@@ -89,7 +89,7 @@ struct WholeFileSourceTests {
         files.put("/in/1", "one\n")
         let source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
         let latest = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
-        let ranges = source.planBatch(from: SourceOffsets(), to: latest, limit: .spec)
+        let ranges = try source.planBatch(from: SourceOffsets(), to: latest, limit: .spec)
         let marks = source.marks(ranges, next: latest)
         func runsAgain() -> ConnectorError? {
             let next = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: .none)
@@ -117,7 +117,7 @@ struct WholeFileSourceTests {
         for number in 0..<40 { files.put("/in/\(number)", "x\n") }
         var source = WholeFileSource(fileSpec("/in", follow: false), fileSystem: files, log: lines.log)
         var position = SourceOffsets()
-        let ranges = source.planBatch(
+        let ranges = try source.planBatch(
             from: position, to: try source.latestOffsets(from: position, untilEnd: false), limit: .spec)
         _ = try source.open(ranges)
         position.advance(by: ranges)

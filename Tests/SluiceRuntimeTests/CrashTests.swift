@@ -23,13 +23,16 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    init(type: String?, isFollowed: Bool) {
-        name = "\(type ?? "no join"), \(isFollowed ? "followed" : "whole") files"
+    init(type: String?, isFollowed: Bool, isCompressed: Bool = false) {
+        name = "\(type ?? "no join"), \(isCompressed ? "compressed" : isFollowed ? "followed" : "whole") files"
         spec = JoinSpecText(
             type: type, within: "r.t between l.t - 2s and l.t + 6s", leftDelay: "3s", rightDelay: "2s",
             isFollowed: isFollowed, retainBatches: 2, shards: 2)
+        spec.isCompressed = isCompressed
+        // One or two rows: files are cut, and fewer steps make as many batches.
+        if isCompressed { spec.limits = "max_bytes_per_trigger: 120" }
         // Without a join there are no no-data batches: more steps for as many batches.
-        steps = Self.makeSteps(type == nil ? 20 : 10, seed: UInt64(name.utf8.count))
+        steps = Self.makeSteps(isCompressed ? 4 : type == nil ? 20 : 10, seed: UInt64(name.utf8.count))
     }
 
     private static func makeSteps(_ count: Int, seed: UInt64) -> [Step] {
@@ -52,10 +55,15 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
         return steps
     }
 
-    static let all = [false, true].flatMap { isFollowed in
-        ["left outer", "right outer", "full outer", "inner", "left semi", "left anti", nil].map {
-            CrashWorkload(type: $0, isFollowed: isFollowed)
-        }
+    static let all =
+        [false, true].flatMap { isFollowed in
+            ["left outer", "right outer", "full outer", "inner", "left semi", "left anti", nil].map {
+                CrashWorkload(type: $0, isFollowed: isFollowed)
+            }
+        } + [CrashWorkload(type: "left outer", isFollowed: false, isCompressed: true)]
+
+    func feed(_ disk: SimulatedFileSystem, _ number: Int) {
+        disk.feed(steps[number], number: number, isFollowed: spec.isFollowed, isCompressed: spec.isCompressed)
     }
 }
 
@@ -116,7 +124,7 @@ struct CrashRun {
                 do {
                     if runner == nil { runner = try query.open(QueryEnvironment(disk, pool: pool)) }
                     if step < steps.upperBound {
-                        disk.feed(workload.steps[step], number: step, isFollowed: workload.spec.isFollowed)
+                        workload.feed(disk, step)
                     }
                     try runner?.runPending()
                     step += 1
@@ -214,7 +222,7 @@ private struct FailingRun {
         let clock = SimulatedClock(advancesByItself: true)
         for first in stride(from: 0, to: workload.steps.count, by: 5) {
             for number in first..<min(first + 5, workload.steps.count) {
-                disk.feed(workload.steps[number], number: number, isFollowed: workload.spec.isFollowed)
+                workload.feed(disk, number)
             }
             let environment = QueryEnvironment(disk, clock: clock, pool: pool)
             let supervisor = QuerySupervisor(

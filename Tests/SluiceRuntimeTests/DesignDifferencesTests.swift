@@ -360,4 +360,27 @@ import Testing
         try scenario.step(left: [row("a", "k", 50, v: 0)], right: [row("b", "k", 50)])
         #expect(scenario.last?.sources.map(\.watermarkMillis) == [nil, baseMillis + 50_000])
     }
+
+    // MARK: Files
+
+    @Test func `A compressed file is known by its first bytes, whatever its name`() throws {
+        let scenario = try Scenario(JoinSpecText(type: nil))
+        scenario.disk.put("/in/l/1.jsonl", storedGzip(Array((row("a", "x", 10) + "\n").utf8)))
+        scenario.disk.put("/in/l/2.jsonl.gz", row("b", "x", 10) + "\n")
+        #expect(try scenario.run().map { $0.split(separator: ": ").last } == ["a", "b"])
+    }
+
+    @Test func `A compressed file that is larger than a batch's limit is cut at line ends, a plain one is not`() throws
+    {
+        var spec = JoinSpecText(type: nil)
+        spec.limits = "max_bytes_per_trigger: 100"
+        let scenario = try Scenario(spec)
+        let text = ["a", "b", "c"].map { row($0, "x", 10) + "\n" }.joined()
+        scenario.disk.put("/in/l/1", storedGzip(Array(text.utf8)))
+        scenario.disk.put("/in/l/2", text)
+        try scenario.run()
+        #expect(scenario.harness.reports.all.map { $0.sources[0].inputRows } == [2, 1, 3])
+        let last = scenario.harness.reports.all.map { $0.sources[0].endOffset["/in/l/1"] }
+        #expect(last.last == Int64(text.utf8.count))
+    }
 }

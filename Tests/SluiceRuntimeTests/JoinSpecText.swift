@@ -26,6 +26,8 @@ struct JoinSpecText: Sendable {
     var leftField: String?
     var rightField: String?
     var isFollowed = false
+    /// Whether the files that are fed, which are whole then, and the sink's are compressed.
+    var isCompressed = false
     /// Of both sources, such as `max_files_per_trigger: 1`.
     var limits: String? = "max_files_per_trigger: 1"
     /// Further fields of the query.
@@ -60,7 +62,11 @@ struct JoinSpecText: Sendable {
         let state = [retainBatches.map { "retain_batches: \($0)" }, shards.map { "shards: \($0)" }].compactMap { $0 }
         if !state.isEmpty { lines.append("    state: { \(state.joined(separator: ", ")) }") }
         if let queryField { lines.append("    \(queryField)") }
-        lines += ["    to: out", "sinks:", "  out:", "    file: { path: \(output) }", "    format: json"]
+        lines += [
+            "    to: out", "sinks:", "  out:",
+            "    file: { path: \(output)\(isCompressed ? ", compression: gzip" : "") }",
+            "    format: json",
+        ]
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -115,7 +121,7 @@ struct Step: Sendable {
 extension SimulatedFileSystem {
     /// Puts a step's rows there: as file `number` of both folders, or at the ends of both followed files. Durable, and
     /// doing it twice is doing it once.
-    func feed(_ step: Step, number: Int, isFollowed: Bool) {
+    func feed(_ step: Step, number: Int, isFollowed: Bool, isCompressed: Bool = false) {
         for (name, rows) in [("l", step.left), ("r", step.right)] {
             let text = rows.map { $0 + "\n" }.joined()
             if isFollowed {
@@ -125,10 +131,17 @@ extension SimulatedFileSystem {
                 put(marker, "")
             } else {
                 let digits = String(number)
-                put("/in/\(name)/\(String(repeating: "0", count: 6 - digits.count))\(digits).jsonl", text)
+                let path = "/in/\(name)/\(String(repeating: "0", count: 6 - digits.count))\(digits).jsonl"
+                put(path + (isCompressed ? ".gz" : ""), isCompressed ? gzipOf(text) : Array(text.utf8))
             }
         }
     }
+}
+
+/// A gzip file of two members.
+private func gzipOf(_ text: String) -> [UInt8] {
+    let bytes = Array(text.utf8)
+    return storedGzip(Array(bytes.prefix(bytes.count / 2))) + storedGzip(Array(bytes.dropFirst(bytes.count / 2)))
 }
 
 /// A spec's only query, planned once, for as many processes as a test needs.

@@ -63,8 +63,10 @@ package final class SimulatedFileSystem: FileSystem {
     package var syncCount: Int { disk.withLock { $0.syncCount } }
 
     /// Puts a durable file there, making its folders; no operation of the program under test.
-    package func put(_ path: String, _ text: String) {
-        disk.withLock { $0.put(normalised(path), Array(text.utf8)) }
+    package func put(_ path: String, _ text: String) { put(path, Array(text.utf8)) }
+
+    package func put(_ path: String, _ bytes: [UInt8]) {
+        disk.withLock { $0.put(normalised(path), bytes) }
     }
 
     /// What readers see of a file now; nil when it is not there. No operation of the program under test.
@@ -147,6 +149,11 @@ package final class SimulatedFileSystem: FileSystem {
         try run(.remove, path) { (disk, path) throws(FileError) in try disk.remove(path) }
     }
 
+    package func makeScratchFile(in folder: String) throws(FileError) -> any ScratchFile {
+        try run(.write, folder) { (_, _) throws(FileError) in }
+        return SimulatedScratchFile(system: self, folder: folder)
+    }
+
     package func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)? {
         let locked = try run(.lock, folder) { (disk, path) throws(FileError) in try disk.lock(path, note: note) }
         return locked ? SimulatedLock(system: self, folder: normalised(folder)) : nil
@@ -199,6 +206,11 @@ package final class SimulatedFileSystem: FileSystem {
         try run(.info, path) { (_, _) throws(FileError) in inode.info }
     }
 
+    /// An operation on what has no name and survives nothing.
+    fileprivate func count(_ verb: FileOperation.Verb, _ path: String) throws(FileError) {
+        try run(verb, path) { (_, _) throws(FileError) in }
+    }
+
     fileprivate func unlock(_ folder: String) { disk.withLock { _ = $0.locked.remove(folder) } }
 }
 
@@ -217,6 +229,40 @@ private final class SimulatedFile: ReadableFile {
 
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
         try unsafe system.read(inode, path: path, at: offset, into: buffer)
+    }
+}
+
+private final class SimulatedScratchFile: ScratchFile {
+    private let system: SimulatedFileSystem
+    private let folder: String
+    private let content = Mutex<[UInt8]>([])
+
+    init(system: SimulatedFileSystem, folder: String) {
+        self.system = system
+        self.folder = folder
+    }
+
+    func info() throws(FileError) -> FileInfo {
+        let byteCount = content.withLock { Int64($0.count) }
+        return FileInfo(kind: .file, byteCount: byteCount, device: 0, inode: 0, modifiedNanos: 0)
+    }
+
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int {
+        try system.count(.read, folder)
+        let room = buffer.count
+        let bytes = content.withLock { $0.dropFirst(Int(offset)).prefix(room) }
+        unsafe buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
+
+    func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        try system.count(.append, folder)
+        let bytes = unsafe Array(bytes)
+        content.withLock { content in
+            let end = Int(offset) + bytes.count
+            if content.count < end { content += Array(repeating: 0, count: end - content.count) }
+            content.replaceSubrange(Int(offset)..<end, with: bytes)
+        }
     }
 }
 

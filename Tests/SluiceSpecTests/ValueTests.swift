@@ -185,4 +185,16 @@ private func job(
     func `what is no type's name is refused`(name: String) {
         #expect(DataType(name) == nil)
     }
+
+    @Test func `a file sink's files may be compressed`() throws {
+        for (text, isCompressed) in [("", false), (", compression: gzip", true), (", compression: none", false)] {
+            let read = readSpec(job(sink: "file: { path: out\(text) }"))
+            let spec = try #require(read.spec, "\(read.rendered)")
+            let file = try #require(spec.sinks[0].connector as? FileSinkSpec)
+            #expect(file.isCompressed == isCompressed)
+        }
+        let read = readSpec(job(sink: "file: { path: out, compression: gzp }"))
+        #expect(read.diagnostics.map(\.code) == ["unknown-word"])
+        #expect(read.diagnostics.first?.fix == "did you mean `gzip`?")
+    }
 }

@@ -13,7 +13,8 @@ package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagno
     var findings: [Diagnostic] = []
     for source in spec.sources {
         guard let path = source.connector.path else { continue }
-        findings += PathFindings(spec, path, fileSystem).ofSource(source.format)
+        let isFollowed = (source.connector as? FileSourceSpec)?.isFollowed ?? false
+        findings += PathFindings(spec, path, fileSystem).ofSource(source.format, isFollowed: isFollowed)
     }
     for sink in spec.sinks {
         guard let path = sink.connector.folder else { continue }
@@ -38,7 +39,7 @@ private struct PathFindings {
         hide = { mask.hide($0) }
     }
 
-    func ofSource(_ format: RecordFormat) -> [Diagnostic] {
+    func ofSource(_ format: RecordFormat, isFollowed: Bool) -> [Diagnostic] {
         if let unexpanded { return [unexpanded] }
         do throws(FileError) {
             let pattern = FilePattern(absolutePath(path.value))
@@ -46,7 +47,9 @@ private struct PathFindings {
             if match.files.isEmpty { return [nothing(pattern, match.kind)] }
             var findings: [Diagnostic] = []
             for (file, info) in match.files.prefix(inspectedCountMax) where info.byteCount > 0 {
-                guard let kind = try UnreadFileKind.of(file, format: format, fileSystem) else { continue }
+                guard
+                    let kind = try UnreadFileKind.of(file, format: format, isFollowed: isFollowed, fileSystem)
+                else { continue }
                 findings.append(finding(.error, "file-kind", "\(file) \(kind.sentence)", fix: kind.remedy))
             }
             return findings

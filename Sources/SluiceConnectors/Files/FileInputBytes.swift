@@ -27,9 +27,13 @@ struct FileRange {
     var info: FileInfo
     /// True when the file has to be exactly `end` bytes long.
     var isWhole: Bool
+    /// What was unpacked of a compressed file, whose text the offsets are of.
+    var text: UnpackedText?
 
     /// Makes sure that the file is still the one the batch was planned on.
     func check(_ now: FileInfo) throws(ConnectorError) {
+        // What was unpacked is here already.
+        if text != nil { return }
         if now.device != info.device || now.inode != info.inode {
             throw ConnectorError(
                 code: "file-rotated",
@@ -100,13 +104,15 @@ final class FileInputBytes: InputBytes {
     /// The line of a whole file, from 1, where finding it is not too dear: asked for once a batch, if at all. A
     /// followed file may be of any size, and what is known of it are offsets.
     private func line(_ range: FileRange, at offset: Int64) -> Int? {
-        guard range.isWhole, offset <= Self.countedByteCountMax, let file = try? TextFile(range.path, fileSystem) else {
-            return nil
-        }
-        return (try? file.lineCount(before: offset)).map { $0 + 1 }
+        guard range.isWhole, offset <= Self.countedByteCountMax else { return nil }
+        guard let file = try? range.text.map({ TextFile(range.path, $0) }) ?? TextFile(range.path, fileSystem),
+            let before = range.text.map({ $0.lineCountBefore }) ?? 0,
+            let count = try? file.lineCount(in: range.start..<offset)
+        else { return nil }
+        return before + count + 1
     }
 
-    private static let countedByteCountMax: Int64 = 16 << 20
+    static let countedByteCountMax: Int64 = 16 << 20
 
     func read(chunk number: Int, into chunk: inout InputChunk) throws {
         let (rangeIndex, index) = locate(number)
@@ -134,6 +140,7 @@ final class FileInputBytes: InputBytes {
     }
 
     private func open(_ range: FileRange) throws(ConnectorError) -> TextFile {
+        if let text = range.text { return TextFile(range.path, text) }
         do throws(ConnectorError) {
             return try open(range, at: range.path)
         } catch {

@@ -8,6 +8,10 @@ package import SluiceSystem
 /// What a file is that a source does not read.
 package enum UnreadFileKind: Hashable, Sendable {
     case compressed(String)
+    /// In a way that is read, of files that are whole.
+    case followedArchive(String)
+    /// A compressed file whose text is compressed again.
+    case nested(String)
     case utf16
     /// One JSON document, which holds the records.
     case jsonArray
@@ -17,15 +21,34 @@ package enum UnreadFileKind: Hashable, Sendable {
 
     /// What the file at a path is; nil for one that can be read, or that is not there any more.
     package static func of(
-        _ path: String, format: RecordFormat, _ fileSystem: any FileSystem
+        _ path: String, format: RecordFormat, isFollowed: Bool, _ fileSystem: any FileSystem
     ) throws(FileError) -> UnreadFileKind? {
         let file = try fileSystem.open(path)
         let byteCount = try file.info().byteCount
         let head = try file.bytes(0..<min(byteCount, headByteCount))
-        return UnreadFileKind(head, isWhole: byteCount <= headByteCount, format: format)
+        return UnreadFileKind(ofFile: head, byteCount: byteCount, format: format, isFollowed: isFollowed)
     }
 
-    /// - Parameter isWhole: true when there is no more than this.
+    /// - Parameter head: the first bytes, at most `headByteCount`, of a file of `byteCount` bytes.
+    init?(ofFile head: [UInt8], byteCount: Int64, format: RecordFormat, isFollowed: Bool) {
+        guard let compression = Compression(head) else {
+            self.init(head, isWhole: byteCount <= Self.headByteCount, format: format)
+            return
+        }
+        if isFollowed {
+            self = .followedArchive(compression.name)
+            return
+        }
+        // What is damaged is said when all of it has been looked at.
+        let text = compression.unpackedHead(head, byteCountMax: Int(Self.headByteCount))
+        let isWhole = byteCount <= Self.headByteCount && text.count < Self.headByteCount
+        guard let kind = UnreadFileKind(text, isWhole: isWhole, format: format) else { return nil }
+        if case .compressed(let name) = kind { self = .nested(name) } else { self = kind }
+    }
+
+    /// - Parameters:
+    ///   - head: the first bytes of text, or of what should be text.
+    ///   - isWhole: true when there is no more than this.
     init?(_ head: [UInt8], isWhole: Bool, format: RecordFormat) {
         if let name = Self.magics.first(where: { head.starts(with: $0.bytes) })?.name {
             self = .compressed(name)
@@ -76,6 +99,9 @@ package enum UnreadFileKind: Hashable, Sendable {
     package var sentence: String {
         switch self {
         case .compressed(let name): "is compressed (\(name)), which is not read"
+        case .followedArchive(let name):
+            "is compressed (\(name)), and what is compressed cannot be followed: it does not grow by whole lines"
+        case .nested(let name): "is compressed twice (\(name) inside)"
         case .utf16: "is UTF-16 text, and text is read as UTF-8"
         case .jsonArray: "is one JSON array, and records are JSON objects, one a line"
         }
@@ -83,7 +109,9 @@ package enum UnreadFileKind: Hashable, Sendable {
 
     package var remedy: String {
         switch self {
-        case .compressed: "unpack it, or move it away, or give a `path` that leaves it out"
+        case .compressed, .nested: "unpack it, or move it away, or give a `path` that leaves it out"
+        case .followedArchive:
+            "leave out `follow` where files are whole, or unpack it, or give a `path` that leaves it out"
         case .utf16: "convert it (`iconv -f UTF-16 -t UTF-8`)"
         case .jsonArray: "convert it (`jq -c '.[]'`)"
         }

@@ -54,20 +54,34 @@ extension FollowedFileMark {
 struct WholeFileMark: Hashable {
     var modifiedNanos: Int64
     var content: FileTail
+    /// True for a compressed file of which batches have not taken all; such a mark stands beside every batch until one
+    /// takes the rest.
+    var isPart = false
+
+    private static let partWord = "part"
 
     init(modifiedNanos: Int64, content: FileTail) {
         self.modifiedNanos = modifiedNanos
         self.content = content
     }
 
-    /// `time content`, as numbers; nil for what another version may have written.
+    /// `time content`, as numbers, and perhaps `part`; nil for what another version may have written.
     init?(text: String) {
-        let parts = text.split(separator: " ")
+        var parts = text.split(separator: " ")
+        if parts.count == 3, parts[2] == Self.partWord {
+            isPart = true
+            parts.removeLast()
+        }
         guard parts.count == 2, let modifiedNanos = Int64(parts[0]), let content = FileTail(text: parts[1]) else {
             return nil
         }
-        self.init(modifiedNanos: modifiedNanos, content: content)
+        (self.modifiedNanos, self.content) = (modifiedNanos, content)
     }
 
-    var text: String { "\(modifiedNanos) \(content.text)" }
+    var text: String { "\(modifiedNanos) \(content.text)" + (isPart ? " \(Self.partWord)" : "") }
+
+    /// A file that was only touched since is the same.
+    func isOfSameFile(as other: WholeFileMark) -> Bool {
+        modifiedNanos == other.modifiedNanos || content == other.content
+    }
 }

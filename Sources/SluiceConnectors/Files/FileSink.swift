@@ -5,6 +5,9 @@
 //     commit   batch-0000000007.jsonl         the rename
 //     sync                                    the rename is durable
 //
+// With `compression: gzip` the names end in `.gz`. A batch that is written again under another name than before, since
+// the format or the compression of the sink was changed, takes the place of the older file: no batch is there twice.
+//
 // The folder is this query's alone (FolderOwner.swift), and locked while it runs.
 //
 // The temporary name is durable before the batch enters the commit log. So when a crash forgets the rename, the bytes
@@ -22,6 +25,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     private let query: String
     private let folder: String
     private let fileExtension: String
+    private let isCompressed: Bool
     /// What every file begins with: a CSV header line, or nothing.
     private let header: OutputBytes
     private let fileSystem: any FileSystem
@@ -30,6 +34,8 @@ package final class FileSink: Sink, @unchecked Sendable {
     /// Batches staged and not committed yet.
     private var staged: Set<Int64> = []
     private var hasUnsyncedNames = false
+    /// Of batches that may be written again, files with other names than the sink gives now.
+    private var formerFiles: [Int64: [String]] = [:]
     /// Committed batches whose bytes the system still holds in memory, oldest first.
     private var cached: [(path: String, byteCount: Int)] = []
     private var cachedByteCount = 0
@@ -38,13 +44,16 @@ package final class FileSink: Sink, @unchecked Sendable {
     private static let cachedByteCountMax = 64 << 20
     private static let cachedFileCountMax = 256
 
-    /// `fileExtension` without its dot; `header` is a whole line with its newline, or empty.
+    /// `fileExtension` without its dot, and without what says that files are compressed; `header` is a whole line with
+    /// its newline, or empty.
     package init(
-        query: String, folder: String, fileExtension: String, header: [UInt8], fileSystem: any FileSystem
+        query: String, folder: String, fileExtension: String, isCompressed: Bool = false, header: [UInt8],
+        fileSystem: any FileSystem
     ) {
         self.query = query
         self.folder = folder
-        self.fileExtension = fileExtension
+        self.fileExtension = fileExtension + (isCompressed ? ".gz" : "")
+        self.isCompressed = isCompressed
         self.header = OutputBytes(header)
         self.fileSystem = fileSystem
     }
@@ -52,7 +61,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     package var description: String { "FileSink[\(folder)]" }
 
     package func recover(_ start: SinkStart) throws(ConnectorError) {
-        staged = []
+        (staged, formerFiles) = ([], [:])
         do throws(FileError) {
             try fileSystem.makeFolders(folder)
             lock = try fileSystem.lock(folder: folder, note: nil)
@@ -118,10 +127,15 @@ package final class FileSink: Sink, @unchecked Sendable {
     /// Makes visible what was committed and not renamed any more, and removes what was staged and not committed.
     private func finishCommits(_ names: [String], lastCommitted: Int64) throws(FileError) {
         for name in names {
-            guard let batch = batch(of: name, prefix: ".batch-", suffix: ".\(fileExtension).tmp") else { continue }
-            let isVisible = try fileSystem.info(path(fileName(batch))) != nil
-            if batch <= lastCommitted && !isVisible {
-                try fileSystem.rename(path(name), to: path(fileName(batch)))
+            guard let batch = batch(ofSink: name), batch > lastCommitted, name != fileName(batch) else { continue }
+            formerFiles[batch, default: []].append(name)
+        }
+        for name in names where name.hasPrefix(".") && name.hasSuffix(Self.temporarySuffix) {
+            // As the sink was when it staged it.
+            let visibleName = String(name.dropFirst().dropLast(Self.temporarySuffix.count))
+            guard let batch = batch(ofSink: visibleName) else { continue }
+            if batch <= lastCommitted && !names.contains(where: { self.batch(ofSink: $0) == batch }) {
+                try fileSystem.rename(path(name), to: path(visibleName))
             } else {
                 try fileSystem.remove(path(name))
             }
@@ -133,7 +147,7 @@ package final class FileSink: Sink, @unchecked Sendable {
         guard rowCount > 0 else { return }
         forgetOldOutput()
         let temporary = path(temporaryName(batch.id))
-        try write(parts, to: temporary)
+        let byteCount = try write(parts, to: temporary)
         do throws(FileError) {
             try fileSystem.sync(temporary)
             try fileSystem.syncFolder(folder)
@@ -141,18 +155,20 @@ package final class FileSink: Sink, @unchecked Sendable {
             throw ConnectorError(writing: error)
         }
         staged.insert(batch.id)
-        let byteCount = parts.reduce(0) { $0 + $1.byteCount }
         cached.append((path(fileName(batch.id)), byteCount))
         cachedByteCount += byteCount
     }
 
-    private func write(_ parts: [OutputBytes], to path: String) throws(ConnectorError) {
+    /// Returns how many bytes the file has.
+    private func write(_ parts: [OutputBytes], to path: String) throws(ConnectorError) -> Int {
+        if isCompressed { return try compress(parts, to: path) }
+        let byteCount = parts.reduce(header.byteCount) { $0 + $1.byteCount }
         if parts.allSatisfy(\.spilled.isEmpty) {
             do throws(FileError) {
                 // The parts keep their bytes alive while they are in the array.
                 unsafe try fileSystem.write(path, ([header] + parts).map { unsafe $0.buffer.bytes })
             } catch { throw ConnectorError(writing: error) }
-            return
+            return byteCount
         }
         do throws(FileError) {
             unsafe try fileSystem.write(path, [header.buffer.bytes])
@@ -165,6 +181,33 @@ package final class FileSink: Sink, @unchecked Sendable {
                     } catch { throw ConnectorError(writing: error) }
                 }, unreadable: ConnectorError.init(unreadable:))
         }
+        return byteCount
+    }
+
+    private func compress(_ parts: [OutputBytes], to path: String) throws(ConnectorError) -> Int {
+        let compressor = GzipCompressor()
+        var byteCount = 0
+        func write(_ bytes: UnsafeRawBufferPointer) throws(ConnectorError) {
+            do throws(FileError) {
+                if byteCount == 0 {
+                    unsafe try fileSystem.write(path, [bytes])
+                } else {
+                    unsafe try fileSystem.append(path, [bytes])
+                }
+            } catch { throw ConnectorError(writing: error) }
+            byteCount += bytes.count
+        }
+        for part in [header] + parts {
+            try part.forEachSegment(
+                { segment throws(ConnectorError) in
+                    unsafe try compressor.add(segment.buffer.bytes) { bytes throws(ConnectorError) in
+                        unsafe try write(bytes)
+                    }
+                },
+                unreadable: ConnectorError.init(unreadable:))
+        }
+        unsafe try compressor.finish { bytes throws(ConnectorError) in unsafe try write(bytes) }
+        return byteCount
     }
 
     private func forgetOldOutput() {
@@ -185,6 +228,11 @@ package final class FileSink: Sink, @unchecked Sendable {
     package func commit(batch: Int64) throws(ConnectorError) {
         guard staged.contains(batch) else { return }
         do throws(FileError) {
+            if let former = formerFiles.removeValue(forKey: batch) {
+                for name in former { try fileSystem.remove(path(name)) }
+                // Before the new one is there: a crash must not bring back one beside the other.
+                try fileSystem.syncFolder(folder)
+            }
             try fileSystem.rename(path(temporaryName(batch)), to: path(fileName(batch)))
         } catch {
             throw ConnectorError(writing: error)
@@ -195,7 +243,9 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     package func shows(batch: Int64) throws(ConnectorError) -> Bool {
         do throws(FileError) {
-            return try fileSystem.info(path(fileName(batch))) != nil
+            if try fileSystem.info(path(fileName(batch))) != nil { return true }
+            guard try fileSystem.info(folder) != nil else { return false }
+            return try fileSystem.list(folder).contains { self.batch(ofSink: $0) == batch }
         } catch { throw ConnectorError(writing: error) }
     }
 
@@ -214,19 +264,26 @@ package final class FileSink: Sink, @unchecked Sendable {
         return "batch-" + String(repeating: "0", count: max(0, 10 - digits.utf8.count)) + digits + "." + fileExtension
     }
 
-    private func temporaryName(_ batch: Int64) -> String { "." + fileName(batch) + ".tmp" }
+    private static let temporarySuffix = ".tmp"
 
-    /// The batch that a visible file of any file sink is of, whatever its format.
+    private func temporaryName(_ batch: Int64) -> String { "." + fileName(batch) + Self.temporarySuffix }
+
+    /// The batch that a visible file is of by its name, whatever format a sink has written it in.
     private func visibleBatch(_ name: String) -> Int64? {
-        name.firstIndex(of: ".").flatMap { batch(of: name, prefix: "batch-", suffix: String(name[$0...])) }
-    }
-
-    /// The batch a name stands for; nil for names this sink did not give.
-    private func batch(of name: String, prefix: String, suffix: String) -> Int64? {
-        guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }
-        let digits = name.dropFirst(prefix.count).dropLast(suffix.count)
+        let prefix = "batch-"
+        guard name.hasPrefix(prefix), let dot = name.firstIndex(of: ".") else { return nil }
+        let digits = name[..<dot].dropFirst(prefix.count)
         guard digits.utf8.count >= 10, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         return Int64(digits)
+    }
+
+    /// What a name ends with that a sink gives, whatever its settings.
+    private static let suffixes = [".jsonl", ".csv", ".jsonl.gz", ".csv.gz"]
+
+    /// As `visibleBatch`, but nil for what others may have put beside a batch's file, such as its checksum.
+    private func batch(ofSink name: String) -> Int64? {
+        guard let dot = name.firstIndex(of: "."), Self.suffixes.contains(String(name[dot...])) else { return nil }
+        return visibleBatch(name)
     }
 }
 
@@ -250,6 +307,6 @@ extension FileSinkSpec: SinkMaker {
     func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink {
         FileSink(
             query: environment.query, folder: path.value, fileExtension: spec.format.fileExtension,
-            header: setup.header, fileSystem: environment.fileSystem)
+            isCompressed: isCompressed, header: setup.header, fileSystem: environment.fileSystem)
     }
 }

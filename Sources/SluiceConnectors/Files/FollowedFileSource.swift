@@ -271,7 +271,9 @@ package final class FollowedFileSource: Source {
         let known = files.known[path]
         guard offset == 0, known?.lineEnd ?? 0 == 0, info.byteCount > known?.searchedTo ?? 0 else { return false }
         do throws(FileError) {
-            guard let kind = try UnreadFileKind.of(path, format: format, fileSystem) else { return false }
+            guard let kind = try UnreadFileKind.of(path, format: format, isFollowed: true, fileSystem) else {
+                return false
+            }
             trouble = trouble ?? ConnectorError(path, is: kind)
             return true
         } catch {

@@ -16,18 +16,19 @@ struct TakenFiles {
     /// So many of them are looked at each time but the first.
     static let lookCountMax = 8
 
-    private var files: [(path: String, byteCount: Int64)] = []
+    /// `isSize`: false for what a checkpoint says of a file, which of a compressed one is the length of its text.
+    private var files: [(path: String, byteCount: Int64, isSize: Bool)] = []
     private var next = 0
     private var isFirstLook = true
 
     /// At a start: those that sort last.
     init(_ position: SourceOffsets) {
         files = position.next.sorted { precedesInBytes($0.key, $1.key) }.suffix(Self.countMax)
-            .map { ($0.key, $0.value) }
+            .map { ($0.key, $0.value, false) }
     }
 
     mutating func add(_ path: String, byteCount: Int64) {
-        files.append((path, byteCount))
+        files.append((path, byteCount, true))
         if files.count > Self.countMax {
             files.removeFirst()
             next = max(0, next - 1)
@@ -35,8 +36,10 @@ struct TakenFiles {
     }
 
     /// Those that have grown; each is told once.
-    /// - Parameter byteCount: how long the file at a path is; nil when it is not there.
-    mutating func look(_ byteCount: (String) -> Int64?) -> [Grown] {
+    /// - Parameters:
+    ///   - byteCount: how long the file at a path is; nil when it is not there.
+    ///   - isCompressed: asked of a file that looks as if it had grown.
+    mutating func look(_ byteCount: (String) -> Int64?, isCompressed: (String) -> Bool) -> [Grown] {
         var grown: [Grown] = []
         var told: Set<Int> = []
         for _ in 0..<min(files.count, isFirstLook ? files.count : Self.lookCountMax) {
@@ -44,6 +47,10 @@ struct TakenFiles {
             next = index + 1
             let file = files[index]
             guard let now = byteCount(file.path), now > file.byteCount else { continue }
+            if !file.isSize, isCompressed(file.path) {
+                files[index] = (file.path, now, true)
+                continue
+            }
             grown.append(Grown(path: file.path, takenByteCount: file.byteCount, byteCount: now))
             told.insert(index)
         }

@@ -20,6 +20,11 @@ struct TextFile {
         do throws(FileError) { file = try fileSystem.open(path) } catch { throw ConnectorError(reading: error) }
     }
 
+    init(_ path: String, _ file: any ReadableFile) {
+        self.path = path
+        self.file = file
+    }
+
     func info() throws(ConnectorError) -> FileInfo {
         do throws(FileError) { return try file.info() } catch { throw ConnectorError(reading: error) }
     }
@@ -77,13 +82,13 @@ struct TextFile {
         return nil
     }
 
-    /// How many lines end before an offset. O(offset).
-    func lineCount(before offset: Int64) throws(ConnectorError) -> Int {
+    /// How many lines end in a range. O(range).
+    func lineCount(in range: Range<Int64>) throws(ConnectorError) -> Int {
         var block = ByteBuffer()
-        var start: Int64 = 0
+        var start = range.lowerBound
         var count = 0
-        while start < offset {
-            let end = min(start + (1 << 20), offset)
+        while start < range.upperBound {
+            let end = min(start + (1 << 20), range.upperBound)
             block.removeAll()
             try append(start..<end, to: &block)
             unsafe count += block.bytes.count { $0 == newline }
@@ -139,7 +144,10 @@ extension ConnectorError {
 
     /// True for what is wrong with one file and does not pass by itself: others can be read meanwhile.
     var isOfOneFile: Bool {
-        ["file-kind", "file-truncated", "file-changed", "file-rotated", "file-missing", "file-forbidden"].contains(code)
+        [
+            "file-kind", "file-damaged", "file-truncated", "file-changed", "file-rotated", "file-missing",
+            "file-forbidden",
+        ].contains(code)
     }
 
     init(truncated path: String, to byteCount: Int64, below offset: Int64) {

@@ -21,17 +21,28 @@ package final class WholeFileSource: Source {
     private var hasSeenFolder = false
     private var hasWaited = false
     /// Files to take, as they were seen last, which have been found to be text.
-    private var found: [String: (info: FileInfo, mark: WholeFileMark)] = [:]
+    private var found: [String: Found] = [:]
+    /// Files that have been found to be damaged, as they were then.
+    private var refused: [String: (info: FileInfo, error: ConnectorError)] = [:]
+    private var archives: ArchiveFiles
     private var taken: TakenFiles?
     /// How the files of a batch looked that another process has planned.
     private var marks: [String: WholeFileMark] = [:]
     package private(set) var trouble: ConnectorError?
 
+    private struct Found {
+        var info: FileInfo
+        var mark: WholeFileMark
+        var compression: Compression?
+    }
+
     /// - Parameters:
+    ///   - scratchFolder: where unpacked text is kept that does not fit into memory.
     ///   - chunkByteCount: the nominal size of the chunks of a batch.
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
-        _ spec: FileSourceSpec, format: RecordFormat = .json, fileSystem: any FileSystem, log: Log,
+        _ spec: FileSourceSpec, format: RecordFormat = .json, scratchFolder: String = temporaryRoot(),
+        fileSystem: any FileSystem, log: Log,
         chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
     ) {
         pattern = FilePattern(spec.files.value)
@@ -42,6 +53,8 @@ package final class WholeFileSource: Source {
         self.log = log
         self.chunkByteCount = chunkByteCount
         self.lineByteCountMax = lineByteCountMax
+        archives = ArchiveFiles(
+            folder: scratchFolder, fileSystem: fileSystem, lineByteCountMax: lineByteCountMax)
     }
 
     package var description: String { "FileSource[\(pattern.path)]" }
@@ -51,7 +64,7 @@ package final class WholeFileSource: Source {
         lookAtTaken(position)
         let match: FilePattern.Match
         do throws(FileError) {
-            match = try pattern.resolve(fileSystem) { position.next[$0] != nil }
+            match = try pattern.resolve(fileSystem) { position.next[$0] != nil && !archives.isInProgress($0) }
         } catch {
             throw ConnectorError(reading: error)
         }
@@ -68,8 +81,12 @@ package final class WholeFileSource: Source {
         case .nothing, .file, .glob: break
         }
         var latest = position
-        try inspect(match.files.filter { position.next[$0.path] == nil })
-        for (path, file) in found { latest.next[path] = file.info.byteCount }
+        try inspect(match.files.filter { position.next[$0.path] == nil || archives.isInProgress($0.path) })
+        for (path, file) in found {
+            // How long a text is that is not unpacked yet, nobody knows.
+            latest.next[path] =
+                position.next[path].map { archives.expectedEnd(path, file.info, from: $0) } ?? file.info.byteCount
+        }
         return latest
     }
 
@@ -79,17 +96,25 @@ package final class WholeFileSource: Source {
         let before = found
         found = [:]
         for (path, info) in files {
+            if let refusal = refused[path] {
+                if refusal.info == info {
+                    trouble = trouble ?? refusal.error
+                    continue
+                }
+                refused[path] = nil
+            }
             if let known = before[path], known.info == info {
                 found[path] = known
                 continue
             }
             do throws(FileError) {
-                let (head, mark) = try look(path, info)
-                let isWhole = info.byteCount <= UnreadFileKind.headByteCount
-                if let kind = UnreadFileKind(head, isWhole: isWhole, format: format) {
+                let file = try WholeFile(path, info, fileSystem)
+                if let kind = UnreadFileKind(
+                    ofFile: file.head, byteCount: info.byteCount, format: format, isFollowed: false)
+                {
                     trouble = trouble ?? ConnectorError(path, is: kind)
                 } else {
-                    found[path] = (info, mark)
+                    found[path] = Found(info: info, mark: file.mark, compression: Compression(file.head))
                 }
             } catch {
                 let error = ConnectorError(reading: error)
@@ -101,70 +126,98 @@ package final class WholeFileSource: Source {
         }
     }
 
-    /// The first bytes of a file, and what tells it from others.
-    private func look(
-        _ path: String, _ info: FileInfo
-    ) throws(FileError) -> (head: [UInt8], mark: WholeFileMark) {
-        let file = try fileSystem.open(path)
-        let head = try file.bytes(0..<min(info.byteCount, UnreadFileKind.headByteCount))
-        let tail = try file.bytes(max(0, info.byteCount - FileTail.byteCountMax)..<info.byteCount)
-        return (head, WholeFileMark(modifiedNanos: info.modifiedNanos, content: FileTail(head + tail)))
+    /// Takes files in byte order of their paths: as many as the limits allow, and always one. Of a compressed file,
+    /// which is unpacked here, its text counts.
+    package func planBatch(
+        from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit
+    ) throws(ConnectorError) -> [OffsetRange] {
+        archives.startPlan()
+        let files = latest.next.filter { position.next[$0.key] == nil || archives.isInProgress($0.key) }
+            .sorted { precedesInBytes($0.key, $1.key) }
+        var (countMax, byteCountMax) = (Int.max, Int64.max)
+        if case .spec = limit { (countMax, byteCountMax) = (max(1, maxFilesPerTrigger ?? .max), maxBytesPerTrigger) }
+        var ranges: [OffsetRange] = []
+        var bytes: Int64 = 0
+        for (path, byteCount) in files where ranges.count < countMax {
+            let room = max(0, byteCountMax - bytes)
+            do throws(ConnectorError) {
+                let start = position.next[path] ?? 0
+                let range = try plan(path, from: start, byteCount: byteCount, room: room, isFirst: ranges.isEmpty)
+                guard let range else { break }
+                bytes += range.end - range.start
+                ranges.append(range)
+                // Files are taken in order: none before the rest of this one.
+                if archives.isCut(path) { break }
+            } catch {
+                // What may pass by itself is better waited for: files are taken in order.
+                guard error.isOfOneFile else { throw error }
+                trouble = trouble ?? error
+                if !error.isRetriable, let info = found[path]?.info { refused[path] = (info, error) }
+            }
+        }
+        return ranges
     }
 
-    /// Takes files in byte order of their paths: as many as the limits allow, and always one.
-    package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
-        var ranges: [OffsetRange] = []
-        for (path, byteCount) in latest.next where position.next[path] == nil {
-            ranges.append(OffsetRange(partition: path, start: 0, end: byteCount))
+    /// nil: the batch has no room for the file.
+    private func plan(
+        _ path: String, from start: Int64, byteCount: Int64, room: Int64, isFirst: Bool
+    ) throws(ConnectorError) -> OffsetRange? {
+        if let refusal = refused[path] { throw refusal.error }
+        if found[path]?.compression != nil || archives.isInProgress(path) {
+            return try archives.plan(path, from: start, limit: room, mayCut: isFirst)
         }
-        ranges.sort { precedesInBytes($0.partition, $1.partition) }
-        guard case .spec = limit else { return ranges }
-        var taken = 0
-        var bytes: Int64 = 0
-        while taken < min(ranges.count, max(1, maxFilesPerTrigger ?? .max)) {
-            bytes += ranges[taken].end
-            if taken > 0, bytes > maxBytesPerTrigger { break }
-            taken += 1
-        }
-        return Array(ranges.prefix(taken))
+        return isFirst || byteCount <= room ? OffsetRange(partition: path, start: 0, end: byteCount) : nil
     }
 
     package func marks(_ ranges: [OffsetRange], next: SourceOffsets) -> [String: String] {
-        var marks: [String: String] = [:]
-        for range in ranges {
+        var marks = archives.marks.mapValues(\.text)
+        for range in ranges where marks[range.partition] == nil {
             marks[range.partition] = found[range.partition]?.mark.text
         }
         return marks
     }
 
-    package func resume(_ marks: [String: String]) { self.marks = marks.compactMapValues { WholeFileMark(text: $0) } }
+    package func resume(_ marks: [String: String]) {
+        self.marks = marks.compactMapValues { WholeFileMark(text: $0) }
+        archives.resume(self.marks)
+    }
 
     package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         var files: [FileRange] = []
         for range in ranges {
-            do throws(FileError) {
-                files.append(try file(range))
-            } catch {
-                throw ConnectorError(reading: error)
-            }
+            if let unpacked = archives.take(range) { files.append(unpacked) } else { files.append(try file(range)) }
         }
         for file in files { try file.check(file.info) }
-        for file in files where !isAsPlanned(file) { throw replaced(file.path) }
-        for range in ranges { taken?.add(range.partition, byteCount: range.end) }
+        for file in files where file.text == nil && !isAsPlanned(file) { throw replaced(file.path) }
+        for file in files where !archives.isCut(file.path) {
+            taken?.add(file.path, byteCount: file.info.byteCount)
+        }
         return FileInputBytes(
             files, chunkByteCount: chunkByteCount, lineByteCountMax: lineByteCountMax, fileSystem: fileSystem)
     }
 
-    private func file(_ range: OffsetRange) throws(FileError) -> FileRange {
-        guard let info = try fileSystem.info(range.partition) else {
-            throw FileError(operation: "open", path: range.partition, errno: ENOENT)
+    private func file(_ range: OffsetRange) throws(ConnectorError) -> FileRange {
+        let path = range.partition
+        let info: FileInfo
+        var whole: WholeFile?
+        do throws(FileError) {
+            guard let now = try fileSystem.info(path) else {
+                throw FileError(operation: "open", path: path, errno: ENOENT)
+            }
+            info = now
+            // Batches of other processes are not known to be of plain files.
+            if found[path].map({ $0.compression != nil }) ?? true { whole = try WholeFile(path, info, fileSystem) }
+        } catch { throw ConnectorError(reading: error) }
+        if let whole, let compression = Compression(whole.head) {
+            if let mark = marks[path], !mark.isOfSameFile(as: whole.mark) { throw replaced(path) }
+            return try archives.unpack(range, of: whole, compression)
         }
-        return FileRange(path: range.partition, start: range.start, end: range.end, info: info, isWhole: true)
+        return FileRange(path: path, start: range.start, end: range.end, info: info, isWhole: true)
     }
 
     private func isAsPlanned(_ file: FileRange) -> Bool {
         guard let mark = marks[file.path], mark.modifiedNanos != file.info.modifiedNanos else { return true }
-        return (try? look(file.path, file.info))?.mark.content == mark.content
+        return (try? WholeFile(file.path, file.info, fileSystem))?.mark.content == mark.content
     }
 
     private func replaced(_ path: String) -> ConnectorError {
@@ -175,10 +228,19 @@ package final class WholeFileSource: Source {
             isRetriable: false)
     }
 
-    package func didCommit(_ position: SourceOffsets) { marks = [:] }
+    package func didCommit(_ position: SourceOffsets) {
+        marks = [:]
+        archives.didCommit()
+    }
 
     package func readable(_ partitions: [String]) throws(ConnectorError) -> [String: Range<Int64>] {
-        try readableFiles(partitions, fileSystem)
+        var ranges = try readableFiles(partitions, fileSystem)
+        for path in partitions where ranges[path] != nil && isCompressed(path) { ranges[path] = 0..<Int64.max }
+        return ranges
+    }
+
+    private func isCompressed(_ path: String) -> Bool {
+        (try? fileSystem.open(path).bytes(0..<4)).map { Compression($0) != nil } ?? false
     }
 
     // MARK: - Files that were taken
@@ -190,7 +252,7 @@ package final class WholeFileSource: Source {
             // What cannot be looked at now is looked at later.
             (try? fileSystem.info(path))?.byteCount
         }
-        for file in taken.look(look) {
+        for file in taken.look(look, isCompressed: isCompressed) {
             log.warning(
                 "A file has grown since it was taken, and what was added is not read",
                 [
@@ -215,6 +277,7 @@ extension FileSourceSpec: SourceMaker {
         let (files, log) = (environment.fileSystem, environment.log)
         return isFollowed
             ? FollowedFileSource(self, format: spec.format, fileSystem: files, log: log)
-            : WholeFileSource(self, format: spec.format, fileSystem: files, log: log)
+            : WholeFileSource(
+                self, format: spec.format, scratchFolder: environment.scratchFolder, fileSystem: files, log: log)
     }
 }

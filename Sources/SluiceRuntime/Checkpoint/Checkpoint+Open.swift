@@ -227,19 +227,36 @@ struct Opening {
     /// What sources with a history have taken, and where they stand with that, behind the committed batch.
     private struct Positions {
         var items: [String: [String: (batch: Int64, next: Int64)]] = [:]
+        /// Of partitions that more than one batch has taken a part of: what all batches but the last did.
+        private var earlier: [String: [Part: Int64]] = [:]
+
+        private struct Part: Hashable {
+            var batch: Int64
+            var partition: String
+        }
+
+        /// A batch that is put in again replaces itself.
+        mutating func put(_ source: String, _ partition: String, batch: Int64, next: Int64) {
+            if let last = items[source]?[partition], last.batch != batch {
+                let isLast = batch > last.batch
+                let part = Part(batch: isLast ? last.batch : batch, partition: partition)
+                earlier[source, default: [:]][part] = isLast ? last.next : next
+                if !isLast { return }
+            }
+            items[source]?[partition] = (batch, next)
+        }
 
         var offsets: [String: SourceOffsets] { items.mapValues { SourceOffsets($0.mapValues(\.next)) } }
 
         /// The number of partitions that were taken of a source, and the sum over them.
         func size(of source: String) -> (count: Int, digest: UInt64) {
             let taken = items[source] ?? [:]
-            return (
-                taken.count,
-                taken.reduce(0) { sum, item in
-                    let range = OffsetRange(partition: item.key, start: 0, end: item.value.next)
-                    return sum &+ SourceHistory.digest(batch: item.value.batch, [range])
-                }
-            )
+            func digest(_ partition: String, _ batch: Int64, _ next: Int64) -> UInt64 {
+                SourceHistory.digest(batch: batch, [OffsetRange(partition: partition, start: 0, end: next)])
+            }
+            let last = taken.reduce(0) { $0 &+ digest($1.key, $1.value.batch, $1.value.next) }
+            let all = (earlier[source] ?? [:]).reduce(last) { $0 &+ digest($1.key.partition, $1.key.batch, $1.value) }
+            return (taken.count, all)
         }
     }
 
@@ -255,13 +272,13 @@ struct Opening {
                 if let reason = recovered.metadata.objection(to: item.origin, batch: item.batch) {
                     throw .foreign(path: historyPath(source), reason: reason)
                 }
-                positions.items[source]?[item.partition] = (item.batch, item.next)
+                positions.put(source, item.partition, batch: item.batch, next: item.next)
             }
         }
         for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
             for source in record.sources where positions.items[source.source] != nil {
                 for range in source.ranges {
-                    positions.items[source.source]?[range.partition] = (record.batch, range.end)
+                    positions.put(source.source, range.partition, batch: record.batch, next: range.end)
                 }
             }
             guard record.batch == committed else { continue }
@@ -292,12 +309,14 @@ struct Opening {
         _ source: String, _ history: SourceHistory, _ recovered: RecoveredFolder
     ) throws(CheckpointError) -> Checkpoint.HistoryLog {
         let committed = recovered.committed?.batch ?? noBatch
-        let logged = Set(history.items.filter { $0.batch <= committed }.map(\.partition))
+        let logged = Dictionary(
+            grouping: history.items.filter { $0.batch <= committed }, by: \.batch
+        ).mapValues { Set($0.map(\.partition)) }
         var lines = history.reset(keptBatch: committed) ?? []
         var origin = history.lastOrigin
         for record in recovered.olderOffsets + recovered.offsets where record.batch <= committed {
             let ranges = (record.sources.first { $0.source == source }?.ranges ?? []).filter {
-                !logged.contains($0.partition)
+                logged[record.batch]?.contains($0.partition) != true
             }
             if ranges.isEmpty { continue }
             let own = recovered.metadata.origin(at: record.batch)

@@ -310,8 +310,8 @@ package final class QueryRunner {
         // Asked to stop while it waited for the end of a source: what is there now is not what was asked for.
         if query.sources.contains(where: { $0.isAwaitingEnd }) { return false }
         let limit: BatchLimit = schedule.trigger == .once ? .unlimited : .spec
-        let ranges = query.sources.enumerated().map { index, source in
-            source.planBatch(from: positions[index], to: latest[index], limit: limit)
+        let ranges = try query.sources.enumerated().map { index, source in
+            try source.planBatch(from: positions[index], to: latest[index], limit: limit)
         }
         timer.end(\.planMicros)
         // An empty file says nothing.

@@ -93,7 +93,8 @@ package final class QuerySet: Sendable {
         let query = planned.spec
         let trigger = options.trigger ?? query.trigger.value
         let connectors = ConnectorEnvironment(
-            query: query.name.value, group: query.group, fileSystem: environment.fileSystem, clock: environment.clock,
+            query: query.name.value, group: query.group, fileSystem: environment.fileSystem,
+            scratchFolder: options.checkpointFolder(query), clock: environment.clock,
             log: environment.log.with([.query: .string(query.name.value)]), shouldStop: shouldStop,
             patienceMillis: patienceMillis ?? (TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil),
             waiting: waiting)

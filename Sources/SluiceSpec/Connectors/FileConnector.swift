@@ -61,19 +61,28 @@ extension FileSourceSpec: SourceConnector {
         if path == folder { return true }
         guard path.hasPrefix(folder + "/") else { return false }
         let pattern = String(path.dropFirst(folder.utf8.count + 1))
-        return unsafe fnmatch(pattern, "batch-0000000000.\(format.fileExtension)", FNM_PATHNAME) == 0
+        let isCompressed = (sink as? FileSinkSpec)?.isCompressed ?? false
+        let name = "batch-0000000000.\(format.fileExtension)" + (isCompressed ? ".gz" : "")
+        return unsafe fnmatch(pattern, name, FNM_PATHNAME) == 0
     }
 }
 
 package struct FileSinkSpec: SinkConnector {
     /// Resolved against the spec file's folder.
     package var path: Located<String>
+    /// True for files that are compressed with gzip.
+    package var isCompressed: Bool
 
-    package init(path: Located<String>) { self.path = path }
+    package init(path: Located<String>, isCompressed: Bool = false) {
+        self.path = path
+        self.isCompressed = isCompressed
+    }
 
     package static var key: String { SinkKeys.set.keys.file.facts.name }
     package var position: SourcePosition { path.position }
-    package var details: [(name: String, value: String)] { [("folder", path.value)] }
+    package var details: [(name: String, value: String)] {
+        [("folder", path.value)] + (isCompressed ? [("compression", "gzip")] : [])
+    }
     package var folder: Located<String>? { path }
 
     package func writing(folder: String) -> FileSinkSpec {

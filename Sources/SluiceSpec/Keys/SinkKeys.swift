@@ -25,6 +25,9 @@ struct FileSinkKeys: SpecKeys {
     let path = RequiredKey(
         "path", .path, "The folder that gets a file a batch, `batch-<id>.jsonl` or `.csv`.",
         orElse: "name the folder for the files", example: "out")
+    let compression = DefaultedKey(
+        "compression", .word(["none": false, "gzip": true]), default: false,
+        "Whether the files are compressed, and are called `….gz`; may be changed at any time.", example: "gzip")
 }
 
 struct StandardOutputKeys: SpecKeys {

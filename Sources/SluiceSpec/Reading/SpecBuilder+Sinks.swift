@@ -30,10 +30,12 @@ extension SpecBuilder {
 
     private func readSinkConnector(_ map: MapReader<SinkKeys>) -> (any SinkConnector)? {
         let kafka = map[\.kafka].flatMap { readKafkaSink($0) }
-        let path = map[\.file].flatMap { $0[\.path] }
+        let file = map[\.file].flatMap { file in
+            file[\.path].map { FileSinkSpec(path: $0, isCompressed: file[\.compression]) }
+        }
         let standardOutput = map[\.stdout]?.place.position
         guard hasOneConnector(map, SinkKeys.connectors) else { return nil }
-        return kafka ?? path.map { FileSinkSpec(path: $0) } ?? standardOutput.map { StandardOutputSpec(position: $0) }
+        return kafka ?? file ?? standardOutput.map { StandardOutputSpec(position: $0) }
     }
 
     private func readOutputFormat(_ node: YAMLNode, isKafka: Bool) -> OutputFormat? {

@@ -49,6 +49,12 @@ package protocol ReadableFile: AnyObject, Sendable {
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(FileError) -> Int
 }
 
+/// A file without a name, gone with its last reference or its process.
+package protocol ScratchFile: ReadableFile {
+    /// Writes all of `bytes`. Not while somebody reads or writes the same bytes.
+    func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileError)
+}
+
 /// An exclusive lock on a folder; released with its last reference and by the kernel when the process ends.
 package protocol FolderLock: AnyObject, Sendable {}
 
@@ -74,6 +80,8 @@ package protocol FileSystem: Sendable {
     func rename(_ from: String, to: String) throws(FileError)
     /// Removes a file; removing what is not there is no error.
     func remove(_ path: String) throws(FileError)
+    /// Makes an empty file without a name on the disk of a folder, for what does not fit into memory.
+    func makeScratchFile(in folder: String) throws(FileError) -> any ScratchFile
     /// Locks a folder itself, which no hand deletes without noticing; nil when another process (or another lock of this
     /// one) holds it.
     /// - Parameter note: a file in the folder that is locked with it and says which process has it: for people, and for

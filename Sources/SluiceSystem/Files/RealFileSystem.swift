@@ -115,6 +115,17 @@ package struct RealFileSystem: FileSystem {
         }
     }
 
+    package func makeScratchFile(in folder: String) throws(FileError) -> any ScratchFile {
+        // Named for a moment only: not every file system makes files without names.
+        var template = Array("\(folder)/.scratch-XXXXXX".utf8CString)
+        let descriptor = unsafe mkstemp(&template)
+        if descriptor < 0 { throw FileError(operation: "make a scratch file in", path: folder, errno: errno) }
+        unsafe unlink(template)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        let path = "a scratch file in \(folder)"
+        return RealFile(descriptor: descriptor, path: path)
+    }
+
     package func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)? {
         let folderLock = RealFolderLock()
         if try !folderLock.add(openDescriptor(folder, O_RDONLY | O_DIRECTORY, "lock"), folder, mayBeUnable: note != nil)
@@ -187,7 +198,7 @@ extension FileInfo {
     }
 }
 
-private final class RealFile: ReadableFile {
+private final class RealFile: ScratchFile {
     private let descriptor: Int32
     private let path: String
 
@@ -216,6 +227,18 @@ private final class RealFile: ReadableFile {
             done += count
         }
         return done
+    }
+
+    func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        var done = 0
+        while done < bytes.count {
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = uninterrupted {
+                unsafe pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
+            }
+            if count < 0 { throw FileError(operation: "write", path: path, errno: errno) }
+            done += count
+        }
     }
 }
 

@@ -53,6 +53,9 @@ private final class CountingFileSystem: FileSystem {
     func syncFolder(_ path: String) throws(FileError) { try base.syncFolder(path) }
     func rename(_ from: String, to: String) throws(FileError) { try base.rename(from, to: to) }
     func remove(_ path: String) throws(FileError) { try base.remove(path) }
+    func makeScratchFile(in folder: String) throws(FileError) -> any ScratchFile {
+        try base.makeScratchFile(in: folder)
+    }
     func lock(folder: String, note: String?) throws(FileError) -> (any FolderLock)? {
         try base.lock(folder: folder, note: note)
     }

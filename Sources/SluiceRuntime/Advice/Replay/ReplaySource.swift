@@ -83,9 +83,11 @@ final class ReplaySource: Source {
         return nil
     }
 
-    func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
+    func planBatch(
+        from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit
+    ) throws(ConnectorError) -> [OffsetRange] {
         ranges = []
-        return source.planBatch(from: position, to: latest, limit: limit)
+        return try source.planBatch(from: position, to: latest, limit: limit)
     }
 
     func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
