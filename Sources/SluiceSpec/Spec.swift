@@ -46,6 +46,8 @@ package struct ColumnSpec: Hashable, Sendable {
         case field(FieldPath)
         /// `kafka.key`, `kafka.topic`, `kafka.headers.NAME` …: a part of the Kafka record beside its value's fields.
         case kafka(KafkaField)
+        /// Computed from other columns of the source, before its watermark.
+        case computed(Expression<ColumnReference>)
     }
 
     package init(name: String, type: DataType, origin: Origin, position: SourcePosition) {

@@ -161,6 +161,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     /// Only without a join.
     var emitter: RowEmitter?
     private var stateRow: RowBuilder
+    private var computer: ColumnComputer
     private var scratch = EvaluationScratch()
     /// The row in hand.
     private var row = ByteBuffer()
@@ -168,6 +169,9 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
 
     init(_ setup: LaneSetup, _ facts: LaneFacts, _ format: consuming Format) {
         decoder = RecordDecoder(format, input: setup.input, zones: setup.zones)
+        var zones = setup.zones
+        computer = ColumnComputer(
+            setup.plan, setup.number, zone: zones.rules(named: setup.input.timeZone) ?? .utc, zones: setup.zones)
         stateRow = RowBuilder(layout: RowLayout(columns: setup.input.columns.prefix(facts.stateKinds.count)))
         let layouts = setup.plan.inputs.map { RowLayout(columns: $0.columns) }
         emitter =
@@ -229,7 +233,8 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
 
     /// Filters, counts and stores the row that was decoded last.
     @inline(__always)
-    private mutating func take(_ byteCount: Int, _ output: inout DecodedRows) {
+    private mutating func take(_ decodedByteCount: Int, _ output: inout DecodedRows) {
+        let byteCount = computer.isEmpty ? decodedByteCount : computer.compute(&row, &scratch)
         let base = unsafe UnsafeRawPointer(row.base)
         let packed = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
         guard unsafe isKept(packed, base) else { return }

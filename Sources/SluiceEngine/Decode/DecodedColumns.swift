@@ -1,7 +1,7 @@
 // The fields a decoder looks for, in the form the hot path wants them: plain numbers in raw memory, names with the
 // quotes and the colon they stand in, to compare eight bytes at a time, and a small hash table for names that come in
-// an unexpected order. A column's path makes it a tree: the columns are its leaves, the objects and arrays on the way to
-// them its inner nodes, the record itself its root. Without paths the root has nothing but leaves.
+// an unexpected order. A column's path makes it a tree: the columns are its leaves, the objects and arrays on the way
+// to them its inner nodes, the record itself its root. Without paths the root has nothing but leaves.
 
 internal import Glibc
 internal import SluicePlan

@@ -11,6 +11,8 @@ func cast(
 ) -> Register {
     let scales = unsafe at.pointee.scales
     switch unsafe (at.pointee.from, at.pointee.to) {
+    // A part of a record is its text.
+    case (.string, .string): return value
     case (.string, let to): return unsafe castText(value.bytes, to, scales, program, &scratch)
     case (let from, .string): return text(of: value, from, scales, program, &scratch)
     case (.int, .long), (.boolean, .int), (.boolean, .long): return value

@@ -130,6 +130,10 @@ struct RowBuilder {
         arena.advance(by: fixedByteCount)
     }
 
+    /// Goes on with a row that has been finished: the one that begins at `start` and ends with the arena.
+    @inline(__always)
+    mutating func reopen(at start: Int) { self.start = start }
+
     @inline(__always)
     func set(_ column: Int, bits: UInt64, in arena: inout ByteBuffer) {
         precondition(column >= 0 && column < columnCount)

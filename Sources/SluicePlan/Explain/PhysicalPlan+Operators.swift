@@ -72,6 +72,10 @@ extension PhysicalPlan {
         node.details.append(("format", input.format.name))
         if input.timeZone != "UTC" { node.details.append(("time zone", input.timeZone)) }
         if input.badRows != .null { node.details.append(("bad rows", input.badRows.name)) }
+        for column in input.computed {
+            let name = quotedName(input.columns[column.slot].name)
+            node.details.append(("computed \(name)", text(column.expression)))
+        }
         if let filter = input.filterBelowWatermark {
             node = OperatorNode(name: "Filter", summary: text(filter), children: [node])
         }

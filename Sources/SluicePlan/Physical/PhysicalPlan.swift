@@ -35,6 +35,13 @@ package struct PhysicalPlan: Hashable, Sendable {
     }
 }
 
+/// A column that is computed from others of its row.
+package struct ComputedColumn: Hashable, Sendable {
+    /// Its slot.
+    package var slot: Int
+    package var expression: Expression<ColumnSlot>
+}
+
 /// A column that is decoded; its place in the list is its slot in the packed row.
 package struct InputColumn: Hashable, Sendable {
     package var name: String
@@ -89,6 +96,8 @@ package struct InputPlan: Hashable, Sendable {
     /// The columns to decode. The first `JoinSidePlan.stateColumnCount` of them are what state keeps.
     /// With a `badRows` policy that keeps rows back for a bad field all declared columns are here, each to be checked.
     package var columns: [InputColumn]
+    /// What is computed of each row, each after what it is computed from.
+    package var computed: [ComputedColumn] = []
     /// Rows for which this is not true vanish before the watermark sees them.
     package var filterBelowWatermark: Expression<ColumnSlot>?
     package var watermark: WatermarkPlan?

@@ -72,6 +72,7 @@ struct PhysicalPlanner {
             source: source.name.value, topic: source.connector.topic, format: source.format,
             timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
+        plan.computed = computed(chain.relation.columns, input: input)
         plan.filterBelowWatermark = condition(chain.belowWatermark)
         plan.filterAboveWatermark = condition(chain.aboveWatermark)
         if let watermark = chain.watermark, let slot = slots[watermark.column] {
@@ -127,6 +128,24 @@ struct PhysicalPlanner {
         }
         return RecordPlan(
             key: record.key?.replacingColumns { name, _ in column(name) }, timestamp: record.timestamp.map(column))
+    }
+
+    /// The computed columns among those that are decoded, each after those that it is computed from. There are no
+    /// circles: the spec has none.
+    private func computed(_ columns: [ColumnSpec], input: Int) -> [ComputedColumn] {
+        var waiting = columns.indices.compactMap { slot -> ComputedColumn? in
+            guard case .computed(let expression) = columns[slot].origin else { return nil }
+            return ComputedColumn(slot: slot, expression: resolve(expression))
+        }
+        var ordered: [ComputedColumn] = []
+        while !waiting.isEmpty {
+            let slots = Set(waiting.map { ColumnSlot(input: input, index: $0.slot) })
+            let ready = waiting.filter { $0.expression.columns.isDisjoint(with: slots) }
+            guard !ready.isEmpty else { preconditionFailure("computed columns in a circle") }
+            ordered += ready
+            waiting.removeAll { column in ready.contains { $0.slot == column.slot } }
+        }
+        return ordered
     }
 
     private func condition(_ conjuncts: [LogicalExpression]) -> Expression<ColumnSlot>? {

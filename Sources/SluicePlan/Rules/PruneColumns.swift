@@ -77,6 +77,7 @@ enum PruneColumns: RewriteRule {
             ColumnReference(source: source, column: column.name)
         }
         let declared = chain.relation.columns
+        decoded.formUnion(inputs(of: decoded, declared, source))
         let kept = declared.filter { state.contains(reference($0)) }.sorted { $0.name < $1.name }
         let rest = declared.filter { column in
             !state.contains(reference(column))
@@ -93,5 +94,22 @@ enum PruneColumns: RewriteRule {
             }
         }
         return chain.plan
+    }
+
+    /// The columns that computed ones among `needed` are computed from, over however many steps.
+    private static func inputs(
+        of needed: Set<ColumnReference>, _ declared: [ColumnSpec], _ source: String
+    ) -> Set<ColumnReference> {
+        var found: Set<ColumnReference> = []
+        var next = needed
+        while !next.isEmpty {
+            var further: Set<ColumnReference> = []
+            for column in declared where next.contains(ColumnReference(source: source, column: column.name)) {
+                if case .computed(let expression) = column.origin { further.formUnion(expression.columns) }
+            }
+            next = further.subtracting(found)
+            found.formUnion(further)
+        }
+        return found
     }
 }

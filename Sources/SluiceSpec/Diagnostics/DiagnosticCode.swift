@@ -74,6 +74,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case unknownWord = "unknown-word"
     /// Not the name of a column type.
     case unknownType = "unknown-type"
+    /// A column that is computed from itself.
+    case circularColumn = "circular-column"
     /// Not a path into a record.
     case badPath = "bad-path"
     /// Not the form of a time zone's name.

@@ -81,5 +81,34 @@ struct Syntax: Sendable {
     /// Height of the tree; limited by the parser, so that recursion over it is safe.
     var height: Int
 
+    /// Calls `body` with the name of every column.
+    func forEachName(_ body: (String) -> Void) {
+        switch kind {
+        case .literal: break
+        case .name(_, let column): body(column)
+        case .not(let operand), .negate(let operand), .isNull(let operand, _), .cast(let operand, _, _):
+            operand.forEachName(body)
+        case .binary(_, let left, let right), .like(let left, let right, _), .rlike(let left, let right, _):
+            left.forEachName(body)
+            right.forEachName(body)
+        case .chain(let first, let links):
+            first.forEachName(body)
+            for link in links { link.operand.forEachName(body) }
+        case .between(let operand, let lower, let upper, _):
+            for part in [operand, lower, upper] { part.forEachName(body) }
+        case .inList(let operand, let items, _):
+            for part in [operand] + items { part.forEachName(body) }
+        case .caseWhen(let operand, let branches, let otherwise):
+            operand?.forEachName(body)
+            for branch in branches {
+                branch.condition.forEachName(body)
+                branch.value.forEachName(body)
+            }
+            otherwise?.forEachName(body)
+        case .call(_, _, let operands):
+            for operand in operands { operand.forEachName(body) }
+        }
+    }
+
     static let maximumHeight = 200
 }

@@ -180,6 +180,7 @@ struct TypeChecker {
 
     func string(_ operand: Syntax, of what: String) -> TypedExpression? {
         guard let value = check(operand).map({ typedNull($0, .string) }) else { return nil }
+        if value.type == .json, what == Function.getJSONObject.rawValue { return converted(value, .string) }
         guard value.type == .string else {
             report(
                 .typeMismatch, operand.range, "`\(what)` wants a string, and this is \(article(value.type))",

@@ -61,8 +61,8 @@ struct ColumnKeys: SpecKeys {
     static let home = "inside a column's map"
     static let set = KeySet(ColumnKeys())
 
-    let type = RequiredKey(
-        "type", .node("a type", .text), "The type of the column.", orElse: "say its type, as in `type: string`",
+    let type = Key(
+        "type", .node("a type", .text), "The type of the column; only a computed one goes without.",
         example: "decimal(10,2)")
     let from = Key(
         "from", .node("a path such as `user.id` or `items[0].sku`, or a part of a Kafka record", .text),
@@ -74,6 +74,10 @@ struct ColumnKeys: SpecKeys {
     let pattern = Key(
         "pattern", .node("one of Spark's datetime patterns", .text),
         "How text of a timestamp or a date is written.", without: "ISO 8601", example: "dd/MM/yyyy")
+    let expr = Key(
+        "expr", .expression("an expression over other columns of the source"),
+        "Computes the column, before the watermark; its type is that of the expression.",
+        example: "lower(trim(email))")
 }
 
 struct WatermarkKeys: SpecKeys {

@@ -1,0 +1,129 @@
+// Records as others write them, read by the real binary: nested fields, times in units and patterns, computed columns,
+// parts kept as JSON. What comes out is compared as it stands.
+
+import Foundation
+import Testing
+
+@Suite struct RealDataTests {
+    /// What a query over one source puts out. Everything but the source's columns is the test's own.
+    private func run(_ source: String, _ query: String, _ files: [String: String]) throws -> (String, String) {
+        let folder = try TemporaryFolder()
+        for (name, text) in files { try folder.write(name, text) }
+        try folder.write(
+            "spec.yaml",
+            """
+            sluice: 1
+            sources:
+            \(source)
+            queries:
+              q:
+            \(query)
+                trigger: available_now
+                on_failure: stop
+                to: out
+            sinks:
+              out: { stdout: {} }
+            """)
+        let check = try SluiceProcess.run(["check", "spec.yaml"], in: folder)
+        #expect(check.exitCode == 0, "\(check.standardOutput)")
+        let result = try SluiceProcess.run(["run", "spec.yaml"], in: folder)
+        #expect(result.exitCode == 0, "\(result.standardError)")
+        return (result.standardOutput, result.standardError)
+    }
+
+    @Test func `Clicks with nested times in milliseconds`() throws {
+        let (output, log) = try run(
+            """
+              clicks:
+                file: { path: clicks.jsonl }
+                columns:
+                  user: { type: string, from: user.id }
+                  at: { type: timestamp, from: meta.ts, unit: ms }
+                  sku: { type: string, from: "items[0].sku" }
+                  meta: json
+                watermark: { column: at, delay: 1 minute }
+            """, "    from: clicks\n    select: [clicks.user, clicks.at, clicks.sku, clicks.meta]",
+            [
+                "clicks.jsonl": """
+                {"user":{"id":"u1"},"meta":{"ts":1700000000123,"v":"2 b"},"items":[{"sku":"s1"},{"sku":"s2"}]}
+                {"user":null,"meta":{"ts":"1700000001000"},"items":[]}
+                {"user":{"id":"u3"},"meta":{"ts":"soon"},"items":{}}
+
+                """
+            ])
+        #expect(
+            output == #"""
+                {"user":"u1","at":"2023-11-14T22:13:20.123Z","sku":"s1","meta":{"ts":1700000000123,"v":"2 b"}}
+                {"at":"2023-11-14T22:13:21.000Z","meta":{"ts":"1700000001000"}}
+                {"user":"u3","meta":{"ts":"soon"}}
+
+                """#)
+        #expect(log.contains("clicks: 3 read: 3 out, 0 late, 1 bad"))
+    }
+
+    /// Debezium's envelope: the row after the change, and when the database made it.
+    @Test func `A change data envelope`() throws {
+        let (output, _) = try run(
+            """
+              orders:
+                file: { path: orders.jsonl }
+                columns:
+                  op: { type: string, from: payload.op }
+                  id: { type: long, from: payload.after.id }
+                  email: { type: string, from: payload.after.email }
+                  key: { expr: lower(trim(email)) }
+                  at: { type: timestamp, from: payload.source.ts_ms, unit: ms }
+                  day: { expr: to_date(at) }
+                watermark: { column: at, delay: 1 minute }
+                where: op <> 'd'
+                time_zone: America/New_York
+            """, "    from: orders\n    select: [orders.id, orders.key, orders.day]",
+            [
+                "orders.jsonl": """
+                {"schema":{"type":"struct"},"payload":{"before":null,"after":{"id":7,"email":" A@X "},\
+                "source":{"ts_ms":1704070800000},"op":"c"}}
+                {"schema":{"type":"struct"},"payload":{"before":{"id":7},"after":null,\
+                "source":{"ts_ms":1704070800001},"op":"d"}}
+                {"payload":{"after":{"id":8,"email":null},"source":{"ts_ms":1704085199999},"op":"u"}}
+
+                """
+            ])
+        #expect(output == "{\"id\":7,\"key\":\"a@x\",\"day\":\"2023-12-31\"}\n{\"id\":8,\"day\":\"2023-12-31\"}\n")
+    }
+
+    @Test func `Computed columns may be keys, times, and of one another, in any order`() throws {
+        let (output, _) = try run(
+            """
+              l:
+                file: { path: l.jsonl }
+                columns:
+                  k: { expr: "concat(a, '-', b)" }
+                  b: { expr: cast(n as string) }
+                  a: { type: string, from: x.a }
+                  n: int
+                  t: { expr: timestamp_seconds(s) }
+                  s: { type: long, from: x.s }
+                  part: json
+                  city: { expr: "get_json_object(part, '$.city')" }
+                watermark: { column: t, delay: 1 minute }
+              r:
+                file: { path: r.jsonl }
+                columns: { k: string, t: timestamp, w: { expr: "length(k) * 2" } }
+                watermark: { column: t, delay: 1 minute }
+            """,
+            """
+                from: l
+                join: [{ with: r, type: inner, keys: k, within: r.t between l.t and l.t + 1 minute }]
+                select: { k: l.k, city: l.city, w: r.w, part: l.part }
+            """,
+            [
+                "l.jsonl": """
+                {"x":{"a":"p","s":1700000000},"n":3,"part":{"city":"Lyon"}}
+                {"x":{"a":"q","s":1700000000},"n":3}
+
+                """,
+                "r.jsonl": "{\"k\":\"p-3\",\"t\":\"2023-11-14T22:13:30Z\"}\n",
+            ])
+        #expect(output == "{\"k\":\"p-3\",\"city\":\"Lyon\",\"w\":6,\"part\":{\"city\":\"Lyon\"}}\n")
+    }
+}
