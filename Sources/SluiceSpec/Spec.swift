@@ -46,6 +46,10 @@ package struct ColumnSpec: Hashable, Sendable {
         case field(FieldPath)
         /// `kafka.key`, `kafka.topic`, `kafka.headers.NAME` …: a part of the Kafka record beside its value's fields.
         case kafka(KafkaField)
+        /// A part of the element that makes the row, by its path in it; nil is the whole element.
+        case each(FieldPath?)
+        /// The place of that element in its array, from 0.
+        case eachPlace
         /// Computed from other columns of the source, before its watermark.
         case computed(Expression<ColumnReference>)
     }
@@ -55,6 +59,18 @@ package struct ColumnSpec: Hashable, Sendable {
         self.type = type
         self.origin = origin
         self.position = position
+    }
+}
+
+/// One row for each element of an array, as Spark's `explode`.
+package struct EachSpec: Hashable, Sendable {
+    package var path: FieldPath
+    /// Spark's `explode_outer`: a record without elements gives a row with nulls for what comes from them.
+    package var keepsEmpty: Bool
+
+    package init(path: FieldPath, keepsEmpty: Bool = false) {
+        self.path = path
+        self.keepsEmpty = keepsEmpty
     }
 }
 
@@ -119,6 +135,8 @@ package struct SourceSpec: Sendable {
     package var eventTime: Located<String>?
     package var watermark: WatermarkSpec?
     package var filter: Expression<ColumnReference>?
+    /// The array whose elements make rows.
+    package var each: EachSpec?
     /// IANA name; text without a zone is read in it.
     package var timeZone: Located<String>
     package var badRows: Located<BadRowsPolicy>

@@ -91,6 +91,45 @@ import Testing
         #expect(output == "{\"id\":7,\"key\":\"a@x\",\"day\":\"2023-12-31\"}\n{\"id\":8,\"day\":\"2023-12-31\"}\n")
     }
 
+    /// Spark's explode and explode_outer.
+    @Test(arguments: [false, true])
+    func `Each element of an array makes a row`(keepsEmpty: Bool) throws {
+        let (output, log) = try run(
+            """
+              orders:
+                file: { path: orders.jsonl }
+                each: { path: order.items, keep_empty: \(keepsEmpty) }
+                columns:
+                  id: { type: string, from: order.id }
+                  sku: { type: string, from: each.sku }
+                  qty: { type: int, from: each.qty }
+                  number: { type: int, from: "each.#" }
+                  whole: { type: json, from: each }
+                  total: { expr: qty * 10 }
+            """, "    from: orders\n    select: [orders.id, orders.number, orders.sku, orders.total, orders.whole]",
+            [
+                "orders.jsonl": """
+                {"order":{"items":[{"sku":"a, ]b","qty":1},{"sku":"c","qty":"two"},null],"id":"o1"}}
+                {"order":{"id":"o2","items":[]}}
+                {"order":{"id":"o3"}}
+                {"order":{"id":"o4","items":{"sku":"x"}}}
+                {"order":{"id":"o5","items":[{"qty":5,"sub":[[1],{}]}]}}
+
+                """
+            ])
+        let empty = keepsEmpty ? #"{"id":"o2"}"# + "\n" + #"{"id":"o3"}"# + "\n" : ""
+        #expect(
+            output == #"""
+                {"id":"o1","number":0,"sku":"a, ]b","total":10,"whole":{"sku":"a, ]b","qty":1}}
+                {"id":"o1","number":1,"sku":"c","whole":{"sku":"c","qty":"two"}}
+                {"id":"o1","number":2}
+
+                """# + empty + #"{"id":"o5","number":0,"total":50,"whole":{"qty":5,"sub":[[1],{}]}}"# + "\n")
+        #expect(log.contains("each[1] cannot be read as int"))
+        #expect(log.contains(keepsEmpty ? "orders: 7 read" : "orders: 5 read"))
+        #expect(log.contains("2 records without rows") != keepsEmpty)
+    }
+
     @Test func `Computed columns may be keys, times, and of one another, in any order`() throws {
         let (output, _) = try run(
             """

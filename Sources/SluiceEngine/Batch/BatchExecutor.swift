@@ -33,6 +33,8 @@ package struct SourceCounters: Hashable, Sendable {
     package var droppedRows = 0
     /// Records without a value.
     package var tombstones = 0
+    /// Records whose array, which makes the rows, has no elements. They are no rows.
+    package var recordsWithoutRows = 0
     /// Rows that the source's filters dropped.
     package var filteredRows = 0
     package var firstBad: RecordSample?
@@ -55,6 +57,7 @@ package struct SourceCounters: Hashable, Sendable {
         badRows += other.badRows
         droppedRows += other.droppedRows
         tombstones += other.tombstones
+        recordsWithoutRows += other.recordsWithoutRows
         filteredRows += other.filteredRows
         firstBad = RecordSample.first(firstBad, other.firstBad)
         firstLate = RecordSample.first(firstLate, other.firstLate)

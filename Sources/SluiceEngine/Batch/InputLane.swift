@@ -50,6 +50,7 @@ final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
 
     @specialized(where Format == JSONRecordDecoder)
     @specialized(where Format == CSVRecordDecoder)
+    @specialized(where Format == EachRecordDecoder)
     override func decode(
         _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
         lateMicros: Int64, into output: DecodedChunk
@@ -199,6 +200,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             let outcome = decoder.next(into: &row)
             switch outcome {
             case .end: return true
+            case .noRows: counters.recordsWithoutRows &+= 1
             case .row(let byteCount):
                 counters.inputRows &+= 1
                 take(byteCount, &output)

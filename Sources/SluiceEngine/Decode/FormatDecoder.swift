@@ -14,6 +14,10 @@ protocol FormatDecoder: ~Copyable {
     /// Makes ready for the record at `start`; the formats that look at many records at once do so here.
     mutating func prepare(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds)
 
+    /// True while the last record has more rows, which `decodeMore` gives one by one.
+    var hasMoreRows: Bool { get }
+    mutating func decodeMore(_ row: inout RowWriter, into arena: inout ByteBuffer) -> RecordOutcome
+
     /// True for text that is no record and nothing bad: a blank line, a header.
     mutating func isNothing(_ text: UnsafeRawPointer, _ record: Range<Int>, isFramed: Bool) -> Bool
 
@@ -24,10 +28,17 @@ protocol FormatDecoder: ~Copyable {
     ) -> RecordOutcome
 }
 
+/// Most formats have a row a record.
+extension FormatDecoder where Self: ~Copyable {
+    @inline(__always) var hasMoreRows: Bool { false }
+    mutating func decodeMore(_ row: inout RowWriter, into arena: inout ByteBuffer) -> RecordOutcome { .noRows }
+}
+
 extension RecordFormat {
     /// What one worker reads an input of this format with.
     func lane(_ setup: LaneSetup) -> InputLane {
         switch self {
+        case .json where setup.input.each != nil: FormatLane(setup, EachRecordDecoder(setup.input, zones: setup.zones))
         case .json: FormatLane(setup, JSONRecordDecoder(setup.input))
         case .csv(let options): FormatLane(setup, CSVRecordDecoder(options, setup.input))
         }

@@ -14,6 +14,8 @@ enum RecordOutcome: Equatable {
     case noRecord(byteCount: Int)
     /// A framed record without a value: its row holds what it says beside that.
     case tombstone(byteCount: Int)
+    /// A record that makes no row.
+    case noRows
     /// The chunk has no more records.
     case end
 }
@@ -70,6 +72,7 @@ enum RecordOutcome: Equatable {
 
     /// Appends the next record's row to `arena`, whose count is a multiple of 8. Blank lines are skipped.
     mutating func next(into arena: inout ByteBuffer) -> RecordOutcome {
+        if format.hasMoreRows { return withAttributes(format.decodeMore(&row, into: &arena)) }
         if isFramed { return nextFramed(into: &arena) }
         let textByteCount = bounds.textByteCount
         while position < textByteCount {
@@ -105,6 +108,11 @@ enum RecordOutcome: Equatable {
         unsafe row.attributes.startRecord(frame, value: value)
         let outcome =
             frame.isNull ? .tombstone(byteCount: row.rowBesideText(&arena)) : decodeValue(start..<end, into: &arena)
+        return withAttributes(outcome)
+    }
+
+    /// The outcome once what the record says beside its text has been looked at too.
+    private mutating func withAttributes(_ outcome: RecordOutcome) -> RecordOutcome {
         guard case .row(let byteCount) = outcome, let slot = row.attributes.badSlot else { return outcome }
         row.fault = .field(slot: slot)
         return .badRow(byteCount: byteCount)

@@ -14,6 +14,10 @@ enum RecordFault: Equatable {
     case missingValue(slot: Int)
     /// A CSV line has more values than the source has columns.
     case moreValues
+    /// A part of an element is none of its column's type.
+    case element(number: Int, slot: Int)
+    /// Where `each` leads is no array.
+    case noArray
     /// Text follows the record's object.
     case trailingText
     /// JSON, but no object.
@@ -30,8 +34,8 @@ enum RecordFault: Equatable {
     /// The column that is at fault, where it is one.
     var slot: Int? {
         switch self {
-        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot): slot
-        case .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
+        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .element(_, let slot): slot
+        case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
         }
     }
 
@@ -39,6 +43,9 @@ enum RecordFault: Equatable {
     func reason(_ input: InputPlan) -> String {
         switch self {
         case .field(let slot): "it cannot be read as \(input.columns[slot].type)"
+        case .element(let number, let slot):
+            "each[\(number)] cannot be read as \(input.columns[slot].type)"
+        case .noArray: "`\(input.each.map { "\($0.path)" } ?? "each")` is no array"
         case .fieldEncoding: "it is not UTF-8 text"
         case .missingValue: "the line ends before it"
         case .moreValues: "the line has more values than the source's \(input.fieldCount) columns"

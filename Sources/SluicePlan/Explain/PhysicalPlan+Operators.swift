@@ -72,6 +72,9 @@ extension PhysicalPlan {
         node.details.append(("format", input.format.name))
         if input.timeZone != "UTC" { node.details.append(("time zone", input.timeZone)) }
         if input.badRows != .null { node.details.append(("bad rows", input.badRows.name)) }
+        if let each = input.each {
+            node.details.append(("each", "\(each.path)\(each.keepsEmpty ? ", empty ones kept" : "")"))
+        }
         for column in input.computed {
             let name = quotedName(input.columns[column.slot].name)
             node.details.append(("computed \(name)", text(column.expression)))

@@ -96,6 +96,8 @@ package struct InputPlan: Hashable, Sendable {
     /// The columns to decode. The first `JoinSidePlan.stateColumnCount` of them are what state keeps.
     /// With a `badRows` policy that keeps rows back for a bad field all declared columns are here, each to be checked.
     package var columns: [InputColumn]
+    /// The array whose elements make rows.
+    package var each: EachSpec?
     /// What is computed of each row, each after what it is computed from.
     package var computed: [ComputedColumn] = []
     /// Rows for which this is not true vanish before the watermark sees them.

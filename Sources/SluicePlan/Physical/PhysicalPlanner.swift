@@ -56,7 +56,7 @@ struct PhysicalPlanner {
     private mutating func add(_ chain: InputChain) -> Bool {
         guard let source = sources[chain.relation.source] else { return false }
         let input = inputs.count
-        let fields = source.columns.filter { if case .field = $0.origin { true } else { false } }
+        let fields = source.columns.filter(\.isFieldOfText)
         let places = Dictionary(
             fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         let columns = chain.relation.columns.map { column in
@@ -72,6 +72,7 @@ struct PhysicalPlanner {
             source: source.name.value, topic: source.connector.topic, format: source.format,
             timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
+        plan.each = source.each
         plan.computed = computed(chain.relation.columns, input: input)
         plan.filterBelowWatermark = condition(chain.belowWatermark)
         plan.filterAboveWatermark = condition(chain.aboveWatermark)
@@ -158,6 +159,16 @@ struct PhysicalPlanner {
         expression.mapColumns { column in
             guard let slot = slots[column] else { preconditionFailure("no slot for \(column.source).\(column.column)") }
             return slot
+        }
+    }
+}
+
+extension ColumnSpec {
+    /// Whether it is read from the record's text.
+    fileprivate var isFieldOfText: Bool {
+        switch origin {
+        case .field, .each, .eachPlace: true
+        case .kafka, .computed: false
         }
     }
 }

@@ -66,6 +66,8 @@ package struct QueryProgress: Hashable, Sendable {
         package var lateRows: Int
         package var badRows: Int
         package var tombstones: Int
+        /// Of a source whose rows are elements of an array: records that have none.
+        package var recordsWithoutRows: Int?
         package var watermarkMillis: Int64?
     }
 
@@ -238,6 +240,9 @@ extension QueryProgress.Source {
             JSONMember("numBadRows", .integer(Int64(badRows))),
             JSONMember("numTombstones", .integer(Int64(tombstones))),
         ]
+        if let recordsWithoutRows {
+            members.append(JSONMember("numRecordsWithoutRows", .integer(Int64(recordsWithoutRows))))
+        }
         if let watermarkMillis {
             members.append(JSONMember("watermark", .string(utcText(millis: watermarkMillis))))
         }

@@ -25,6 +25,7 @@ extension QueryRunner {
                     endOffset: shown(entry.sources[index].next, entry.sources[index].ranges),
                     latestOffset: shown(latest[index], entry.sources[index].ranges), inputRows: counters.inputRows,
                     lateRows: counters.lateRows, badRows: counters.badRows, tombstones: counters.tombstones,
+                    recordsWithoutRows: query.plan.inputs[index].each == nil ? nil : counters.recordsWithoutRows,
                     watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,

@@ -115,7 +115,7 @@ private struct RowAccount {
         rowsInState = rowsBefore
     }
 
-    var hasRead: Bool { counters.inputRows + counters.tombstones > 0 }
+    var hasRead: Bool { counters.inputRows + counters.tombstones + counters.recordsWithoutRows > 0 }
 
     mutating func add(_ result: BatchResult, _ input: Int, _ watermarkMillis: Int64?) {
         let batch = result.sources[input]
@@ -140,6 +140,9 @@ private struct RowAccount {
         parts.append(counted(counters.badRows, "bad") + (isMixed ? " (\(counted(kept, "of them kept")))" : ""))
         if counters.tombstones > 0 {
             parts.append(counted(counters.tombstones, counters.tombstones == 1 ? "tombstone" : "tombstones"))
+        }
+        if counters.recordsWithoutRows > 0 {
+            parts.append(counted(counters.recordsWithoutRows, "records without rows"))
         }
         let before = rowsBefore > 0 ? " and \(grouped(Int64(rowsBefore))) from before" : ""
         return "\(counted(counters.inputRows, "read"))\(before): " + parts.joined(separator: ", ")

@@ -25,6 +25,13 @@ struct SourceKeys: SpecKeys {
         "The columns of a row, in the order of `select` when that is left out.",
         orElse: "say which fields the rows have, as in `{ page: string }`",
         example: "{ page: string, event_time: timestamp }")
+    let each = Key(
+        "each",
+        .node(
+            "the path of an array, or a map", .object(["anyOf": .array([.text, .reference(to: EachKeys.self)])]),
+            inner: [EachKeys.self]),
+        "Makes one row of each element of an array; columns take from it as `each`, `each.NAME` and `each.#`.",
+        example: "items")
     let eventTime = Key(
         "event_time", .node("the name of a column", .text),
         "The event time that `within` and `window` speak of.", without: "the watermark's column",
@@ -78,6 +85,19 @@ struct ColumnKeys: SpecKeys {
         "expr", .expression("an expression over other columns of the source"),
         "Computes the column, before the watermark; its type is that of the expression.",
         example: "lower(trim(email))")
+}
+
+struct EachKeys: SpecKeys {
+    static let id = "each"
+    static let noun = "`each`"
+    static let home = "inside a source's `each: { … }`"
+    static let set = KeySet(EachKeys())
+
+    let path = RequiredKey(
+        "path", .node("the path of an array", .text), "The array.", orElse: "name the array", example: "items")
+    let keepEmpty = DefaultedKey(
+        "keep_empty", .boolean, default: false,
+        "A record without elements gives one row, with nulls for what comes from them.")
 }
 
 struct WatermarkKeys: SpecKeys {

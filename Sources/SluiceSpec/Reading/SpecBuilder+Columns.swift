@@ -8,6 +8,8 @@ struct ColumnContext {
     var format: RecordFormat?
     /// Of the source.
     var timeZone: String
+    /// Whether the source has `each`, with or without mistakes.
+    var hasEach: Bool
 }
 
 /// A column on the way to its spec.
@@ -266,5 +268,27 @@ extension SpecBuilder {
             diagnostics.error(.badArgument, at: node.place, error.message, fix: error.fix)
             return nil
         }
+    }
+
+    // MARK: Elements
+
+    /// `each: PATH` or `{ path, keep_empty }`; nil after a report.
+    func readEach(_ entry: YAMLEntry, _ format: RecordFormat?) -> EachSpec? {
+        var node = entry.value
+        var keepsEmpty = false
+        if case .mapping = node.kind {
+            guard let map = MapReader<EachKeys>(node, at: entry.keyPlace, self) else { return nil }
+            keepsEmpty = map[\.keepEmpty]
+            guard let path = map[\.path] else { return nil }
+            node = path.value
+        }
+        guard let scalar = scalar(node, entry.what) else { return nil }
+        if case .csv = format {
+            diagnostics.error(
+                .conflictingKeys, at: entry.keyPlace, "`each` is for records that nest, and CSV does not",
+                fix: "remove it, or read the array's column as text and split it")
+            return nil
+        }
+        return readPath(node, scalar, format).map { EachSpec(path: $0, keepsEmpty: keepsEmpty) }
     }
 }

@@ -178,9 +178,7 @@ extension SpecBuilder {
         _ node: YAMLNode, type: DataType, _ typeNode: YAMLNode, _ context: ColumnContext
     ) -> ColumnSpec.Origin? {
         guard let name = text(node, "`from`"), let scalar = scalar(node, "`from`") else { return nil }
-        guard name.value.hasPrefix(KafkaField.prefix) else {
-            return readPath(node, scalar, context).map { .field($0) }
-        }
+        guard name.value.hasPrefix(KafkaField.prefix) else { return readPart(node, scalar, type, typeNode, context) }
         guard let field = KafkaField(name.value) else {
             diagnostics.error(
                 .unknownWord, at: node.place, "`\(scalar.shown)` is no part of a Kafka record",
@@ -211,9 +209,38 @@ extension SpecBuilder {
         return .kafka(field)
     }
 
+    /// A part of the record, or of the element that makes the row.
+    private func readPart(
+        _ node: YAMLNode, _ scalar: YAMLScalar, _ type: DataType, _ typeNode: YAMLNode, _ context: ColumnContext
+    ) -> ColumnSpec.Origin? {
+        let isPlace = scalar.text == "each.#"
+        let isEach = isPlace || ["each.", "each["].contains { scalar.text.hasPrefix($0) }
+        guard isEach || scalar.text == "each" && context.hasEach else {
+            return readPath(node, scalar, context.format).map { .field($0) }
+        }
+        guard context.hasEach else {
+            diagnostics.error(
+                .conflictingKeys, at: node.place,
+                "`\(scalar.shown)` is a part of an element, and the source has no `each`",
+                fix: "add `each: PATH` to the source, or write `['each']` for a field of that name")
+            return nil
+        }
+        if isPlace {
+            if type == .int || type == .long { return .eachPlace }
+            diagnostics.error(
+                .typeMismatch, at: typeNode.place, "`each.#` is an int, and the column is declared as \(article(type))",
+                fix: "declare it as `int` or `long`")
+            return nil
+        }
+        return readPath(node, scalar, context.format).map { path in
+            let steps = Array(path.steps.dropFirst())
+            return .each(steps.isEmpty ? nil : FieldPath(steps))
+        }
+    }
+
     /// A path in a format that nests; a name, whatever its characters, in one that does not.
-    private func readPath(_ node: YAMLNode, _ scalar: YAMLScalar, _ context: ColumnContext) -> FieldPath? {
-        if case .csv = context.format { return FieldPath(name: scalar.text) }
+    func readPath(_ node: YAMLNode, _ scalar: YAMLScalar, _ format: RecordFormat?) -> FieldPath? {
+        if case .csv = format { return FieldPath(name: scalar.text) }
         do throws(PathProblem) { return try FieldPath(text: scalar.text) } catch {
             diagnostics.error(
                 .badPath, at: node.place, scalar.isSecret ? "`from` is not a path" : error.message,

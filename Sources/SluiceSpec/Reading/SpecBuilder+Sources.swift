@@ -17,12 +17,15 @@ extension SpecBuilder {
             map.contains(\.timeZone)
             ? map[\.timeZone] : Located("UTC", at: name.position, length: name.length)
         if let columns = map[\.columns] {
-            let context = ColumnContext(connector: kind, format: format, timeZone: timeZone?.value ?? "UTC")
+            let context = ColumnContext(
+                connector: kind, format: format, timeZone: timeZone?.value ?? "UTC",
+                hasEach: map.contains(\.each))
             entry.scope = readColumns(columns.value, source: name.value, context)
         }
         let (watermark, timeColumn) = map[\.watermark].map { readWatermark($0, entry.scope, kind) } ?? (nil, nil)
         let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
+        let each = map[\.each].flatMap { readEach($0, format) }
         let badRows = readBadRows(map, defaultAt: name)
         var filter: TypedExpression?
         if let node = map[\.filter]?.value {
@@ -33,6 +36,7 @@ extension SpecBuilder {
         entry.spec = SourceSpec(
             name: name, connector: connector, format: format, columns: entry.scope.columns,
             eventTime: eventTime.column, watermark: watermark, filter: filter, timeZone: timeZone, badRows: badRows)
+        entry.spec?.each = each
         return entry
     }
 

@@ -129,6 +129,7 @@ private struct RowCollector: ~Copyable {
     mutating func take(_ outcome: RecordOutcome, _ fault: RecordFault, _ rowStart: Int) -> Bool {
         switch outcome {
         case .end: return false
+        case .noRows: return true
         case .row(let byteCount): add(.good, nil, byteCount, rowStart)
         case .badRow(let byteCount): add(.bad, fault, byteCount, rowStart)
         case .noRecord(let byteCount): add(.none, fault, byteCount, rowStart)
