@@ -113,6 +113,8 @@ package struct WatermarkSpec: Hashable, Sendable {
     package var column: Located<String>
     package var delayMicros: Located<Int64>
     package var idleTimeoutMicros: Located<Int64>?
+    /// How far an event time may be ahead of the batch; rows beyond are bad and leave the watermark alone.
+    package var maxAheadMicros: Located<Int64>?
     /// True when each partition of a Kafka source has its own watermark and the source's is the lowest of them.
     package var isPerPartition: Bool
 

@@ -165,4 +165,87 @@ import Testing
             ])
         #expect(output == "{\"k\":\"p-3\",\"city\":\"Lyon\",\"w\":6,\"part\":{\"city\":\"Lyon\"}}\n")
     }
+
+    // MARK: Times that cannot be right
+
+    private static let ahead = [
+        "a/0.jsonl": #"{"k":"x","t":"2024-01-01T00:00:00Z"}"# + "\n",
+        "a/1.jsonl": #"{"k":"y","t":"2099-01-01T00:00:00Z"}"# + "\n" + #"{"k":"z","t":"2024-01-01T00:01:00Z"}"# + "\n",
+        "a/2.jsonl": #"{"k":"w","t":"2024-01-01T00:01:30Z"}"# + "\n",
+        "a/3.jsonl": #"{"k":"late?","t":"2024-01-01T00:02:00Z"}"# + "\n",
+        "b/0.jsonl": #"{"k":"late?","t":"2024-01-01T00:02:30Z"}"# + "\n",
+    ]
+
+    private func joined(_ watermark: String, _ badRows: String = "null") throws -> (String, String) {
+        try run(
+            """
+              a:
+                file: { path: a, max_files_per_trigger: 1 }
+                columns: { k: string, t: timestamp }
+                watermark: { column: t, delay: 1 minute\(watermark) }
+                bad_rows: \(badRows)
+              b:
+                file: { path: b }
+                columns: { k: string, t: timestamp }
+                watermark: { column: t, delay: 1 minute }
+            """,
+            """
+                from: a
+                join: [{ with: b, type: inner, keys: k, within: b.t between a.t and a.t + 1 minute }]
+                watermark_policy: max
+                select: { k: a.k }
+            """, Self.ahead)
+    }
+
+    @Test func `One row of the year 2099 makes all others late, and is warned of`() throws {
+        let (output, log) = try joined("")
+        #expect(output.isEmpty)
+        #expect(log.contains("One row moves the watermark by more than a day"))
+        #expect(log.contains("a/1.jsonl:1"))
+    }
+
+    @Test(arguments: ["null", "permissive", "drop"])
+    func `With max_ahead such a row is bad and moves nothing`(badRows: String) throws {
+        let (output, log) = try joined(", max_ahead: 1 hour", badRows)
+        #expect(output == "{\"k\":\"late?\"}\n")
+        #expect(log.contains("further ahead of the clock than `max_ahead` allows"))
+        #expect(log.contains("a/1.jsonl:1"))
+        #expect(log.contains("a: 5 read") && log.contains("1 bad"), "\(log)")
+    }
+
+    @Test func `With max_ahead and bad_rows: fail such a row ends the query`() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.jsonl", #"{"t":"2099-01-01T00:00:00Z"}"# + "\n")
+        try folder.write(
+            "spec.yaml",
+            """
+            sluice: 1
+            sources:
+              a:
+                file: { path: a.jsonl }
+                columns: { t: timestamp }
+                watermark: { column: t, delay: 1 minute, max_ahead: 0s }
+                bad_rows: fail
+            queries:
+              q: { from: a, trigger: available_now, on_failure: stop, to: out }
+            sinks:
+              out: { stdout: {} }
+            """)
+        let result = try SluiceProcess.run(["run", "spec.yaml"], in: folder)
+        #expect(result.exitCode == 1)
+        #expect(result.standardError.contains("a.jsonl:1"))
+        #expect(result.standardError.contains("max_ahead"))
+    }
+
+    @Test func `Milliseconds that are read as seconds are said, with the unit`() throws {
+        let (_, log) = try run(
+            """
+              a:
+                file: { path: a.jsonl }
+                columns: { t: timestamp }
+                watermark: { column: t, delay: 1 minute }
+            """, "    from: a", ["a.jsonl": "{\"t\":1700000000000}\n{\"t\":1700000000001}\n"])
+        #expect(log.contains("All event times are in the wrong unit"))
+        #expect(log.contains("unit: ms"))
+    }
 }

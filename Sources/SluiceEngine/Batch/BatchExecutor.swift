@@ -15,10 +15,18 @@ package struct BatchWatermarks: Hashable, Sendable {
     package var lateMillis: Int64
     /// What eviction follows: the watermark of this batch.
     package var evictionMillis: Int64
+    /// When the batch was planned, which says what is ahead; a batch that runs again has the same.
+    package var batchTimeMillis: Int64
+    /// For each input its own watermark, nil before its first row.
+    package var ownMillis: [Int64?]
 
-    package init(lateMillis: Int64, evictionMillis: Int64) {
+    package init(
+        lateMillis: Int64, evictionMillis: Int64, batchTimeMillis: Int64 = .max / 1000, ownMillis: [Int64?] = []
+    ) {
         self.lateMillis = lateMillis
         self.evictionMillis = evictionMillis
+        self.batchTimeMillis = batchTimeMillis
+        self.ownMillis = ownMillis
     }
 }
 
@@ -39,6 +47,9 @@ package struct SourceCounters: Hashable, Sendable {
     package var filteredRows = 0
     package var firstBad: RecordSample?
     package var firstLate: RecordSample?
+    /// Rows that are more than a day ahead of the source's newest one so far.
+    package var leapingRows = 0
+    package var firstLeap: RecordSample?
     /// Rows that reached the watermark.
     package var watermarkRows = 0
     /// Rows among them that have an event time, and its extremes and sum in microseconds.
@@ -61,6 +72,8 @@ package struct SourceCounters: Hashable, Sendable {
         filteredRows += other.filteredRows
         firstBad = RecordSample.first(firstBad, other.firstBad)
         firstLate = RecordSample.first(firstLate, other.firstLate)
+        leapingRows += other.leapingRows
+        firstLeap = RecordSample.first(firstLeap, other.firstLeap)
         watermarkRows += other.watermarkRows
         eventTimeCount += other.eventTimeCount
         minEventTimeMicros = min(minEventTimeMicros, other.minEventTimeMicros)
@@ -174,14 +187,14 @@ package final class BatchExecutor {
     package func run(_ inputs: [any InputBytes], watermarks: BatchWatermarks) throws(BatchError) -> BatchResult {
         precondition(inputs.count == plan.inputs.count)
         shortage.begin()
-        if plan.join == nil { return try runWithoutJoin(inputs[0], lateMillis: watermarks.lateMillis) }
+        if plan.join == nil { return try runWithoutJoin(inputs[0], watermarks) }
         for shard in shards { shard.begin() }
         // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
         var counters: [SourceCounters] = []
         var rowCount = 0
         let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
         for (side, input) in inputs.enumerated() {
-            let (chunks, sideCounters) = try decode(input, side, lateMillis: watermarks.lateMillis)
+            let (chunks, sideCounters) = try decode(input, side, watermarks)
             counters.append(sideCounters)
             rowCount += chunks.reduce(0) { $0 + $1.content.rowCount }
             let isLast = side == inputs.count - 1
@@ -215,8 +228,10 @@ package final class BatchExecutor {
         }
     }
 
-    private func runWithoutJoin(_ input: any InputBytes, lateMillis: Int64) throws(BatchError) -> BatchResult {
-        let (chunks, counters) = try decode(input, 0, lateMillis: lateMillis)
+    private func runWithoutJoin(_ input: any InputBytes, _ watermarks: BatchWatermarks) throws(BatchError)
+        -> BatchResult
+    {
+        let (chunks, counters) = try decode(input, 0, watermarks)
         var result = BatchResult(outputs: [], sources: [counters])
         collectOutputs(chunks.map { $0.takeOutputs() }, rowCount: chunks.reduce(0) { $0 + $1.emitted }, &result)
         recycle(chunks)
@@ -272,9 +287,9 @@ package final class BatchExecutor {
     // MARK: Decoding
 
     private func decode(
-        _ input: any InputBytes, _ number: Int, lateMillis: Int64
+        _ input: any InputBytes, _ number: Int, _ watermarks: BatchWatermarks
     ) throws(BatchError) -> (chunks: [DecodedChunk], counters: SourceCounters) {
-        for lane in lanes { lane.begin(input: number, lateMillis: lateMillis) }
+        for lane in lanes { lane.begin(input: number, watermarks) }
         var chunks: [DecodedChunk] = []
         while let ready = try readyChunks(input, number, from: chunks.count) {
             chunks += ready.map { _ in chunkPool.popLast() ?? DecodedChunk() }

@@ -16,7 +16,7 @@ final class DecodeLane: @unchecked Sendable {
     private let inputs: [InputLane]
     private var current = 0
     private var input = InputChunk()
-    private var lateMicros = Int64.min
+    private var bounds = EventTimeBounds()
     private(set) var counters = SourceCounters()
     /// By the order of the chunk it happened in.
     private(set) var failure: (order: Int, error: BatchError)?
@@ -40,9 +40,9 @@ final class DecodeLane: @unchecked Sendable {
     }
 
     /// Starts on one input of a batch.
-    func begin(input number: Int, lateMillis: Int64) {
+    func begin(input number: Int, _ watermarks: BatchWatermarks) {
         current = number
-        lateMicros = millisToMicros(lateMillis)
+        bounds = EventTimeBounds(watermarks, inputs[number].facts)
         counters = SourceCounters()
         failure = nil
         outputByteCount = 0
@@ -63,7 +63,7 @@ final class DecodeLane: @unchecked Sendable {
         input.text.reserve(inputPaddingByteCount)
         let startsFile = bytes.startsFile(number)
         let isGood = unsafe input.records.withUnsafeBufferPointer { records in
-            unsafe lane.decode(input, records, startsFile: startsFile, lateMicros: lateMicros, into: chunk)
+            unsafe lane.decode(input, records, startsFile: startsFile, bounds, into: chunk)
         }
         counters.add(lane.counters)
         if isGood { sample(lane, bytes, number, order: chunk.order) }
@@ -104,7 +104,12 @@ final class DecodeLane: @unchecked Sendable {
             let (facts, late) = (lane.facts, lane.firstLate)
             counters.firstLate = RecordSample(
                 order: order, place: bytes.place(chunk: chunk, record: late.place), column: facts.timeName,
-                reason: facts.lateness(late.timeMicros, lateMicros: lateMicros))
+                reason: facts.lateness(late.timeMicros, lateMicros: bounds.lateMicros))
+        }
+        if lane.counters.leapingRows > 0, order < counters.firstLeap?.order ?? .max {
+            counters.firstLeap = RecordSample(
+                order: order, place: bytes.place(chunk: chunk, record: lane.firstLeap.place),
+                column: lane.facts.timeName, reason: "it is more than a day ahead of all rows so far")
         }
     }
 

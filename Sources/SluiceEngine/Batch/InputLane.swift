@@ -25,6 +25,7 @@ class InputLane {
     /// Of the last chunk, where `counters` says that there is one.
     fileprivate(set) var firstBad = BadRecord()
     fileprivate(set) var firstLate = LateRow()
+    fileprivate(set) var firstLeap = LateRow()
     fileprivate(set) var spillFailure: SpillError?
 
     fileprivate init(_ facts: LaneFacts) { self.facts = facts }
@@ -32,7 +33,7 @@ class InputLane {
     /// Decodes all records of a chunk, whose rows go to `output`. False at a bad one that must not be.
     func decode(
         _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
-        lateMicros: Int64, into output: DecodedChunk
+        _ bounds: EventTimeBounds, into output: DecodedChunk
     ) -> Bool {
         preconditionFailure("a lane has a format")
     }
@@ -53,15 +54,37 @@ final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
     @specialized(where Format == EachRecordDecoder)
     override func decode(
         _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
-        lateMicros: Int64, into output: DecodedChunk
+        _ bounds: EventTimeBounds, into output: DecodedChunk
     ) -> Bool {
-        unsafe input.begin(chunk, records, startsFile: startsFile, lateMicros: lateMicros)
+        unsafe input.begin(chunk, records, startsFile: startsFile, bounds)
         let isGood = input.decodeRecords(into: &output.content)
         counters = input.counters
-        (firstBad, firstLate) = (input.firstBad, input.firstLate)
+        (firstBad, firstLate, firstLeap) = (input.firstBad, input.firstLate, input.firstLeap)
         if isGood { output.finish(emitter: &input.emitter) }
         spillFailure = input.emitter?.failure
         return isGood
+    }
+}
+
+/// The event times that mean something in a batch, in microseconds.
+struct EventTimeBounds {
+    /// Rows at or below it are late.
+    var lateMicros = Int64.min
+    /// Rows beyond it are bad.
+    var aheadMicros = Int64.max
+    /// Rows beyond it are looked at: they are ahead, or leap.
+    var farMicros = Int64.max
+
+    init() {}
+
+    init(_ watermarks: BatchWatermarks, _ facts: LaneFacts) {
+        lateMicros = millisToMicros(watermarks.lateMillis)
+        if let ahead = facts.maxAheadMicros { aheadMicros = millisToMicros(watermarks.batchTimeMillis) &+ ahead }
+        farMicros = aheadMicros
+        if facts.number < watermarks.ownMillis.count, let own = watermarks.ownMillis[facts.number] {
+            let newest = millisToMicros(own) &+ facts.delayMicros
+            farMicros = min(farMicros, newest &+ 86_400_000_000)
+        }
     }
 }
 
@@ -75,6 +98,8 @@ struct LaneFacts {
     let slotsOffset: Int
     let watermarkColumn: Int?
     let isWatermarkPerPartition: Bool
+    let maxAheadMicros: Int64?
+    let delayMicros: Int64
     let latenessWindowMicros: Int64?
     let filterBelow: ExpressionRunner?
     let filterAbove: ExpressionRunner?
@@ -111,6 +136,8 @@ struct LaneFacts {
         slotsOffset = layout.slotsOffset
         watermarkColumn = plan.watermark?.column
         isWatermarkPerPartition = plan.watermark?.isPerPartition ?? false
+        maxAheadMicros = plan.watermark?.maxAheadMicros
+        delayMicros = plan.watermark?.delayMicros ?? 0
         latenessWindowMicros = plan.latenessWindowMicros
         filterBelow = compiled(plan.filterBelowWatermark)
         filterAbove = compiled(plan.filterAboveWatermark)
@@ -159,6 +186,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     /// Of the chunk, where `counters` says that there is one.
     private(set) var firstBad = BadRecord()
     private(set) var firstLate = LateRow()
+    private(set) var firstLeap = LateRow()
     /// Only without a join.
     var emitter: RowEmitter?
     private var stateRow: RowBuilder
@@ -166,7 +194,9 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     private var scratch = EvaluationScratch()
     /// The row in hand.
     private var row = ByteBuffer()
-    private var lateMicros = Int64.min
+    private var bounds = EventTimeBounds()
+    /// True after a row that must not be, and that was only found out behind the decoder.
+    private var hasFailed = false
 
     init(_ setup: LaneSetup, _ facts: LaneFacts, _ format: consuming Format) {
         decoder = RecordDecoder(format, input: setup.input, zones: setup.zones)
@@ -185,10 +215,12 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     }
 
     mutating func begin(
-        _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool, lateMicros: Int64
+        _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
+        _ bounds: EventTimeBounds
     ) {
         counters = SourceCounters()
-        self.lateMicros = lateMicros
+        self.bounds = bounds
+        hasFailed = false
         emitter?.begin()
         unsafe decoder.begin(chunk, records: records, startsFile: startsFile)
     }
@@ -199,22 +231,22 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             row.removeAll()
             let outcome = decoder.next(into: &row)
             switch outcome {
-            case .end: return true
+            case .end: return !hasFailed
             case .noRows: counters.recordsWithoutRows &+= 1
             case .row(let byteCount):
                 counters.inputRows &+= 1
-                take(byteCount, &output)
+                take(byteCount, isBad: false, &output)
             case .badRow(let byteCount):
                 noteBad()
                 switch facts.badRows {
-                case .null, .permissive: take(byteCount, &output)
+                case .null, .permissive: take(byteCount, isBad: true, &output)
                 case .drop, .sink: counters.droppedRows &+= 1
                 case .fail: return false
                 }
             case .noRecord(let byteCount):
                 noteBad()
                 switch facts.badRows {
-                case .permissive: take(byteCount, &output)
+                case .permissive: take(byteCount, isBad: true, &output)
                 case .null, .drop, .sink: counters.droppedRows &+= 1
                 case .fail: return false
                 }
@@ -222,7 +254,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
                 counters.tombstones &+= 1
                 guard facts.badRows == .permissive else { continue }
                 counters.inputRows &+= 1
-                take(byteCount, &output)
+                take(byteCount, isBad: false, &output)
             }
         }
     }
@@ -235,11 +267,11 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
 
     /// Filters, counts and stores the row that was decoded last.
     @inline(__always)
-    private mutating func take(_ decodedByteCount: Int, _ output: inout DecodedRows) {
+    private mutating func take(_ decodedByteCount: Int, isBad: Bool, _ output: inout DecodedRows) {
         let byteCount = computer.isEmpty ? decodedByteCount : computer.compute(&row, &scratch)
         let base = unsafe UnsafeRawPointer(row.base)
         let packed = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
-        guard unsafe isKept(packed, base) else { return }
+        guard unsafe isKept(packed, base, isBad: isBad) else { return }
         guard facts.hasJoin else {
             unsafe emitter?.emit(left: base, right: nil)
             return
@@ -264,7 +296,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
 
     /// Everything before the join that may drop a row; moves the watermark statistics on the way.
     @inline(__always)
-    private mutating func isKept(_ row: PackedRow, _ base: UnsafeRawPointer) -> Bool {
+    private mutating func isKept(_ row: PackedRow, _ base: UnsafeRawPointer, isBad: Bool) -> Bool {
         if let filter = facts.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
             counters.filteredRows &+= 1
             return false
@@ -274,6 +306,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             counters.watermarkRows &+= 1
             if !row.isNull(column) {
                 let micros = row.integer(column)
+                if micros > bounds.farMicros, !isPlausible(micros, column, isBad: isBad) { return false }
                 eventTime = micros
                 counters.eventTimeCount &+= 1
                 counters.minEventTimeMicros = min(counters.minEventTimeMicros, micros)
@@ -287,12 +320,32 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         }
         guard facts.hasJoin, let eventTime else { return true }
         let compared = facts.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
-        if compared <= lateMicros {
+        if compared <= bounds.lateMicros {
             if counters.lateRows == 0 { firstLate = LateRow(place: decoder.place, timeMicros: eventTime) }
             counters.lateRows &+= 1
             return false
         }
         return true
+    }
+
+    /// False for a row that is too far ahead of the batch, which is bad; notes one that leaps.
+    @inline(never)
+    private mutating func isPlausible(_ micros: Int64, _ column: Int, isBad: Bool) -> Bool {
+        guard micros > bounds.aheadMicros else {
+            if counters.leapingRows == 0 { firstLeap = LateRow(place: decoder.place, timeMicros: micros) }
+            counters.leapingRows &+= 1
+            return true
+        }
+        counters.watermarkRows &-= 1
+        if !isBad {
+            if counters.badRows == 0 {
+                firstBad = BadRecord(place: decoder.place, fault: .ahead(slot: column))
+            }
+            counters.badRows &+= 1
+        }
+        counters.droppedRows &+= 1
+        if facts.badRows == .fail { hasFailed = true }
+        return false
     }
 
     /// Writes the state columns of a row. Returns the byte count.

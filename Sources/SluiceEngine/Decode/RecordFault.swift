@@ -14,6 +14,8 @@ enum RecordFault: Equatable {
     case missingValue(slot: Int)
     /// A CSV line has more values than the source has columns.
     case moreValues
+    /// An event time that is further ahead than `max_ahead` allows.
+    case ahead(slot: Int)
     /// A part of an element is none of its column's type.
     case element(number: Int, slot: Int)
     /// Where `each` leads is no array.
@@ -34,7 +36,7 @@ enum RecordFault: Equatable {
     /// The column that is at fault, where it is one.
     var slot: Int? {
         switch self {
-        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .element(_, let slot): slot
+        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .element(_, let slot), .ahead(let slot): slot
         case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
         }
     }
@@ -45,6 +47,7 @@ enum RecordFault: Equatable {
         case .field(let slot): "it cannot be read as \(input.columns[slot].type)"
         case .element(let number, let slot):
             "each[\(number)] cannot be read as \(input.columns[slot].type)"
+        case .ahead: "it is further ahead of the clock than `max_ahead` allows"
         case .noArray: "`\(input.each.map { "\($0.path)" } ?? "each")` is no array"
         case .fieldEncoding: "it is not UTF-8 text"
         case .missingValue: "the line ends before it"

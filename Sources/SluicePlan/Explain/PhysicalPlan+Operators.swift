@@ -89,6 +89,7 @@ extension PhysicalPlan {
                 summary: "\(column), delay \(spoken(watermark.delayMicros))"
                     + (watermark.isPerPartition ? ", per partition" : ""),
                 children: [node])
+            if let ahead = watermark.maxAheadMicros { node.details.append(("max ahead", spoken(ahead))) }
             if let idle = watermark.idleTimeoutMicros { node.details.append(("idle timeout", spoken(idle))) }
         }
         if let filter = input.filterAboveWatermark {

@@ -70,6 +70,8 @@ package struct WatermarkPlan: Hashable, Sendable {
     package var column: Int
     package var delayMicros: Int64
     package var idleTimeoutMicros: Int64?
+    /// Rows whose time is further ahead of the batch's own are bad, and do not move the watermark.
+    package var maxAheadMicros: Int64?
     /// True when each partition has its own watermark and the input's is the lowest of them.
     package var isPerPartition: Bool
 

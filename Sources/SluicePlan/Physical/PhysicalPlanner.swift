@@ -81,6 +81,7 @@ struct PhysicalPlanner {
                 column: slot.index, delayMicros: watermark.delayMicros,
                 idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value,
                 isPerPartition: source.watermark?.isPerPartition ?? false)
+            plan.watermark?.maxAheadMicros = source.watermark?.maxAheadMicros?.value
         }
         inputs.append(plan)
         return true

@@ -405,7 +405,11 @@ package final class QueryRunner {
     /// Runs the engine, and stops the query where it would use more memory than it may.
     private func execute(_ entry: OffsetsEntry, _ inputs: [any InputBytes]) throws -> BatchResult {
         let watermarks = BatchWatermarks(
-            lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis)
+            lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis,
+            batchTimeMillis: entry.batchTimeMillis,
+            ownMillis: query.plan.inputs.indices.map { input in
+                tracker.sides.first { $0.input == input }?.watermarkMillis
+            })
         do {
             let result = try executor.run(inputs, watermarks: watermarks)
             let byteCount = executor.stateByteCount

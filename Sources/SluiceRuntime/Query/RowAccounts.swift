@@ -38,6 +38,12 @@ package final class RowAccounts: Sendable {
                         "Some rows are bad",
                         notice.metadata + [(.dropped, .integer(Int64(notice.droppedCount)))])
                 }
+                if let notice = sources[index].leaping.due(atNanos: now, silenceNanos: Self.silenceNanos) {
+                    log.warning("One row moves the watermark by more than a day", notice.metadata)
+                }
+                if let unit = sources[index].wrongUnit {
+                    log.warning("All event times are in the wrong unit", [(.reason, .string(unit))])
+                }
                 if let notice = sources[index].late.due(atNanos: now, silenceNanos: Self.silenceNanos) {
                     log.warning("Some rows are late and were dropped", notice.metadata)
                 }
@@ -106,6 +112,11 @@ private struct RowAccount {
     private var watermarkMillis: Int64?
     var bad = RowTrouble()
     var late = RowTrouble()
+    /// Rows that alone are more than a day ahead of all others.
+    var leaping = RowTrouble()
+    /// What to do about times that cannot be right, once.
+    private(set) var wrongUnit: String?
+    private var hasLookedAtUnit = false
 
     init(_ plan: PhysicalPlan, _ input: Int, rowsBefore: Int) {
         name = plan.inputs[input].source
@@ -124,6 +135,24 @@ private struct RowAccount {
         self.watermarkMillis = watermarkMillis
         bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
         late.add(batch.lateRows, dropped: batch.lateRows, first: batch.firstLate)
+        if batch.leapingRows == 1 { leaping.add(1, dropped: 0, first: batch.firstLeap) }
+        lookAtUnit(batch)
+    }
+
+    /// Says once that no time of the source can be right: all beyond the year 3000, or all before 1980.
+    private mutating func lookAtUnit(_ batch: SourceCounters) {
+        wrongUnit = nil
+        guard batch.eventTimeCount > 0, !hasLookedAtUnit else { return }
+        let (year1980, year3000): (Int64, Int64) = (315_532_800_000_000, 32_503_680_000_000_000)
+        let isFar = batch.minEventTimeMicros >= year3000
+        hasLookedAtUnit = true
+        guard isFar || batch.maxEventTimeMicros < year1980 else { return }
+        let time = utcText(millis: batch.minEventTimeMicros / 1000)
+        wrongUnit =
+            isFar
+            ? "the first is \(time), beyond the year 3000: a number is read as seconds, so write `unit: ms` (or `us`, "
+                + "`ns`) on the column"
+            : "the newest is before 1980 (\(time)): write the unit that the numbers have, such as `unit: s`"
     }
 
     /// `3,000 read: 2,756 out, 244 still wait for ads (…), 0 late, 0 bad`. A row that only a partner brings out has

@@ -166,12 +166,14 @@ extension SpecBuilder {
         let column = node.flatMap { text($0, "`column`") }
         let delay = map[\.delay]
         let idle = map[\.idleTimeout]
+        let maxAhead = map[\.maxAhead]
         let perPartition = map[\.perPartition]
         if perPartition { checkPerPartition(map, connector) }
         guard let column, checkTimeColumn(column, node, scope, "the watermark's column") else { return (nil, nil) }
-        let spec = delay.map {
+        var spec = delay.map {
             WatermarkSpec(column: column, delayMicros: $0, idleTimeoutMicros: idle, isPerPartition: perPartition)
         }
+        spec?.maxAheadMicros = maxAhead
         return (spec, column)
     }
 
