@@ -29,6 +29,8 @@ import Testing
         ("delay", "It must be there."), ("watermark.delay", "a duration such as `10 minutes`"),
         ("source.kafka", "max_offsets_per_trigger: a whole number"), ("kafka.start", "Without it: latest"),
         ("watermark_policy", "Without it: min"), ("join", "Keys of a join: with, type, keys"),
+        ("functions", "get_json_object(json, path)"),
+        ("split_part", "Example: "), ("each", "keep_empty"),
     ])
     func `A name leads to its keys`(name: String, part: String) throws {
         #expect(try #require(SpecReference.text(of: name)).contains(part))

@@ -36,7 +36,9 @@ enum RecordFault: Equatable {
     /// The column that is at fault, where it is one.
     var slot: Int? {
         switch self {
-        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .element(_, let slot), .ahead(let slot): slot
+        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .element(_, let slot),
+            .ahead(let slot):
+            slot
         case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
         }
     }

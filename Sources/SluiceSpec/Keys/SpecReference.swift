@@ -22,13 +22,19 @@ package enum SpecReference {
             }
             return (["\(map.noun) (\(map.home))"] + lines).joined(separator: "\n")
         }
-        return (sections + ["`sluice help spec KEY` says more of one key, as in `sluice help spec watermark`."])
+        return
+            (sections + [
+                "`sluice help spec KEY` says more of one key, as in `sluice help spec watermark`;",
+                "`sluice help spec functions` lists the functions of expressions.",
+            ])
             .joined(separator: "\n\n")
     }
 
     /// What there is to say of a key (`delay`, `watermark.delay`) and of all keys of a map (`source.kafka`,
     /// `watermark`). nil if there is neither.
     package static func text(of name: String) -> String? {
+        if name == functionsName { return functions }
+        if let function = FunctionDefinition.all.first(where: { $0.name == name }) { return entry(function) }
         let parts = name.split(separator: ".")
         let key = parts.last.map(String.init) ?? name
         let owner = parts.dropLast().joined(separator: ".")
@@ -41,9 +47,25 @@ package enum SpecReference {
         return entries.isEmpty ? nil : entries.joined(separator: "\n\n")
     }
 
+    /// What lists the functions in place of a key.
+    private static let functionsName = "functions"
+
+    /// The functions of expressions, a line each.
+    private static var functions: String {
+        let width = FunctionDefinition.all.map(\.usage.count).max() ?? 0
+        let lines = FunctionDefinition.all.map { "  \($0.usage.padded(to: width))  \($0.summary)" }
+        return (["The functions of expressions, with Spark's names, types and nulls:"] + lines)
+            .joined(separator: "\n")
+    }
+
+    private static func entry(_ function: FunctionDefinition) -> String {
+        "\(function.usage): \(function.result)\n  \(function.summary)\n  Example: \(function.example)"
+    }
+
     /// The key nearest to a name that is none.
     package static func nearestKey(to name: String) -> String? {
-        nearest(to: name, in: Set(maps.flatMap { $0.names }).sorted())
+        let names = maps.flatMap { $0.names } + FunctionDefinition.all.map(\.name) + [functionsName]
+        return nearest(to: name, in: Set(names).sorted())
     }
 
     private static func entry(_ facts: KeyFacts, in map: any SpecKeys.Type) -> String {
@@ -70,6 +92,12 @@ package enum SpecReference {
             lines += ["", "## \(map.noun) (\(map.home))", ""]
             lines += ["| key | value | what it does | without it | example |", "|---|---|---|---|---|"]
             lines += map.described.map { row($0.facts) }
+        }
+        lines += ["", "## Functions of expressions", "", "| function | result | what it does | example |"]
+        lines += ["|---|---|---|---|"]
+        lines += FunctionDefinition.all.map { function in
+            let cells = ["`\(function.usage)`", "\(function.result)", function.summary, "`\(function.example)`"]
+            return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
         }
         return lines.joined(separator: "\n") + "\n"
     }
