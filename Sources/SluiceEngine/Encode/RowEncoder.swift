@@ -175,14 +175,30 @@ package import SluiceSpec
             let value = unsafe value(column, rows)
             unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
             if value.isNull { continue }
+            if unsafe column.pointee.kind == .string {
+                unsafe appendCSVText(value.bytes, separator: separator, isFirst: index == 0, to: &output)
+                continue
+            }
+            let start = output.count
             switch unsafe column.pointee.kind {
-            case .string: unsafe appendCSVText(value.bytes, separator: separator, isFirst: index == 0, to: &output)
             case .timestamp: unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)
             case .date: formatDate(value.integer, into: &output)
             default: unsafe appendPlain(value, column, to: &output)
             }
+            if mayBeInValues(separator) { quoteIfNeeded(from: start, separator, in: &output) }
         }
         output.append(UInt8(ascii: "\n"))
+    }
+
+    /// Separators such as `-` and `:` stand in numbers and times too.
+    @inline(never)
+    private func quoteIfNeeded(from start: Int, _ separator: UInt8, in output: inout ByteBuffer) {
+        let value = unsafe Array(output.bytes[start...])
+        guard value.contains(separator) else { return }
+        output.truncate(to: start)
+        output.append(UInt8(ascii: "\""))
+        output.append(contentsOf: value)
+        output.append(UInt8(ascii: "\""))
     }
 
     /// Appends what stands before the column's value, with `room` more bytes reserved.
