@@ -25,13 +25,25 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
 package struct ColumnSpec: Hashable, Sendable {
     package var name: String
     package var type: DataType
-    /// Where the value comes from; `.field` with the column's own name unless the spec says `from:`.
+    /// Where the value comes from; the field of the column's own name unless the spec says `from:`.
     package var origin: Origin
+    /// How a time is written.
+    package var form = Form.usual
     package var position: SourcePosition
 
+    /// How a timestamp or a date is written in the record.
+    package enum Form: Hashable, Sendable {
+        /// As ISO 8601, and numbers in seconds.
+        case usual
+        /// A number of units since 1970, or text of such a number.
+        case epoch(EpochUnit)
+        /// Text in a form of its own.
+        case pattern(ColumnPattern)
+    }
+
     package enum Origin: Hashable, Sendable {
-        /// A field of the record (JSON name, CSV header or position).
-        case field(String)
+        /// A part of the record: of one that nests by its path, of CSV by name or place.
+        case field(FieldPath)
         /// `kafka.key`, `kafka.topic`, `kafka.headers.NAME` …: a part of the Kafka record beside its value's fields.
         case kafka(KafkaField)
     }
@@ -41,6 +53,25 @@ package struct ColumnSpec: Hashable, Sendable {
         self.type = type
         self.origin = origin
         self.position = position
+    }
+}
+
+/// What a number counts that is a time.
+package enum EpochUnit: String, Hashable, Sendable, CaseIterable {
+    case seconds = "s"
+    case milliseconds = "ms"
+    case microseconds = "us"
+    case nanoseconds = "ns"
+}
+
+/// A pattern as a spec writes it, and what it says.
+package struct ColumnPattern: Hashable, Sendable {
+    package let text: String
+    package let compiled: DateTimePattern
+
+    package init(_ text: String) throws(PatternProblem) {
+        self.text = text
+        compiled = try DateTimePattern(text)
     }
 }
 

@@ -43,11 +43,12 @@ private struct ToCSV: Decodable {
 
 @Suite struct EncodeSparkTests {
     /// Text that CSV holds otherwise than Spark writes it, so that it reads back as it was: Spark takes blanks and
-    /// control characters off both ends, and puts a backslash before quotes and backslashes in quotes.
+    /// control characters off both ends, puts a backslash before quotes and backslashes in quotes, and does not quote
+    /// what looks like a byte order mark.
     private func isWrittenOtherwise(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, let last = bytes.last else { return false }
-        return first <= 0x20 || last <= 0x20 || text.contains("\"") || text.contains("\\")
+        return bytes.starts(with: [0xEF, 0xBB, 0xBF]) || first <= 0x20 || last <= 0x20 || text.contains("\"") || text.contains("\\")
     }
 
     private func slot(_ item: ToJSON.Case) throws -> (DataType, Value) {

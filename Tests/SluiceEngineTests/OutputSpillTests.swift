@@ -52,7 +52,7 @@ final class MemorySpill: OutputSpill {
                 at: SourcePosition(file: "test.yaml", line: 1, column: 1))
         }
         let columns = ["id", "k"].enumerated().map { index, name in
-            InputColumn(name: name, type: .string, origin: .field(name), declaredIndex: index)
+            InputColumn(name: name, type: .string, origin: .field(FieldPath(name: name)), declaredIndex: index)
         }
         let side = JoinSidePlan(
             joinTime: nil, windowMicros: nil, isPreserved: false, predicate: nil, eviction: nil, stateColumnCount: 2,

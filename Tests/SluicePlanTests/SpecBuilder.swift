@@ -103,7 +103,9 @@ struct TestQuery {
     ) -> SourceSpec {
         SourceSpec(
             name: located(name), connector: StandardInputSpec(position: nowhere), format: .json,
-            columns: columns.map { ColumnSpec(name: $0.0, type: $0.1, origin: .field($0.0), position: nowhere) },
+            columns: columns.map {
+                ColumnSpec(name: $0.0, type: $0.1, origin: .field(FieldPath(name: $0.0)), position: nowhere)
+            },
             eventTime: located(time),
             watermark: delay.map {
                 WatermarkSpec(

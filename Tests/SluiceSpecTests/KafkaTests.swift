@@ -55,7 +55,8 @@ private struct NotKafka: Error {}
         #expect(
             spec.sources[0].columns.map(\.origin) == [
                 .kafka(.key), .kafka(.value), .kafka(.topic), .kafka(.partition), .kafka(.partition), .kafka(.offset),
-                .kafka(.timestamp), .kafka(.header("a.b-c")), .field("kafka"), .field("kafka"),
+                .kafka(.timestamp), .kafka(.header("a.b-c")), .field(FieldPath(name: "kafka")),
+                .field(FieldPath(name: "kafka")),
             ])
     }
 

@@ -2,9 +2,19 @@
 // field could be read; when it could not the slot is untouched (null, or what an earlier field of the same name put
 // there), as in Spark's partial results.
 
+internal import SluicePlan
+
 struct FieldWriter {
     var builder: RowBuilder
     var timestamps: TimestampReader
+    /// Of the columns with a pattern, by slot.
+    private var patterns: PatternReaders
+
+    init(_ columns: [InputColumn], timestamps: TimestampReader, zones: TimeZones) {
+        builder = RowBuilder(layout: RowLayout(columns: columns))
+        self.timestamps = timestamps
+        patterns = PatternReaders(columns, rules: timestamps.rules, zones: zones)
+    }
 
     /// A string token of JSON. `text` may hold lone surrogates as three bytes each.
     mutating func setJSONString(
@@ -27,9 +37,22 @@ struct FieldWriter {
                 return true
             }
             return unsafe setText(slot, column, text, in: &arena)
-        case .int, .long, .boolean, .none:
+        case .epoch, .timestampPattern, .datePattern:
+            return unsafe setOwnForm(slot, column, text, in: &arena)
+        case .int, .long, .boolean, .none, .json, .object, .array:
             return false
         }
+    }
+
+    /// Text of a column with a unit or a pattern.
+    private mutating func setOwnForm(
+        _ slot: Int, _ column: DecodedColumn, _ text: UnsafeRawBufferPointer, in arena: inout ByteBuffer
+    ) -> Bool {
+        let value =
+            unsafe column.kind == .epoch ? epochMicros(text, column.unit) : patterns.read(slot, text)
+        guard let value else { return false }
+        builder.set(slot, integer: value, in: &arena)
+        return true
     }
 
     /// A number token of JSON, checked against its grammar.
@@ -51,7 +74,9 @@ struct FieldWriter {
             return true
         case .decimal:
             return unsafe setDecimal(slot, column, text, in: &arena)
-        case .string, .boolean, .date, .none:
+        case .epoch:
+            return unsafe setOwnForm(slot, column, text, in: &arena)
+        case .string, .boolean, .date, .timestampPattern, .datePattern, .none, .json, .object, .array:
             return false
         }
     }
@@ -90,7 +115,9 @@ struct FieldWriter {
         case .boolean:
             guard let value = unsafe FieldWriter.csvBoolean(text) else { return false }
             builder.set(slot, bits: value ? 1 : 0, in: &arena)
-        case .string, .timestamp, .date, .decimal, .none:
+        case .epoch, .timestampPattern, .datePattern:
+            return unsafe setOwnForm(slot, column, text, in: &arena)
+        case .string, .timestamp, .date, .decimal, .none, .json, .object, .array:
             return unsafe setText(slot, column, text, in: &arena)
         }
         return true
@@ -127,7 +154,7 @@ struct FieldWriter {
             }
             let digits = unsafe text.filter { $0 != UInt8(ascii: ",") }
             return unsafe digits.withUnsafeBytes { unsafe setDecimal(slot, column, $0, in: &arena) }
-        case .int, .long, .double, .boolean, .none:
+        case .int, .long, .double, .boolean, .none, .epoch, .timestampPattern, .datePattern, .json, .object, .array:
             return false
         }
         return true

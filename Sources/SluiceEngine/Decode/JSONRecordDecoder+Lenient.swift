@@ -14,7 +14,7 @@ extension JSONRecordDecoder {
             // Only an object can be a row; an array of objects is none.
             row.fault = .malformed
             isObject = try reader.next() == .startObject
-            if isObject { badSlot = try readObject(&row, into: &arena) } else { row.fault = .noObject }
+            if isObject { badSlot = try readObject(columns.root, &row, into: &arena) } else { row.fault = .noObject }
         } catch {
             // Spark keeps nothing of a record that is broken outside of its row.fields.
             isObject = false
@@ -38,41 +38,95 @@ extension JSONRecordDecoder {
         return .badRow(byteCount: byteCount)
     }
 
-    /// Reads fields up to the object's end (or to where Jackson has lost its way); the first column whose field failed.
+    /// Reads fields of a node up to the object's end (or to where Jackson has lost its way); the first column whose
+    /// field failed.
     private mutating func readObject(
-        _ row: inout RowWriter, into arena: inout ByteBuffer
+        _ node: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) throws(JSONTokenReader.Malformed) -> Int? {
         var badSlot: Int?
         while let token = try reader.next(), token != .endObject {
-            var column = -1
-            if let name = unsafe reader.currentName { column = unsafe columns.column(named: name) }
-            guard column >= 0 else {
-                try reader.skipChildren()
-                continue
-            }
-            let mark = reader.mark
-            while true {
-                if !readField(column, &row, into: &arena) {
-                    badSlot = badSlot ?? column
-                    try reader.skipChildren()
-                }
-                column = unsafe Int(columns.table[column].sameField)
-                if column < 0 { break }
-                reader.reset(to: mark)
-            }
+            var entry = -1
+            if let name = unsafe reader.currentName { entry = unsafe columns.column(named: name, in: node) }
+            let bad = try readFields(entry, &row, into: &arena)
+            badSlot = badSlot ?? bad
         }
         return badSlot
     }
 
-    /// False when the field could not be read; the reader then stands wherever the error was.
-    private mutating func readField(_ slot: Int, _ row: inout RowWriter, into arena: inout ByteBuffer) -> Bool {
+    /// As `readObject`, of an array.
+    private mutating func readElements(
+        _ node: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) throws(JSONTokenReader.Malformed) -> Int? {
+        var badSlot: Int?
+        var element = 0
+        while let token = try reader.next(), token != .endArray {
+            let bad = try readFields(columns.column(element: element, in: node), &row, into: &arena)
+            badSlot = badSlot ?? bad
+            element += 1
+        }
+        return badSlot
+    }
+
+    /// Reads the value in hand into an entry and all others that are read from the same field; -1 skips it.
+    private mutating func readFields(
+        _ first: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) throws(JSONTokenReader.Malformed) -> Int? {
+        guard first >= 0 else {
+            try reader.skipChildren()
+            return nil
+        }
+        var badSlot: Int?
+        var entry = first
+        let mark = reader.mark
+        while true {
+            if let bad = readField(entry, &row, into: &arena) {
+                badSlot = badSlot ?? bad
+                try reader.skipChildren()
+            }
+            entry = unsafe Int(columns.table[entry].sameField)
+            if entry < 0 { return badSlot }
+            reader.reset(to: mark)
+        }
+    }
+
+    /// The column at fault when the field could not be read; the reader then stands wherever the error was.
+    private mutating func readField(
+        _ entry: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Int? {
         let arenaCount = arena.count
-        let column = unsafe columns.table[slot]
+        let column = unsafe columns.table[entry]
+        let isNode = entry >= columns.count
         do throws(JSONTokenReader.Malformed) {
-            if try readValue(slot, column, &row, into: &arena) { return true }
-        } catch {}
+            if isNode { return try readNode(entry, column, &row, into: &arena) }
+            if try readValue(entry, column, &row, into: &arena) { return nil }
+        } catch {
+            // Nothing is kept of an object that is broken outside of its fields.
+            if isNode { setNull(entry, &row, into: &arena) }
+        }
         arena.truncate(to: arenaCount)
-        return false
+        return isNode ? columns.leaves(of: entry).first ?? 0 : entry
+    }
+
+    /// Reads an object or array that columns lie in; the first column at fault. What an earlier field of the same name
+    /// has left is forgotten first.
+    private mutating func readNode(
+        _ node: Int, _ column: DecodedColumn, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) throws(JSONTokenReader.Malformed) -> Int? {
+        setNull(node, &row, into: &arena)
+        if reader.current == .fieldName { _ = try reader.next() }
+        switch reader.current {
+        case nil, .null: return nil
+        case .startObject where column.kind == .object: return try readObject(node, &row, into: &arena)
+        case .startArray where column.kind == .array: return try readElements(node, &row, into: &arena)
+        case .startObject, .startArray:
+            try reader.skipChildren()
+            return columns.leaves(of: node).first
+        default: return columns.leaves(of: node).first
+        }
+    }
+
+    private func setNull(_ node: Int, _ row: inout RowWriter, into arena: inout ByteBuffer) {
+        for slot in columns.leaves(of: node) { row.fields.builder.setNull(slot, in: &arena) }
     }
 
     private mutating func readValue(
@@ -83,6 +137,7 @@ extension JSONRecordDecoder {
         case nil, .null:
             row.fields.builder.setNull(slot, in: &arena)
             return true
+        case _ where column.kind == .json: return try readPart(slot, &row, into: &arena)
         case .string:
             return unsafe row.fields.setJSONString(slot, column, try reader.string(), in: &arena)
         case _ where column.kind == .string:
@@ -105,5 +160,24 @@ extension JSONRecordDecoder {
         default:
             return false
         }
+    }
+
+    /// The value in hand as text.
+    private mutating func readPart(
+        _ slot: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) throws(JSONTokenReader.Malformed) -> Bool {
+        if reader.current == .string {
+            unsafe row.fields.setJSONPart(slot, string: try reader.string(), in: &arena)
+            return true
+        }
+        let mark = reader.mark
+        if let text = unsafe try reader.valueText(), unsafe row.fields.setJSONPart(slot, text, in: &arena) {
+            return true
+        }
+        reader.reset(to: mark)
+        let start = arena.count
+        try copyJSONValue(from: &reader, to: &arena)
+        row.fields.builder.setAppended(slot, from: start, in: &arena)
+        return true
     }
 }

@@ -46,29 +46,31 @@ extension JSONRecordDecoder {
             text: chunk + walk.blockStart, structurals: walk.structurals, end: range.upperBound &- walk.blockStart,
             hasBackslash: walk.hasBackslash(chunk, in: range))
         row.begin(&arena)
-        guard walkFields(record, &row, into: &arena) else {
+        walk.visitedNodes = 0
+        let cursor = walkFields(record, walk.cursor, in: columns.root, &row, into: &arena)
+        guard cursor > 0 else {
             row.fields.builder.abandon(&arena)
             return 0
         }
+        walk.cursor = cursor
         return row.fields.builder.finish(&arena)
     }
 
+    /// Reads the object at the cursor into the entries of a node; returns the cursor behind it, 0 when it is not for
+    /// this path.
     @inline(__always)
     private mutating func walkFields(
-        _ record: WalkedRecord, _ row: inout RowWriter, into arena: inout ByteBuffer
-    ) -> Bool {
-        var cursor = walk.cursor
-        guard record.byte(record.position(cursor)) == UInt8(ascii: "{") else { return false }
+        _ record: WalkedRecord, _ start: Int, in node: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Int {
+        var cursor = start
+        guard record.byte(record.position(cursor)) == UInt8(ascii: "{") else { return 0 }
         cursor &+= 1
         var quote = record.position(cursor)
-        guard quote < record.end else { return false }
-        if record.byte(quote) == UInt8(ascii: "}") {
-            walk.cursor = cursor &+ 1
-            return true
-        }
+        guard quote < record.end else { return 0 }
+        if record.byte(quote) == UInt8(ascii: "}") { return cursor &+ 1 }
         let table = unsafe columns.table
-        var previous = -1
-        var expected = walk.firstColumn
+        var previous = node
+        var expected = unsafe Int(table[node].first)
         while true {
             // `quote` is the next structural character. The places of the colon, of the value and of what follows a
             // scalar are read before it is known that they belong to the record: positions ascend up to the block's
@@ -85,9 +87,10 @@ extension JSONRecordDecoder {
             } else {
                 guard value < record.end, record.byte(quote) == UInt8(ascii: "\""),
                     record.byte(colon) == UInt8(ascii: ":")
-                else { return false }
-                column = findColumn(record, quote &+ 1..<record.trimmedEnd(colon) &- 1, after: &previous)
-                guard column >= -1 else { return false }
+                else { return 0 }
+                let name = quote &+ 1..<record.trimmedEnd(colon) &- 1
+                column = findColumn(record, name, in: node, after: &previous)
+                guard column >= -1 else { return 0 }
             }
             cursor &+= 2
             if column < 0 {
@@ -101,41 +104,112 @@ extension JSONRecordDecoder {
                     unsafe row.fields.builder.set(
                         column, padded: record.text + (value &+ 1), count: next &- value &- 2, in: &arena)
                     cursor &+= 1
-                } else {
+                } else if unsafe table[column].kind.rawValue < DecodedColumn.Kind.json.rawValue {
                     cursor = walkValue(record, cursor, column, &row, into: &arena)
+                } else {
+                    cursor = walkPart(record, cursor, column, &row, into: &arena)
                 }
             }
             // The cursor stands at what follows the value; 0 says that the value was refused.
             let separator = record.position(cursor)
-            guard cursor > 0, separator < record.end else { return false }
+            guard cursor > 0, separator < record.end else { return 0 }
             let byte = record.byte(separator)
             cursor &+= 1
-            if byte == UInt8(ascii: "}") {
-                // Jackson reads no further, so whatever follows is no concern.
-                walk.cursor = cursor
-                return true
-            }
+            // Of the record Jackson reads no further, so whatever follows is no concern.
+            if byte == UInt8(ascii: "}") { return cursor }
             quote = record.position(cursor)
-            guard byte == UInt8(ascii: ","), quote < record.end else { return false }
+            guard byte == UInt8(ascii: ","), quote < record.end else { return 0 }
         }
     }
 
-    /// The column a field feeds, -1 for none, -2 for a name that must be decoded first. Fields mostly come in the order
-    /// of the record before, so what follows what is remembered.
+    /// The entry a field feeds, -1 for none, -2 for a name that must be decoded first. Fields mostly come in the order
+    /// of the record before, so what follows what is remembered; `previous` is the node itself before its first.
     @inline(never)
-    private mutating func findColumn(_ record: WalkedRecord, _ name: Range<Int>, after previous: inout Int) -> Int {
+    private mutating func findColumn(
+        _ record: WalkedRecord, _ name: Range<Int>, in node: Int, after previous: inout Int
+    ) -> Int {
         let bytes = unsafe record.bytes(name)
         if record.hasBackslash, unsafe bytes.contains(UInt8(ascii: "\\")) { return -2 }
-        let column = unsafe columns.column(named: bytes)
+        let column = unsafe columns.column(named: bytes, in: node)
         if column >= 0 {
-            if previous >= 0 {
-                unsafe columns.table[previous].successor = Int32(column)
+            if previous == node {
+                unsafe columns.table[node].first = Int32(column)
             } else {
-                walk.firstColumn = column
+                unsafe columns.table[previous].successor = Int32(column)
             }
             previous = column
         }
         return column
+    }
+
+    // MARK: Parts
+
+    /// Reads the value at the cursor into what is no scalar: an inner node, or text of JSON. Returns the cursor behind
+    /// it, 0 when the value is not for this path.
+    @inline(never)
+    private mutating func walkPart(
+        _ record: WalkedRecord, _ cursor: Int, _ entry: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Int {
+        let kind = unsafe columns.table[entry].kind
+        if kind == .json { return walkJSON(record, cursor, entry, &row, into: &arena) }
+        // The second of two fields of one name takes the place of the first, with all that lies in it.
+        let bit: UInt64 = 1 &<< UInt64(min(entry &- columns.count, 63))
+        guard walk.visitedNodes & bit == 0 else { return 0 }
+        walk.visitedNodes |= bit
+        switch record.byte(record.position(cursor)) {
+        case UInt8(ascii: "{") where kind == .object:
+            return walkFields(record, cursor, in: entry, &row, into: &arena)
+        case UInt8(ascii: "[") where kind == .array:
+            return walkElements(record, cursor, in: entry, &row, into: &arena)
+        default:
+            let next = min(record.position(cursor &+ 1), record.end)
+            let range = record.position(cursor)..<record.trimmedEnd(next)
+            return unsafe JSONScalar(record.bytes(range)) == .null ? cursor &+ 1 : 0
+        }
+    }
+
+    private mutating func walkElements(
+        _ record: WalkedRecord, _ start: Int, in node: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Int {
+        var cursor = start &+ 1
+        guard record.position(cursor) < record.end else { return 0 }
+        if record.byte(record.position(cursor)) == UInt8(ascii: "]") { return cursor &+ 1 }
+        var wanted = unsafe Int(columns.table[node].first)
+        var element: Int32 = 0
+        while true {
+            guard record.position(cursor) < record.end else { return 0 }
+            if wanted >= 0, unsafe columns.table[wanted].element == element {
+                let isScalar = unsafe columns.table[wanted].kind.rawValue < DecodedColumn.Kind.json.rawValue
+                cursor =
+                    isScalar
+                    ? walkValue(record, cursor, wanted, &row, into: &arena)
+                    : walkPart(record, cursor, wanted, &row, into: &arena)
+                wanted = unsafe Int(columns.table[wanted].successor)
+            } else {
+                cursor = record.skipValue(cursor)
+            }
+            guard cursor > 0, record.position(cursor) < record.end else { return 0 }
+            let byte = record.byte(record.position(cursor))
+            cursor &+= 1
+            if byte == UInt8(ascii: "]") { return cursor }
+            guard byte == UInt8(ascii: ",") else { return 0 }
+            element &+= 1
+        }
+    }
+
+    /// The text of the value, as it stands but for blanks.
+    private mutating func walkJSON(
+        _ record: WalkedRecord, _ cursor: Int, _ slot: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> Int {
+        let start = record.position(cursor)
+        let isContainer = record.byte(start) == UInt8(ascii: "{") || record.byte(start) == UInt8(ascii: "[")
+        let behind = record.skipValue(cursor)
+        guard behind > 0, record.position(behind) < record.end else { return 0 }
+        let end = isContainer ? record.position(behind &- 1) &+ 1 : record.trimmedEnd(record.position(behind))
+        let text = unsafe record.bytes(start..<end)
+        // A string's escapes are read and written anew.
+        if !isContainer, record.hasBackslash { return 0 }
+        return unsafe row.fields.setJSONPart(slot, text, in: &arena) ? behind : 0
     }
 
     // MARK: Wanted values

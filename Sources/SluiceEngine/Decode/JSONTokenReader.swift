@@ -24,6 +24,7 @@
         fileprivate var pendingValue: Token?
         fileprivate var isStringPending: Bool
         fileprivate var scalar: Range<Int>
+        fileprivate var levelCount: Int
     }
 
     private struct Level {
@@ -84,11 +85,19 @@
     var mark: Mark {
         Mark(
             position: position, current: current, pendingValue: pendingValue, isStringPending: isStringPending,
-            scalar: scalar)
+            scalar: scalar, levelCount: levels.count)
     }
 
-    /// Goes back to a mark taken at the same nesting depth.
+    /// Goes back to a mark taken at the same value: what was opened since is closed, and what the value itself had
+    /// opened is open again.
     mutating func reset(to mark: Mark) {
+        while levels.count > mark.levelCount {
+            names.truncate(to: levels[levels.count - 1].name.lowerBound)
+            levels.removeLast()
+        }
+        if levels.count < mark.levelCount {
+            levels.append(Level(isObject: mark.current == .startObject, entryCount: 0, name: names.count..<names.count))
+        }
         position = mark.position
         current = mark.current
         pendingValue = mark.pendingValue
@@ -108,6 +117,24 @@
     /// The bytes of the current number token.
     var numberText: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(rebasing: text[scalar])
+    }
+
+    /// Reads past the current value and returns its text as it stands; nil, and nothing read, of a string, and of a
+    /// number that is a word.
+    mutating func valueText() throws(Malformed) -> UnsafeRawBufferPointer? {
+        var range: Range<Int>
+        switch current {
+        case .startObject, .startArray:
+            let start = position - 1
+            try skipChildren()
+            range = start..<position
+        case .integer: range = scalar
+        case .float where wordNumber == nil: range = scalar
+        case .isTrue: range = position - 4..<position
+        case .isFalse: range = position - 5..<position
+        default: return nil
+        }
+        return unsafe UnsafeRawBufferPointer(rebasing: text[range])
     }
 
     /// True when there is more than blanks behind what was read.

@@ -16,8 +16,8 @@ internal import CSimdJSON
     private(set) var structurals: UnsafePointer<UInt32>
     /// The next structural character that has not been read.
     var cursor = 0
-    /// The column of the first wanted field in the last record that was walked, or -1.
-    var firstColumn = -1
+    /// The inner nodes that the record in hand has had, a bit each; those that share one count as had.
+    var visitedNodes: UInt64 = 0
     /// Content of strings with escapes.
     var unescaped = ByteBuffer()
 

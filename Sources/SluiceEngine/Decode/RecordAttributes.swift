@@ -83,7 +83,7 @@ extension InputChunk {
                 case .offset: .offset
                 case .timestamp: .timestamp
                 }
-            return Column(slot: slot, value: value, decoded: DecodedColumn(column.type))
+            return Column(slot: slot, value: value, decoded: DecodedColumn(column))
         }
         unsafe attributes = unsafe UnsafeRawPointer(bitPattern: 16)!
     }

@@ -17,8 +17,7 @@ struct RowWriter {
         }
         attributes = RecordAttributes(input)
         fields = FieldWriter(
-            builder: RowBuilder(layout: RowLayout(columns: input.columns)),
-            timestamps: TimestampReader(rules: rules, zones: zones))
+            input.columns, timestamps: TimestampReader(rules: rules, zones: zones), zones: zones)
     }
 
     /// Starts a row with what the record says beside its text.

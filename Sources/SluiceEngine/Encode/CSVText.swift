@@ -38,7 +38,7 @@ private func needsQuotes(_ text: UnsafeRawBufferPointer, _ separator: UInt8, isF
     let (first, last) = unsafe (text[0], text[text.count &- 1])
     if first <= UInt8(ascii: " ") || last <= UInt8(ascii: " ") { return true }
     // A comment to some readers, and a byte order mark to most.
-    if isFirst, first == UInt8(ascii: "#") || first == 0xEF { return true }
+    if isFirst, unsafe first == UInt8(ascii: "#") || text.starts(with: [0xEF, 0xBB, 0xBF]) { return true }
     return unsafe text.contains {
         $0 == separator || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r")
     }

@@ -39,7 +39,7 @@ package import SluiceSpec
         var formatterCount: UInt16 = 0
         for (index, output) in output.columns.enumerated() {
             let type = output.expression.type
-            var column = EncodedColumn(kind: ValueKind(type), scale: type.scale)
+            var column = EncodedColumn(kind: type == .json ? .json : ValueKind(type), scale: type.scale)
             if case .column(let slot) = output.expression.kind {
                 column.slot = SlotAddress(slot, layout: layouts[slot.input])
             } else {
@@ -116,7 +116,7 @@ package import SluiceSpec
         let row = unsafe column.pointee.slot.row(in: rows)
         guard let row = unsafe row else { return .null }
         switch unsafe column.pointee.kind {
-        case .string: return unsafe Register(bytes: column.pointee.slot.bytes(row))
+        case .string, .json: return unsafe Register(bytes: column.pointee.slot.bytes(row))
         case .decimal: return unsafe Register(decimal: column.pointee.slot.bytes(row).loadUnaligned(as: Int128.self))
         default: return unsafe Register(bits: column.pointee.slot.bits(row))
         }
@@ -137,6 +137,9 @@ package import SluiceSpec
                 continue
             }
             switch unsafe column.pointee.kind {
+            case .json:
+                unsafe appendPrefix(column, room: value.bytes.count, to: &output)
+                unsafe output.append(value.bytes)
             case .string:
                 let text = unsafe value.bytes
                 unsafe appendPrefix(column, room: jsonTextRoom(text.count) &+ 1, to: &output)
@@ -175,7 +178,7 @@ package import SluiceSpec
             let value = unsafe value(column, rows)
             unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
             if value.isNull { continue }
-            if unsafe column.pointee.kind == .string {
+            if unsafe column.pointee.kind == .string || column.pointee.kind == .json {
                 unsafe appendCSVText(value.bytes, separator: separator, isFirst: index == 0, to: &output)
                 continue
             }
@@ -235,7 +238,7 @@ package import SluiceSpec
         case .boolean: unsafe count = writeBoolean(value.low != 0, to: place)
         case .double: unsafe count = writeDouble(value.double, to: place)
         case .decimal: unsafe count = writeJavaDecimal(value.decimal, scale: Int(column.pointee.scale), to: place)
-        case .string, .timestamp, .date, .null: count = 0
+        case .string, .timestamp, .date, .null, .json: count = 0
         }
         output.advance(by: count)
     }

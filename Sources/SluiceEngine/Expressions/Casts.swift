@@ -47,7 +47,7 @@ private func castText(
     case .timestamp:
         return Register(scratch.withZones(of: program) { unsafe parseTimestamp(text, rules: program.zone, zones: &$0) })
     case .date: return unsafe Register(parseDate(text))
-    case .string, .duration, .null: return .null
+    case .string, .duration, .null, .json: return .null
     }
 }
 
@@ -65,7 +65,7 @@ private func castDouble(_ value: Double, _ to: ValueKind, _ scales: DecimalScale
         let magnitude = scaled(
             Int128(shortest.significand), exponent: shortest.exponent + Int(scales.result), scales.precision)
         return Register(decimal: magnitude.map { value < 0 ? -$0 : $0 })
-    case .string, .double, .date, .duration, .null: return .null
+    case .string, .double, .date, .duration, .null, .json: return .null
     }
 }
 
@@ -95,7 +95,7 @@ private func castDecimal(_ value: Int128, _ to: ValueKind, _ scales: DecimalScal
         let whole = value / DecimalArithmetic.powerOfTen(max(0, scale - 6))
         let (micros, overflow) = whole.multipliedReportingOverflow(by: DecimalArithmetic.powerOfTen(max(0, 6 - scale)))
         return overflow ? .null : Register(Int64(truncatingIfNeeded: micros))
-    case .string, .date, .duration, .null: return .null
+    case .string, .date, .duration, .null, .json: return .null
     }
 }
 
@@ -110,7 +110,7 @@ private func castTimestamp(
     case .decimal: return castDouble(Double(micros) / 1_000_000, .decimal, scales)
     case .date:
         return Register((second + zone.span(atSecond: second).offsetSeconds).flooredQuotient(by: secondsPerDay))
-    case .string, .boolean, .timestamp, .duration, .null: return .null
+    case .string, .boolean, .timestamp, .duration, .null, .json: return .null
     }
 }
 
@@ -145,7 +145,7 @@ private func text(
     case .boolean: unsafe count = writeBoolean(value.low != 0, to: place)
     case .timestamp: unsafe count = writeTimestamp(value.integer, in: program.zone, to: place, &scratch.text)
     case .date: unsafe count = writeDate(value.integer, to: place, &scratch.text)
-    case .duration, .null: return .null
+    case .duration, .null, .json: return .null
     }
     return scratch.keep(count)
 }

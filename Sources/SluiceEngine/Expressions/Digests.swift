@@ -48,7 +48,7 @@ func murmurHash(_ value: Register, _ at: UnsafePointer<Instruction>, seed: Regis
         hash =
             unsafe at.pointee.scales.precision <= 18
             ? Murmur.hash(UInt64(truncatingIfNeeded: value.decimal), start) : Murmur.hash(value.decimal, start)
-    case .string: hash = unsafe Murmur.hash(value.bytes, start)
+    case .string, .json: hash = unsafe Murmur.hash(value.bytes, start)
     }
     return Register(Int64(Int32(bitPattern: hash)))
 }

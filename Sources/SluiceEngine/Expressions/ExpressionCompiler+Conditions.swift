@@ -170,7 +170,7 @@ private enum ComparisonDomain {
 
     init(_ a: DataType, _ b: DataType) {
         switch a == .null ? b : a {
-        case .string: self = .string
+        case .string, .json: self = .string
         case .double: self = .double
         case .decimal: self = .decimal
         case .int, .long, .boolean, .timestamp, .date, .duration, .null: self = .integer

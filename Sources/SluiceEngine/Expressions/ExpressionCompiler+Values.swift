@@ -18,7 +18,7 @@ extension ExpressionCompiler {
     mutating func load(_ slot: SlotAddress, _ type: DataType, into target: Int) {
         let opcode: Opcode =
             switch type {
-            case .string: .loadString
+            case .string, .json: .loadString
             case .decimal: .loadDecimal
             case .int, .long, .double, .boolean, .timestamp, .date, .duration, .null: .loadInteger
             }

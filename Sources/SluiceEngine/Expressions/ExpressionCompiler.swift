@@ -165,7 +165,7 @@ extension Value {
             return
         }
         switch type {
-        case .string: self = .string(unsafe String(decoding: register.bytes, as: UTF8.self))
+        case .string, .json: self = .string(unsafe String(decoding: register.bytes, as: UTF8.self))
         case .int, .long: self = .integer(register.integer)
         case .double: self = .double(register.double)
         case .boolean: self = .boolean(register.low != 0)

@@ -235,11 +235,11 @@ struct DecimalScales {
 
 /// The types `cast` converts between; the order of the cases is of no meaning.
 enum ValueKind: UInt8 {
-    case string, int, long, double, boolean, timestamp, date, decimal, duration, null
+    case string, int, long, double, boolean, timestamp, date, decimal, duration, null, json
 
     init(_ type: DataType) {
         switch type {
-        case .string: self = .string
+        case .string, .json: self = .string
         case .int: self = .int
         case .long: self = .long
         case .double: self = .double

@@ -53,7 +53,7 @@ private func extreme(_ at: UnsafePointer<Instruction>, _ a: Register, _ b: Regis
     if b.isNull { return a }
     let sign: Int
     switch unsafe at.pointee.from {
-    case .string: sign = unsafe compareBytes(a.bytes, b.bytes)
+    case .string, .json: sign = unsafe compareBytes(a.bytes, b.bytes)
     case .double: sign = compareDoubles(a.double, b.double)
     case .decimal: sign = a.decimal < b.decimal ? -1 : (a.decimal == b.decimal ? 0 : 1)
     case .int, .long, .boolean, .timestamp, .date, .duration, .null:

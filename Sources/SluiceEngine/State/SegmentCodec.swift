@@ -191,7 +191,7 @@ struct SegmentWriter: ~Copyable {
             unsafe block.append(bits.bytes)
         }
         switch layout.types[column] {
-        case .string: writeStrings(column, bucket)
+        case .string, .json: writeStrings(column, bucket)
         case .decimal:
             for position in positions where !row(position, bucket).isNull(column) {
                 unsafe block.append(row(position, bucket).bytes(column))

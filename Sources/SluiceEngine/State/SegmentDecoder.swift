@@ -108,7 +108,7 @@ internal import SluiceSpec
         values = reader
         guard mode != .all else { return }
         switch type {
-        case .string: strings = try StringColumnReader(reader, valueCount: presentCount, version: version)
+        case .string, .json: strings = try StringColumnReader(reader, valueCount: presentCount, version: version)
         case .decimal, .double: break
         default:
             unit = Int64(truncatingIfNeeded: try values.varint())
@@ -121,7 +121,7 @@ internal import SluiceSpec
         if mode == .all { return }
         if let bits = unsafe nullBits, unsafe bits[row >> 3] >> UInt8(row & 7) & 1 != 0 { return }
         switch type {
-        case .string:
+        case .string, .json:
             try strings?.next(column, builder, into: &arena)
         case .decimal:
             unsafe builder.set(column, bytes: try values.take(16), in: &arena)

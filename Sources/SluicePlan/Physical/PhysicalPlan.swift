@@ -41,12 +41,17 @@ package struct InputColumn: Hashable, Sendable {
     package var type: DataType
     /// Where the value comes from in the record.
     package var origin: ColumnSpec.Origin
+    /// How a time is written there.
+    package var form: ColumnSpec.Form
     /// Its place among the source's declared columns, which is its CSV field when there is no header. Columns that
     /// come from a Kafka record's own parts are no such fields: they do not count, and have 0 here.
     package var declaredIndex: Int
 
-    package init(name: String, type: DataType, origin: ColumnSpec.Origin, declaredIndex: Int) {
+    package init(
+        name: String, type: DataType, origin: ColumnSpec.Origin, form: ColumnSpec.Form = .usual, declaredIndex: Int
+    ) {
         self.name = name
+        self.form = form
         self.type = type
         self.origin = origin
         self.declaredIndex = declaredIndex

@@ -61,7 +61,7 @@ struct PhysicalPlanner {
             fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         let columns = chain.relation.columns.map { column in
             InputColumn(
-                name: column.name, type: column.type, origin: column.origin,
+                name: column.name, type: column.type, origin: column.origin, form: column.form,
                 declaredIndex: places[column.name] ?? 0)
         }
         for (index, column) in columns.enumerated() {

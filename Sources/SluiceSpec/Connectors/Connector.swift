@@ -1,6 +1,6 @@
-// What a connector is, beside its keys: one value of a spec says for each source and sink where its records are and what
-// that brings with it. What reads or writes is made from it by `SluiceConnectors`, in the folder of the same system. To
-// add a connector: its keys (`Keys/`), its value here, and its source or sink there (`SourceMaker`, `SinkMaker`).
+// What a connector is, beside its keys: one value of a spec says for each source and sink where its records are and
+// what that brings with it. What reads or writes is made from it by `SluiceConnectors`, in the folder of the same
+// system. To add one: its keys (`Keys/`), its value here, and its source or sink there (`SourceMaker`, `SinkMaker`).
 
 /// Where a source's records come from.
 package protocol SourceConnector: Sendable {

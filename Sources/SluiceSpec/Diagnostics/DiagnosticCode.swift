@@ -74,6 +74,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case unknownWord = "unknown-word"
     /// Not the name of a column type.
     case unknownType = "unknown-type"
+    /// Not a path into a record.
+    case badPath = "bad-path"
     /// Not the form of a time zone's name.
     case badTimeZone = "bad-time-zone"
     /// A value of the right kind outside its limits.

@@ -72,7 +72,8 @@ package enum Coercion {
     static func canCast(_ source: DataType, to target: DataType) -> Bool {
         if source == target || source == .null { return true }
         switch (source, target) {
-        case (.duration, _), (_, .duration), (_, .null): return false
+        case (.duration, _), (_, .duration), (_, .null), (_, .json): return false
+        case (.json, _): return target == .string
         case (.string, _), (_, .string): return true
         case (.date, .timestamp), (.timestamp, .date): return true
         case (.boolean, _), (_, .boolean): return source.isNumeric || target.isNumeric

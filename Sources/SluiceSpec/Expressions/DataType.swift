@@ -13,6 +13,8 @@ package enum DataType: Hashable, Sendable {
     case date
     /// Up to 38 digits, `scale` of them behind the point.
     case decimal(precision: Int, scale: Int)
+    /// A part of a record, unparsed: JSON text that is written as JSON again.
+    case json
     /// A length of time in microseconds; only inside expressions, never a column.
     case duration
     /// The type of the literal `null` before it takes the type its neighbours ask for.

@@ -12,12 +12,13 @@ extension DataType: CustomStringConvertible {
         case .timestamp: "timestamp"
         case .date: "date"
         case .decimal(let precision, let scale): "decimal(\(precision),\(scale))"
+        case .json: "json"
         case .duration: "duration"
         case .null: "null"
         }
     }
 
-    static let names = ["string", "int", "long", "double", "boolean", "timestamp", "date", "decimal"]
+    static let names = ["string", "int", "long", "double", "boolean", "timestamp", "date", "decimal", "json"]
 
     /// Names that other systems use for one of our types.
     private static let foreignNames = [
@@ -38,6 +39,7 @@ extension DataType: CustomStringConvertible {
         case "boolean": self = .boolean
         case "timestamp": self = .timestamp
         case "date": self = .date
+        case "json": self = .json
         case "decimal": self = .decimal(precision: 10, scale: 0)
         default:
             guard compact.hasPrefix("decimal("), compact.hasSuffix(")") else { return nil }

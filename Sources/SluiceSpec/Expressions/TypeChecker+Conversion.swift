@@ -35,6 +35,12 @@ extension TypeChecker {
             }
             common = next
         }
+        if common == .json, what != "`coalesce`", what != "the results of `case`" {
+            report(
+                .typeMismatch, syntax.range, "\(what) cannot compare `json`: one value has many texts",
+                fix: "compare a value in it, from a column of its own path or with `get_json_object(json, '$.name')`")
+            return nil
+        }
         if common == .null { common = .string }
         return operands.map { converted($0.expression, common) }
     }

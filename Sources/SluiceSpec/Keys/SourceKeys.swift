@@ -65,8 +65,15 @@ struct ColumnKeys: SpecKeys {
         "type", .node("a type", .text), "The type of the column.", orElse: "say its type, as in `type: string`",
         example: "decimal(10,2)")
     let from = Key(
-        "from", .node("the name of a field, or a part of a Kafka record", .text),
-        "Where the value comes from.", without: "the field of the column's name", example: "kafka.partition")
+        "from", .node("a path such as `user.id` or `items[0].sku`, or a part of a Kafka record", .text),
+        "Where the value comes from.", without: "the field of the column's name", example: "user.id")
+    let unit = Key(
+        "unit", .word(["s": EpochUnit.seconds, "ms": .milliseconds, "us": .microseconds, "ns": .nanoseconds]),
+        "What a number counts, since 1970, that is a timestamp; text of a number too.",
+        without: "a number is in seconds, text is ISO 8601", example: "ms")
+    let pattern = Key(
+        "pattern", .node("one of Spark's datetime patterns", .text),
+        "How text of a timestamp or a date is written.", without: "ISO 8601", example: "dd/MM/yyyy")
 }
 
 struct WatermarkKeys: SpecKeys {

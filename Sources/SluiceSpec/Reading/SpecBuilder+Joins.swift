@@ -172,6 +172,12 @@ extension SpecBuilder {
 
     private func key(_ left: KeyColumn?, _ right: KeyColumn?, _ place: Place) -> JoinKeySpec? {
         guard let left, let right else { return nil }
+        if left.type == .json || right.type == .json {
+            diagnostics.error(
+                .keyType, at: place, "`json` cannot be a key: one value has many texts",
+                fix: "take the key from its own path, as in `from: user.id`")
+            return nil
+        }
         // Numbers of unlike types meet in the type that Spark widens both to.
         if left.type != right.type, !(left.type.isNumeric && right.type.isNumeric) {
             let (text, number) = left.type == .string ? (left, right) : (right, left)

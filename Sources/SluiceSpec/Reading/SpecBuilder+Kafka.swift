@@ -175,21 +175,29 @@ extension SpecBuilder {
 
     /// Where a column's value comes from, as `from` says it; nil after a report.
     func readOrigin(
-        _ node: YAMLNode, type: DataType, _ typeNode: YAMLNode, _ connector: String?
+        _ node: YAMLNode, type: DataType, _ typeNode: YAMLNode, _ context: ColumnContext
     ) -> ColumnSpec.Origin? {
         guard let name = text(node, "`from`"), let scalar = scalar(node, "`from`") else { return nil }
-        guard name.value.hasPrefix(KafkaField.prefix) else { return .field(name.value) }
+        guard name.value.hasPrefix(KafkaField.prefix) else {
+            return readPath(node, scalar, context).map { .field($0) }
+        }
         guard let field = KafkaField(name.value) else {
             diagnostics.error(
                 .unknownWord, at: node.place, "`\(scalar.shown)` is no part of a Kafka record",
                 fix: scalar.isSecret ? nil : KafkaField.fix(for: name.value))
             return nil
         }
-        if let connector, connector != "kafka" {
+        if let connector = context.connector, connector != "kafka" {
             diagnostics.error(
                 .kafkaOnly, at: node.place,
                 "only a `kafka` source has `\(scalar.shown)`, and this reads `\(connector)`",
                 fix: "take the column from a field of the row")
+            return nil
+        }
+        if type == .json {
+            diagnostics.error(
+                .typeMismatch, at: typeNode.place, "`\(scalar.shown)` is no part of a record that nests",
+                fix: "declare it as `string`, and read it with `get_json_object`")
             return nil
         }
         if let types = field.types, !types.contains(type) {
@@ -201,5 +209,16 @@ extension SpecBuilder {
             return nil
         }
         return .kafka(field)
+    }
+
+    /// A path in a format that nests; a name, whatever its characters, in one that does not.
+    private func readPath(_ node: YAMLNode, _ scalar: YAMLScalar, _ context: ColumnContext) -> FieldPath? {
+        if case .csv = context.format { return FieldPath(name: scalar.text) }
+        do throws(PathProblem) { return try FieldPath(text: scalar.text) } catch {
+            diagnostics.error(
+                .badPath, at: node.place, scalar.isSecret ? "`from` is not a path" : error.message,
+                fix: scalar.isSecret ? nil : error.fix)
+            return nil
+        }
     }
 }

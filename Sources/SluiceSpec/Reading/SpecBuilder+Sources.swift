@@ -1,5 +1,13 @@
 // One entry of `sources`.
 
+/// What the columns of a source are judged by.
+struct ColumnContext {
+    /// nil unless there is just one.
+    var connector: String?
+    /// nil when it has mistakes.
+    var format: RecordFormat?
+}
+
 extension SpecBuilder {
     func readSource(_ named: NamedNode) -> SourceEntry {
         let name = named.name
@@ -12,8 +20,12 @@ extension SpecBuilder {
         let present = map.present(SourceKeys.connectors)
         let kind = present.count == 1 ? present[0].key : nil
         entry.readsStandardInput = connector is StandardInputSpec
-        let format = map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind, connector) } : .json
-        if let columns = map[\.columns] { entry.scope = readColumns(columns.value, source: name.value, kind) }
+        let format =
+            map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind, connector) } : .json
+        if let columns = map[\.columns] {
+            let context = ColumnContext(connector: kind, format: format)
+            entry.scope = readColumns(columns.value, source: name.value, context)
+        }
         let (watermark, timeColumn) = map[\.watermark].map { readWatermark($0, entry.scope, kind) } ?? (nil, nil)
         let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
@@ -132,7 +144,7 @@ extension SpecBuilder {
         return known.count == 1 ? known[0] : nil
     }
 
-    private func readColumns(_ node: YAMLNode, source: String, _ connector: String?) -> ColumnScope.Input {
+    private func readColumns(_ node: YAMLNode, source: String, _ context: ColumnContext) -> ColumnScope.Input {
         var input = ColumnScope.Input(name: source, isUnknown: true)
         guard case .mapping(let entries) = node.kind else {
             if case .invalid = node.kind { return input }
@@ -149,7 +161,7 @@ extension SpecBuilder {
         for entry in entries {
             if entry.key.isEmpty {
                 diagnostics.error(.badName, at: entry.keyPlace, "a column needs a name")
-            } else if let column = readColumn(entry, connector) {
+            } else if let column = readColumn(entry, context) {
                 input.add(column)
             } else {
                 input.brokenColumns.insert(entry.key)
@@ -158,26 +170,73 @@ extension SpecBuilder {
         return input
     }
 
-    private func readColumn(_ entry: YAMLEntry, _ connector: String?) -> ColumnSpec? {
-        var fromNode: YAMLNode?
-        var typeNode: YAMLNode? = entry.value
-        if case .mapping = entry.value.kind {
-            guard let map = MapReader<ColumnKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
-            typeNode = map[\.type]?.value
-            fromNode = map[\.from]?.value
+    private func readColumn(_ entry: YAMLEntry, _ context: ColumnContext) -> ColumnSpec? {
+        guard case .mapping = entry.value.kind else {
+            return readType(entry.value, of: entry.key, in: context.format).map {
+                ColumnSpec(
+                    name: entry.key, type: $0, origin: .field(FieldPath(name: entry.key)),
+                    position: entry.keyPlace.position)
+            }
         }
-        guard let typeNode else { return nil }
-        guard let scalar = scalar(typeNode, "the type of `\(entry.key)`") else { return nil }
-        guard let type = DataType(scalar.text) else {
+        guard let map = MapReader<ColumnKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+        let from = map[\.from]?.value
+        guard let typeNode = map[\.type]?.value, let type = readType(typeNode, of: entry.key, in: context.format),
+            let form = readForm(map, type)
+        else { return nil }
+        var origin: ColumnSpec.Origin? = .field(FieldPath(name: entry.key))
+        if let from { origin = readOrigin(from, type: type, typeNode, context) }
+        return origin.map {
+            var column = ColumnSpec(
+                name: entry.key, type: type, origin: $0, position: entry.keyPlace.position)
+            column.form = form
+            return column
+        }
+    }
+
+    private func readType(_ node: YAMLNode, of column: String, in format: RecordFormat?) -> DataType? {
+        guard let scalar = scalar(node, "the type of `\(column)`") else { return nil }
+        if let type = DataType(scalar.text) {
+            guard type == .json, case .csv = format else { return type }
             diagnostics.error(
-                .unknownType, at: typeNode.place, "`\(scalar.shown)` is not a type",
-                fix: scalar.isSecret ? nil : DataType.fix(for: scalar.text))
+                .typeMismatch, at: node.place, "`json` is a part of a record that nests, and CSV does not",
+                fix: "declare it as `string`, and read it with `get_json_object`")
             return nil
         }
-        var origin: ColumnSpec.Origin? = .field(entry.key)
-        if let fromNode { origin = readOrigin(fromNode, type: type, typeNode, connector) }
-        return origin.map {
-            ColumnSpec(name: entry.key, type: type, origin: $0, position: entry.keyPlace.position)
+        diagnostics.error(
+            .unknownType, at: node.place, "`\(scalar.shown)` is not a type",
+            fix: scalar.isSecret ? nil : DataType.fix(for: scalar.text))
+        return nil
+    }
+
+    /// How a time is written; nil after a report.
+    private func readForm(_ map: MapReader<ColumnKeys>, _ type: DataType) -> ColumnSpec.Form? {
+        if map.contains(\.unit), map.contains(\.pattern) {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace(\.pattern), "a column has a `unit` or a `pattern`, not both",
+                fix: "`unit` is for numbers, `pattern` for text")
+            return nil
+        }
+        if map.contains(\.unit) {
+            guard let unit = map[\.unit] else { return nil }
+            if type == .timestamp { return .epoch(unit) }
+            diagnostics.error(
+                .typeMismatch, at: map.keyPlace(\.unit), "`unit` is for timestamps, and this is \(article(type))",
+                fix: type == .date ? "declare a `timestamp`, and a date of it as a column of its own" : "remove it")
+            return nil
+        }
+        guard map.contains(\.pattern) else { return .usual }
+        guard let node = map[\.pattern]?.value, let text = text(node, "`pattern`") else { return nil }
+        guard type == .timestamp || type == .date else {
+            diagnostics.error(
+                .typeMismatch, at: map.keyPlace(\.pattern),
+                "`pattern` is for timestamps and dates, and this is \(article(type))", fix: "remove it")
+            return nil
+        }
+        do throws(PatternProblem) {
+            return .pattern(try ColumnPattern(text.value))
+        } catch {
+            diagnostics.error(.badArgument, at: node.place, error.message, fix: error.fix)
+            return nil
         }
     }
 

@@ -36,7 +36,7 @@ func inputPlan(
     InputPlan(
         source: "source", format: format, timeZone: timeZone, badRows: badRows, fieldCount: columns.count,
         columns: columns.enumerated().map {
-            InputColumn(name: $1.0, type: $1.1, origin: .field($1.0), declaredIndex: $0)
+            InputColumn(name: $1.0, type: $1.1, origin: .field(FieldPath(name: $1.0)), declaredIndex: $0)
         })
 }
 
@@ -152,7 +152,7 @@ private func values(_ arena: borrowing ByteBuffer, _ start: Int, _ plan: InputPl
             return nil
         }
         switch plan.columns[index].type {
-        case .string: return String(decoding: row.bytes(index), as: UTF8.self)
+        case .string, .json: return String(decoding: row.bytes(index), as: UTF8.self)
         case .double: return shown(row.double(index))
         case .boolean: return row.integer(index) == 1 ? "true" : "false"
         case .decimal: return String(row.decimal(index))

@@ -90,8 +90,8 @@ import Testing
 
     @Test func twoColumnsMayReadOneField() {
         var plan = inputPlan([("text", .string), ("number", .long), ("z", .string)])
-        plan.columns[0].origin = .field("v")
-        plan.columns[1].origin = .field("v")
+        plan.columns[0].origin = .field(FieldPath(name: "v"))
+        plan.columns[1].origin = .field(FieldPath(name: "v"))
         let records = decode("{\"v\":12,\"z\":\"e\"}\n{\"v\":{\"k\":1},\"z\":\"e\"}\n", plan)
         #expect(records.map(\.values) == [["12", "12", "e"], ["{\"k\":1}", nil, "e"]])
         #expect(records.map(\.isBad) == [false, true])

@@ -42,9 +42,6 @@ package struct CSVHeader: Hashable, Sendable {
 extension ColumnSpec.Origin {
     /// What the header calls the field that a column is read from; nil for one that is no field of the text.
     package var csvName: String? {
-        switch self {
-        case .field(let name): name
-        case .kafka: nil
-        }
+        if case .field(let path) = self, case .name(let name)? = path.steps.first { name } else { nil }
     }
 }
