@@ -26,6 +26,8 @@ struct CSVRecordDecoder: FormatDecoder, ~Copyable {
     private let lineEnds: CSVLineEnds?
     private var places: CSVPlaces
     private var isAtHeader = false
+    /// True when the record in hand is the first line of one that is not closed.
+    private var isCutOff = false
     /// Whether the chunk's text is UTF-8; nil before its first record.
     private var isChunkUTF8: Bool?
     private var quoted: QuotedCSVField
@@ -67,11 +69,13 @@ struct CSVRecordDecoder: FormatDecoder, ~Copyable {
     @inline(__always)
     mutating func recordEnd(_ text: UnsafeRawPointer, from start: Int, to end: Int) -> Int {
         guard let lineEnds else { return unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: end) }
+        isCutOff = false
         var scan = lineEnds
         let bytes = unsafe UnsafeRawBufferPointer(start: text, count: end)
         if let next = unsafe scan.next(in: bytes, from: start) { return next &- 1 }
         // A quote that is not closed makes one line bad, and not all that follow.
-        return scan.isInQuotes ? unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: end) : end
+        isCutOff = scan.isInQuotes
+        return isCutOff ? unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: end) : end
     }
 
     mutating func isNothing(_ text: UnsafeRawPointer, _ record: Range<Int>, isFramed: Bool) -> Bool {
@@ -86,12 +90,15 @@ struct CSVRecordDecoder: FormatDecoder, ~Copyable {
     ) -> RecordOutcome {
         row.begin(&arena)
         let line = unsafe UnsafeRawBufferPointer(start: text + record.lowerBound, count: record.count)
-        let fault: RecordFault? =
+        var fault: RecordFault? =
             if isChunkUTF8 == true {
                 unsafe decode(line, .text, &row.fields, into: &arena)
             } else {
                 unsafe decodeDoubtful(line, &row.fields, into: &arena)
             }
+        if isCutOff {
+            if case .unclosedQuote? = fault {} else { fault = .unclosedQuote(slot: -1) }
+        }
         let byteCount = row.fields.builder.finish(&arena)
         guard let fault else { return .row(byteCount: byteCount) }
         row.fault = fault
