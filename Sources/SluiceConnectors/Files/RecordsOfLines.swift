@@ -82,8 +82,9 @@ struct RecordsOfLines: Sendable {
     private func forEach(
         in file: TextFile, _ range: Range<Int64>, isWhole: Bool, _ body: (End) -> Bool
     ) throws(ConnectorError) {
-        var (recordStart, blockStart) = (range.lowerBound, range.lowerBound)
-        if blockStart == 0 { blockStart = try byteOrderMarkEnd(file, range) }
+        var recordStart = range.lowerBound
+        if recordStart == 0 { recordStart = try byteOrderMarkEnd(file, range) }
+        var blockStart = recordStart
         var scan = lineEnds
         var block = ByteBuffer()
         while recordStart < range.upperBound {
