@@ -95,7 +95,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SluiceEngineTests", dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
-            exclude: ["Spark"], swiftSettings: strict),
+            exclude: ["Spark", "Decode/Python"], swiftSettings: strict),
         .testTarget(
             name: "SluiceConnectorsTests",
             dependencies: [

@@ -38,6 +38,10 @@ extern "C" int sluice_json_index(
     return 0;
 }
 
+extern "C" int sluice_is_utf8(const uint8_t *text, size_t length) {
+    return simdjson::validate_utf8(reinterpret_cast<const char *>(text), length);
+}
+
 extern "C" double sluice_parse_double(const uint8_t *text, size_t length) {
     const char *first = reinterpret_cast<const char *>(text);
     double value = 0;

@@ -192,14 +192,30 @@ package enum RecordFormat: Hashable, Sendable {
 }
 
 package struct CSVOptions: Hashable, Sendable {
-    /// One byte of ASCII.
+    /// One byte of ASCII, as are the next two; all different, but that the escape may be the quote.
     package var separator: UInt8 = UInt8(ascii: ",")
+    /// nil: no field is in quotes.
+    package var quote: UInt8? = UInt8(ascii: "\"")
+    /// What makes a quote in quotes a part of the text. nil: a quote before it, as RFC 4180 has it; anything else is
+    /// read as Spark reads it.
+    package var escape: UInt8?
     /// True when each file's first line names the columns.
     package var hasHeader = false
+    /// True when quotes may hold line ends.
+    package var isMultiline = false
+    /// A field without quotes that is null, besides an empty one.
+    package var nullValue: String?
 
-    package init(separator: UInt8 = UInt8(ascii: ","), hasHeader: Bool = false) {
+    package init(
+        separator: UInt8 = UInt8(ascii: ","), quote: UInt8? = UInt8(ascii: "\""), escape: UInt8? = nil,
+        hasHeader: Bool = false, isMultiline: Bool = false, nullValue: String? = nil
+    ) {
         self.separator = separator
+        self.quote = quote
+        self.escape = escape
         self.hasHeader = hasHeader
+        self.isMultiline = isMultiline
+        self.nullValue = nullValue
     }
 }
 

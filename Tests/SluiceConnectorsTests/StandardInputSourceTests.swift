@@ -1,6 +1,7 @@
 import Glibc
 import SluiceConnectors
 import SluiceEngine
+import SluiceSpec
 import SluiceSystem
 import Testing
 
@@ -10,12 +11,14 @@ private final class Pipe {
     private let readEnd: Int32
     private var writeEnd: Int32
 
-    init(heldByteLimit: Int = 1 << 20, chunkByteCount: Int = 8) {
+    init(
+        heldByteLimit: Int = 1 << 20, chunkByteCount: Int = 8, format: RecordFormat = .json, columns: [ColumnSpec] = []
+    ) {
         var ends: [Int32] = [0, 0]
         precondition(pipe(&ends) == 0)
         (readEnd, writeEnd) = (ends[0], ends[1])
         source = StandardInputSource(
-            descriptor: readEnd, chunkByteCount: chunkByteCount, heldByteLimit: heldByteLimit)
+            format: format, columns: columns, descriptor: readEnd, chunkByteCount: chunkByteCount, heldByteLimit: heldByteLimit)
     }
 
     deinit { close() }
@@ -173,6 +176,40 @@ struct StandardInputSourceTests {
         let array = Pipe()
         array.write("[\n{\"a\":1}\n]\n")
         #expect(connectorError { _ = try array.latest { _ in false } }?.message.contains("JSON array") == true)
+    }
+
+    private static let column = ColumnSpec(
+        name: "a", type: .string, origin: .field(FieldPath(name: "a")),
+        position: SourcePosition(file: "test.yaml", line: 1, column: 1))
+
+    @Test("A stream's header goes with every chunk of it, wherever the query is")
+    func header() throws {
+        let pipe = Pipe(format: .csv(CSVOptions(hasHeader: true)), columns: [Self.column])
+        let start = SourceOffsets(["stdin": 100])
+        pipe.write("b,a\n1,2\n3,4\n5,6\n")
+        let latest = try pipe.latest(from: start) { $0.next["stdin"] == 116 }
+        let input = try pipe.source.open(pipe.source.planBatch(from: start, to: latest, limit: .spec))
+        for number in try input.readyChunks(from: 0) {
+            var chunk = InputChunk()
+            try input.read(chunk: number, into: &chunk)
+            #expect(chunk.header == Array("b,a".utf8) && input.startsFile(number) == (number == 0))
+        }
+        pipe.source.didCommit(latest)
+        pipe.write("7,8\n")
+        let more = try pipe.latest(from: latest) { $0.next["stdin"] == 120 }
+        let rest = try pipe.source.open(pipe.source.planBatch(from: latest, to: more, limit: .spec))
+        var chunk = InputChunk()
+        try rest.read(chunk: 0, into: &chunk)
+        #expect(chunk.header == Array("b,a".utf8) && !rest.startsFile(0))
+    }
+
+    @Test("A stream whose header lacks a column is refused")
+    func headerLacksColumn() throws {
+        let pipe = Pipe(format: .csv(CSVOptions(hasHeader: true)), columns: [Self.column])
+        pipe.write("b,c\n1,2\n")
+        #expect {
+            _ = try pipe.latest { !$0.next.isEmpty }
+        } throws: { "\($0)".hasPrefix("standard input has no column `a` in its header, which has `b`, `c`") }
     }
 }
 

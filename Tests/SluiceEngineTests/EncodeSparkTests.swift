@@ -42,6 +42,15 @@ private struct ToCSV: Decodable {
 }
 
 @Suite struct EncodeSparkTests {
+    /// Text that CSV holds otherwise than Spark writes it, so that it reads back as it was: Spark takes blanks and
+    /// control characters off both ends, puts a backslash before quotes and backslashes in quotes, and does not quote
+    /// what looks like a byte order mark.
+    private func isWrittenOtherwise(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard let first = bytes.first, let last = bytes.last else { return false }
+        return bytes.starts(with: [0xEF, 0xBB, 0xBF]) || first <= 0x20 || last <= 0x20 || text.contains("\"") || text.contains("\\")
+    }
+
     private func slot(_ item: ToJSON.Case) throws -> (DataType, Value) {
         switch item.type {
         case "timestamp": return (.timestamp, .timestamp(try #require(item.micros)))
@@ -77,7 +86,7 @@ private struct ToCSV: Decodable {
             let row = TestRow([type], [value])
             let json = encoded([("v", column(0, type))], [row], format: .json(timeZone: zone, writesNulls: false))
             #expect(json == item.text.map { $0 + "\n" }, "\(item)")
-            if let csv = item.csv {
+            if let csv = item.csv, type != .string || !isWrittenOtherwise(item.value ?? "") {
                 let columns = [("v", column(0, type))] + (type == .string ? [("z", text("z"))] : [])
                 let format = OutputFormat.csv(timeZone: zone, separator: UInt8(ascii: ","), writesHeader: false)
                 #expect(encoded(columns, [row], format: format) == csv + "\n", "\(item)")
@@ -134,7 +143,7 @@ private struct ToCSV: Decodable {
 
     @Test func everyCSVFieldThatSparkHasWrittenComesOutTheSame() throws {
         let truth = try sparkFixture("to_csv.json", as: ToCSV.self)
-        for item in truth.cases {
+        for item in truth.cases where !isWrittenOtherwise(item.value ?? "") {
             let format = OutputFormat.csv(
                 timeZone: "UTC", separator: Array(item.separator.utf8)[0], writesHeader: false)
             let row = TestRow([.string], [item.value.map { .string($0) } ?? .null])
@@ -155,7 +164,7 @@ private struct ToCSV: Decodable {
         }
         #expect(
             header(.csv(timeZone: "UTC", separator: UInt8(ascii: ","), writesHeader: true))
-                == #"a,"b,c","d\"e",#f"# + "\n")
+                == #"a,"b,c","d""e",#f"# + "\n")
         #expect(header(.csv(timeZone: "UTC", separator: UInt8(ascii: ","), writesHeader: false)) == "")
         #expect(header(.json(timeZone: "UTC", writesNulls: false)) == "")
     }

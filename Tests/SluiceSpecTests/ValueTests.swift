@@ -125,10 +125,35 @@ private func job(
             .csv(CSVOptions(separator: UInt8(ascii: ";"), hasHeader: true))
         ),
         ("format: { csv: { separator: \"\\t\" } }", .csv(CSVOptions(separator: 9))),
+        ("format: { csv: { quote: \"'\", escape: \"\\\\\" } }", .csv(CSVOptions(quote: 39, escape: 92))),
+        ("format: { csv: { quote: '', null_value: NULL } }", .csv(CSVOptions(quote: nil, nullValue: "NULL"))),
+        ("format: { csv: { escape: '\"', null_value: ~ } }", .csv(CSVOptions(nullValue: "~"))),
+        ("format: { csv: { multiline: true } }", .csv(CSVOptions(isMultiline: true))),
     ])
     func `a source's format reads in each of its forms`(text: String, format: RecordFormat) throws {
         let read = readSpec(job(source: text))
         #expect(try #require(read.spec, "\(read.rendered)").sources[0].format == format)
+    }
+
+    @Test(arguments: [
+        ("separator: ''", "out-of-range"), ("separator: '::'", "out-of-range"), ("separator: é", "out-of-range"),
+        ("separator: '\"'", "out-of-range"), ("separator: \"\\n\"", "out-of-range"), ("quote: ab", "out-of-range"),
+        ("quote: \"\\r\"", "out-of-range"), ("escape: ''", "out-of-range"), ("quote: ','", "conflicting-keys"),
+        ("escape: ','", "conflicting-keys"), ("quote: '', escape: x", "conflicting-keys"),
+        ("quote: '', multiline: true", "conflicting-keys"), ("null_value: 'a,b'", "conflicting-keys"),
+        ("null_value: '\"x\"'", "conflicting-keys"), ("null_value:", "missing-value"),
+        ("nullValue: x", "unknown-key"), ("sep: x", "unknown-key"), ("inferSchema: true", "unknown-key"),
+    ])
+    func `What of CSV does not go together is refused by its code`(text: String, code: String) {
+        let read = readSpec(job(source: "format: { csv: { \(text) } }"))
+        #expect(read.codes == [code], "\(read.rendered)")
+    }
+
+    @Test(arguments: ["file: { path: in, follow: true }", "stdin: {}"])
+    func `Records of several lines are read from whole files only`(connector: String) {
+        let text = job(source: "format: { csv: { multiline: true } }").replacing("file: { path: in }", with: connector)
+        let read = readSpec(text)
+        #expect(read.codes.contains("conflicting-keys") && read.rendered.contains("may never close"), "\(read.rendered)")
     }
 
     @Test(arguments: [

@@ -30,6 +30,9 @@ void sluice_json_indexer_destroy(sluice_json_indexer *indexer);
 int sluice_json_index(
     sluice_json_indexer *indexer, const uint8_t *text, size_t length, const uint32_t **indexes, size_t *count);
 
+/// 1 when the text is UTF-8, else 0.
+int sluice_is_utf8(const uint8_t *text, size_t length);
+
 /// The double nearest to a decimal number (`[-]digits[.digits][e[+-]digits]`, which the caller has checked), infinity
 /// or zero where it is out of range. Here because the C++ library's parser is many times faster than strtod, needs no
 /// terminator and knows no locale.

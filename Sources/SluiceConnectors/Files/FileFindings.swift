@@ -1,5 +1,6 @@
 // What `check` can say of a spec's paths by looking at the files that are there: nothing that they match, a name of the
-// shell's that nobody expands, and files that are no text. It reads the first bytes of a bounded number of files.
+// shell's that nobody expands, files that are no text, and columns that the header of the first file does not have. It
+// reads the first bytes of a bounded number of files.
 
 internal import Glibc
 package import SluiceSpec
@@ -14,7 +15,8 @@ package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagno
     for source in spec.sources {
         guard let path = source.connector.path else { continue }
         let isFollowed = (source.connector as? FileSourceSpec)?.isFollowed ?? false
-        findings += PathFindings(spec, path, fileSystem).ofSource(source.format, isFollowed: isFollowed)
+        let files = PathFindings(spec, path, fileSystem)
+        findings += files.ofSource(source.format, source.columns, isFollowed: isFollowed)
     }
     for sink in spec.sinks {
         guard let path = sink.connector.folder else { continue }
@@ -39,7 +41,7 @@ private struct PathFindings {
         hide = { mask.hide($0) }
     }
 
-    func ofSource(_ format: RecordFormat, isFollowed: Bool) -> [Diagnostic] {
+    func ofSource(_ format: RecordFormat, _ columns: [ColumnSpec], isFollowed: Bool) -> [Diagnostic] {
         if let unexpanded { return [unexpanded] }
         do throws(FileError) {
             let pattern = FilePattern(absolutePath(path.value))
@@ -52,6 +54,11 @@ private struct PathFindings {
                 else { continue }
                 findings.append(finding(.error, "file-kind", "\(file) \(kind.sentence)", fix: kind.remedy))
             }
+            if findings.isEmpty, let headers = FileHeaders(format, columns),
+                let first = match.files.filter({ $0.info.byteCount > 0 }).map(\.path).min(by: precedesInBytes)
+            {
+                findings += ofHeader(headers, first, isFollowed: isFollowed)
+            }
             return findings
         } catch {
             if error.errno == ESPIPE {
@@ -62,6 +69,20 @@ private struct PathFindings {
                 ]
             }
             return [finding(.warning, "file-unreadable", "\(error)", fix: "check the path and its permissions")]
+        }
+    }
+
+    /// What columns ask for that the header of a file does not have, at the columns.
+    private func ofHeader(_ headers: FileHeaders, _ file: String, isFollowed: Bool) -> [Diagnostic] {
+        do throws(ConnectorError) {
+            guard let line = try headers.read(file, fileSystem, isGrowing: isFollowed) else { return [] }
+            return headers.trouble(line).map { trouble in
+                Diagnostic(
+                    .error, code: "file-header", at: trouble.column.position, length: trouble.column.name.count,
+                    hide("\(file) \(trouble.sentence)"), fix: hide(trouble.remedy))
+            }
+        } catch {
+            return [finding(.error, error.code, error.message, fix: nil)]
         }
     }
 

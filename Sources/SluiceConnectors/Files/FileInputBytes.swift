@@ -29,6 +29,10 @@ struct FileRange {
     var isWhole: Bool
     /// What was unpacked of a compressed file, whose text the offsets are of.
     var text: UnpackedText?
+    /// The file's first line, where it names fields.
+    var header: [UInt8] = []
+    /// What the range is cut into where records may be of several lines; nil where lines are cut on the way.
+    var parts: [RecordsOfLines.Part]?
 
     /// Makes sure that the file is still the one the batch was planned on.
     func check(_ now: FileInfo) throws(ConnectorError) {
@@ -78,8 +82,8 @@ final class FileInputBytes: InputBytes {
         self.chunkByteCount = Int64(chunkByteCount)
         var firstChunks = [0]
         for range in ranges {
-            let chunks = (range.end - range.start + self.chunkByteCount - 1) / self.chunkByteCount
-            firstChunks.append(firstChunks[firstChunks.count - 1] + Int(chunks))
+            let lines = (range.end - range.start + self.chunkByteCount - 1) / self.chunkByteCount
+            firstChunks.append(firstChunks[firstChunks.count - 1] + (range.parts?.count ?? Int(lines)))
         }
         self.firstChunks = firstChunks
     }
@@ -118,6 +122,14 @@ final class FileInputBytes: InputBytes {
         let (rangeIndex, index) = locate(number)
         let range = ranges[rangeIndex]
         let file = try open(range)
+        chunk.header = range.header
+        if let part = range.parts?[index] {
+            starts.withLock { $0[number] = part.range.lowerBound }
+            try file.append(part.range, to: &chunk.text)
+            chunk.endsInLongLine = part.endsInLongLine
+            finish(&chunk, number, start: part.range.lowerBound)
+            return
+        }
         let nominalStart = nominalStart(range, index)
         let nominalEnd = min(nominalStart + chunkByteCount, range.end)
         chunk.text.reserve(Int(nominalEnd - nominalStart) + inputPaddingByteCount)
@@ -132,11 +144,33 @@ final class FileInputBytes: InputBytes {
         if nominalEnd < range.end, unsafe chunk.text.bytes.last != newline {
             try appendRestOfLine(file, from: nominalEnd, before: range.end, to: &chunk)
         }
+        finish(&chunk, number, start: start)
+    }
+
+    private func finish(_ chunk: inout InputChunk, _ number: Int, start: Int64) {
         if start == 0, unsafe chunk.text.bytes.starts(with: byteOrderMark) {
             chunk.text.removeFirst(byteOrderMark.count)
             starts.withLock { $0[number] = Int64(byteOrderMark.count) }
         }
         chunk.text.reserve(inputPaddingByteCount)
+    }
+
+    /// The same ranges, cut into parts of whole records.
+    static func cut(
+        _ ranges: [FileRange], _ records: RecordsOfLines, chunkByteCount: Int, _ fileSystem: any FileSystem
+    ) throws(ConnectorError) -> [FileRange] {
+        var cut = ranges
+        for (index, range) in ranges.enumerated() {
+            let file: TextFile
+            if let text = range.text {
+                file = TextFile(range.path, text)
+            } else {
+                file = try TextFile(range.path, fileSystem)
+            }
+            cut[index].parts = try records.parts(
+                of: range.start..<range.end, in: file, byteCount: Int64(chunkByteCount))
+        }
+        return cut
     }
 
     private func open(_ range: FileRange) throws(ConnectorError) -> TextFile {
@@ -186,6 +220,6 @@ final class FileInputBytes: InputBytes {
     }
 
     private func nominalStart(_ range: FileRange, _ index: Int) -> Int64 {
-        range.start + Int64(index) * chunkByteCount
+        range.parts?[index].range.lowerBound ?? range.start + Int64(index) * chunkByteCount
     }
 }

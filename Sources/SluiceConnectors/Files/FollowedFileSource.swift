@@ -15,6 +15,7 @@ package import SluiceSystem
 package final class FollowedFileSource: Source {
     private let pattern: FilePattern
     private let format: RecordFormat
+    private let headers: FileHeaders?
     private let maxBytesPerTrigger: Int64
     private let onTruncate: FileSourceSpec.TruncatePolicy
     private let fileSystem: any FileSystem
@@ -36,11 +37,13 @@ package final class FollowedFileSource: Source {
     ///   - chunkByteCount: the nominal size of the chunks of a batch.
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
-        _ spec: FileSourceSpec, format: RecordFormat = .json, fileSystem: any FileSystem, log: Log,
+        _ spec: FileSourceSpec, format: RecordFormat = .json, columns: [ColumnSpec] = [],
+        fileSystem: any FileSystem, log: Log,
         chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
     ) {
         pattern = FilePattern(spec.files.value)
         self.format = format
+        headers = FileHeaders(format, columns)
         maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
         onTruncate = spec.onTruncate
         self.fileSystem = fileSystem
@@ -138,7 +141,9 @@ package final class FollowedFileSource: Source {
                 throw ConnectorError(truncated: range.partition, to: info.byteCount, below: range.end)
             }
             parts.append(
-                FileRange(path: file.path, start: range.start, end: range.end, info: info, isWhole: false))
+                FileRange(
+                    path: file.path, start: range.start, end: range.end, info: info, isWhole: false,
+                    header: try header(file, before: range.end)))
         }
         let (pattern, fileSystem) = (pattern, fileSystem)
         return FileInputBytes(
@@ -238,7 +243,9 @@ package final class FollowedFileSource: Source {
     ) throws(ConnectorError) -> Int64? {
         do throws(ConnectorError) {
             if try isRefused(path, info, offset) { return nil }
-            return try lineEnd(path, info, from: offset)
+            let end = try lineEnd(path, info, from: offset)
+            if end > offset { _ = try header(TextFile(path, fileSystem), before: end) }
+            return end
         } catch {
             let mayRestart = error.code == "file-truncated" || error.code == "file-changed"
             if mayRestart, onTruncate == .restart { return try restarted(path, info, from: offset) }
@@ -248,6 +255,14 @@ package final class FollowedFileSource: Source {
             if error.code != "file-missing" { trouble = trouble ?? error }
             return nil
         }
+    }
+
+    /// The first line of a file, read anew each time: whatever happens to files, it is that of the one that is there.
+    private func header(_ file: TextFile, before end: Int64) throws(ConnectorError) -> [UInt8] {
+        guard let headers else { return [] }
+        let header = try headers.read(file, before: end)
+        try headers.check(header, of: file.path)
+        return header
     }
 
     /// Reads a file from its start that is not what it was.

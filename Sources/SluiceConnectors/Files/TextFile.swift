@@ -146,7 +146,7 @@ extension ConnectorError {
     var isOfOneFile: Bool {
         [
             "file-kind", "file-damaged", "file-truncated", "file-changed", "file-rotated", "file-missing",
-            "file-forbidden",
+            "file-forbidden", "file-header",
         ].contains(code)
     }
 

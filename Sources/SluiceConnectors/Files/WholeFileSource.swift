@@ -12,6 +12,8 @@ package import SluiceSystem
 package final class WholeFileSource: Source {
     private let pattern: FilePattern
     private let format: RecordFormat
+    private let headers: FileHeaders?
+    private let records: RecordsOfLines?
     private let maxFilesPerTrigger: Int?
     private let maxBytesPerTrigger: Int64
     private let fileSystem: any FileSystem
@@ -34,6 +36,7 @@ package final class WholeFileSource: Source {
         var info: FileInfo
         var mark: WholeFileMark
         var compression: Compression?
+        var header: [UInt8] = []
     }
 
     /// - Parameters:
@@ -41,12 +44,13 @@ package final class WholeFileSource: Source {
     ///   - chunkByteCount: the nominal size of the chunks of a batch.
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
-        _ spec: FileSourceSpec, format: RecordFormat = .json, scratchFolder: String = temporaryRoot(),
-        fileSystem: any FileSystem, log: Log,
-        chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
+        _ spec: FileSourceSpec, format: RecordFormat = .json, columns: [ColumnSpec] = [],
+        scratchFolder: String = temporaryRoot(), fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
     ) {
         pattern = FilePattern(spec.files.value)
         self.format = format
+        headers = FileHeaders(format, columns)
+        records = RecordsOfLines(format, byteCountMax: lineByteCountMax)
         maxFilesPerTrigger = spec.maxFilesPerTrigger
         maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
         self.fileSystem = fileSystem
@@ -54,7 +58,7 @@ package final class WholeFileSource: Source {
         self.chunkByteCount = chunkByteCount
         self.lineByteCountMax = lineByteCountMax
         archives = ArchiveFiles(
-            folder: scratchFolder, fileSystem: fileSystem, lineByteCountMax: lineByteCountMax)
+            folder: scratchFolder, fileSystem: fileSystem, lineByteCountMax: lineByteCountMax, records: records)
     }
 
     package var description: String { "FileSource[\(pattern.path)]" }
@@ -123,6 +127,21 @@ package final class WholeFileSource: Source {
                 // One that went away meanwhile is not there.
                 if error.code != "file-missing" { trouble = trouble ?? error }
             }
+            try readHeader(path)
+        }
+    }
+
+    /// Takes a file out again whose header lacks a column.
+    private func readHeader(_ path: String) throws(ConnectorError) {
+        guard let headers, found[path] != nil else { return }
+        do throws(ConnectorError) {
+            let header = try headers.read(path, fileSystem)
+            try headers.check(header, of: path)
+            found[path]?.header = header
+        } catch {
+            found[path] = nil
+            guard error.isOfOneFile else { throw error }
+            if error.code != "file-missing" { trouble = trouble ?? error }
         }
     }
 
@@ -191,6 +210,17 @@ package final class WholeFileSource: Source {
         for file in files where file.text == nil && !isAsPlanned(file) { throw replaced(file.path) }
         for file in files where !archives.isCut(file.path) {
             taken?.add(file.path, byteCount: file.info.byteCount)
+        }
+        if let headers {
+            for index in files.indices {
+                let path = files[index].path
+                let known = found[path]?.header ?? []
+                files[index].header = known.isEmpty ? try headers.read(path, fileSystem) : known
+                try headers.check(files[index].header, of: path)
+            }
+        }
+        if let records {
+            files = try FileInputBytes.cut(files, records, chunkByteCount: chunkByteCount, fileSystem)
         }
         return FileInputBytes(
             files, chunkByteCount: chunkByteCount, lineByteCountMax: lineByteCountMax, fileSystem: fileSystem)
@@ -276,8 +306,9 @@ extension FileSourceSpec: SourceMaker {
     ) throws(ConnectorError) -> any Source {
         let (files, log) = (environment.fileSystem, environment.log)
         return isFollowed
-            ? FollowedFileSource(self, format: spec.format, fileSystem: files, log: log)
+            ? FollowedFileSource(self, format: spec.format, columns: spec.columns, fileSystem: files, log: log)
             : WholeFileSource(
-                self, format: spec.format, scratchFolder: environment.scratchFolder, fileSystem: files, log: log)
+                self, format: spec.format, columns: spec.columns, scratchFolder: environment.scratchFolder,
+                fileSystem: files, log: log)
     }
 }

@@ -16,6 +16,9 @@ package final class StandardInputSource: Source {
     private let reader: StreamReader
     private let chunkByteCount: Int
     private let format: RecordFormat
+    private let headers: FileHeaders?
+    /// The first line of this process' stream, where it names fields; nil until it has come.
+    private var header: [UInt8]?
     private var isInspected = false
     /// The offset that the first byte of this process' stream has; nil before the first question.
     private var base: Int64?
@@ -24,10 +27,11 @@ package final class StandardInputSource: Source {
 
     /// - Parameter heldByteLimit: how many bytes are read ahead; also the longest line.
     package init(
-        format: RecordFormat = .json, descriptor: Int32 = 0, chunkByteCount: Int = 1 << 20,
-        heldByteLimit: Int = Int(maxLineByteCount)
+        format: RecordFormat = .json, columns: [ColumnSpec] = [], descriptor: Int32 = 0,
+        chunkByteCount: Int = 1 << 20, heldByteLimit: Int = Int(maxLineByteCount)
     ) {
         self.format = format
+        headers = FileHeaders(format, columns)
         self.chunkByteCount = chunkByteCount
         reader = StreamReader(descriptor: descriptor, heldByteLimit: heldByteLimit)
     }
@@ -52,6 +56,7 @@ package final class StandardInputSource: Source {
                 code: "stdin-unreadable", "cannot read standard input: \(errorText(held.errno))", isRetriable: false)
         }
         try inspect(held)
+        try readHeader(held)
         isAwaitingEnd = untilEnd && !held.isAtEnd
         if isAwaitingEnd { return position }
         hasGivenEnd = held.isAtEnd
@@ -72,6 +77,15 @@ package final class StandardInputSource: Source {
             isRetriable: false)
     }
 
+    /// Each process' stream begins with a header of its own, wherever the query is.
+    private func readHeader(_ held: StreamReader.Held) throws(ConnectorError) {
+        guard let headers, header == nil, held.start == 0, held.isAtEnd || held.lineEnd > 0 else { return }
+        let head = reader.text(from: 0, to: held.isAtEnd ? held.end : held.lineEnd)?.bytes ?? []
+        guard let line = headers.line(of: head, isWhole: held.isAtEnd) else { return }
+        try headers.check(line, of: "standard input")
+        header = line
+    }
+
     package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
         let start = position.next[Self.partition] ?? 0
         guard let end = latest.next[Self.partition], end > start else { return [] }
@@ -88,8 +102,8 @@ package final class StandardInputSource: Source {
                 isRetriable: false)
         }
         return TextInputBytes(
-            text.bytes, origin: "stdin", originOffset: range.start, longLines: text.longLines,
-            chunkByteCount: chunkByteCount)
+            text.bytes, origin: "stdin", originOffset: range.start, startsStream: range.start == base,
+            header: header ?? [], longLines: text.longLines, chunkByteCount: chunkByteCount)
     }
 
     /// What has been read is gone.
@@ -240,6 +254,6 @@ extension StandardInputSpec: SourceMaker {
     func makeSource(
         _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
     ) throws(ConnectorError) -> any Source {
-        StandardInputSource(format: spec.format)
+        StandardInputSource(format: spec.format, columns: spec.columns)
     }
 }

@@ -29,10 +29,11 @@ struct ColumnComputer: ~Copyable {
             Column(slot: column.slot, type: input.columns[column.slot].type, runner: expression.runner)
         }
         self.number = number
+        isEmpty = input.computed.isEmpty
         builder = RowBuilder(layout: RowLayout(columns: input.columns))
     }
 
-    var isEmpty: Bool { columns.isEmpty }
+    let isEmpty: Bool
 
     /// Sets the computed columns of the only row in `arena`; returns its new byte count.
     mutating func compute(_ arena: inout ByteBuffer, _ scratch: inout EvaluationScratch) -> Int {

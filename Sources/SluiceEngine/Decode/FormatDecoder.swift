@@ -11,12 +11,18 @@ protocol FormatDecoder: ~Copyable {
     /// Starts on a chunk, which stays as it is up to the next; `startsFile` when it begins with a file's first byte.
     mutating func begin(startsFile: Bool)
 
+    /// Takes the header of the file that the next chunk is from; empty where there is none.
+    mutating func readHeader(_ header: [UInt8])
+
     /// Makes ready for the record at `start`; the formats that look at many records at once do so here.
     mutating func prepare(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds)
 
     /// True while the last record has more rows, which `decodeMore` gives one by one.
     var hasMoreRows: Bool { get }
     mutating func decodeMore(_ row: inout RowWriter, into arena: inout ByteBuffer) -> RecordOutcome
+
+    /// Where the line ends that is the record at `start`: at its `\n`, or at `end`.
+    mutating func recordEnd(_ text: UnsafeRawPointer, from start: Int, to end: Int) -> Int
 
     /// True for text that is no record and nothing bad: a blank line, a header.
     mutating func isNothing(_ text: UnsafeRawPointer, _ record: Range<Int>, isFramed: Bool) -> Bool
@@ -28,10 +34,17 @@ protocol FormatDecoder: ~Copyable {
     ) -> RecordOutcome
 }
 
-/// Most formats have a row a record.
+/// What most formats do: a row a record, a record a line, and no header.
 extension FormatDecoder where Self: ~Copyable {
+    mutating func readHeader(_ header: [UInt8]) {}
+
     @inline(__always) var hasMoreRows: Bool { false }
     mutating func decodeMore(_ row: inout RowWriter, into arena: inout ByteBuffer) -> RecordOutcome { .noRows }
+
+    @inline(__always)
+    mutating func recordEnd(_ text: UnsafeRawPointer, from start: Int, to end: Int) -> Int {
+        unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: end)
+    }
 }
 
 extension RecordFormat {

@@ -1,6 +1,8 @@
 // What stands behind a backslash in a JSON string, and how broken UTF-8 reads. Java keeps text as UTF-16, so halves of
 // surrogate pairs can stand alone there; here they are kept as three bytes each (as CESU does) until the text is used.
 
+internal import CSimdJSON
+
 /// Decodes the escape whose backslash stands before `start` and appends what it means to `decoded`. Returns how many
 /// bytes behind the backslash were read, negated (or 0) when they are no escape. `\'` is one, because Spark allows
 /// single quotes.
@@ -110,6 +112,11 @@ func repairUTF8(_ text: UnsafeRawBufferPointer, into repaired: inout ByteBuffer)
     guard copiedTo > 0 else { return false }
     unsafe repaired.append(UnsafeRawBufferPointer(rebasing: text[copiedTo...]))
     return true
+}
+
+/// Whether many bytes are UTF-8, by SIMD.
+func isUTF8Block(_ text: UnsafeRawPointer, count: Int) -> Bool {
+    unsafe sluice_is_utf8(text.assumingMemoryBound(to: UInt8.self), count) != 0
 }
 
 func isUTF8(_ text: UnsafeRawBufferPointer) -> Bool {

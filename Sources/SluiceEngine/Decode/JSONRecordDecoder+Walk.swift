@@ -69,7 +69,8 @@ extension JSONRecordDecoder {
         guard quote < record.end else { return 0 }
         if record.byte(quote) == UInt8(ascii: "}") { return cursor &+ 1 }
         let table = unsafe columns.table
-        var previous = node
+        // The node itself, as the complement of its number, before the first wanted field.
+        var previous = ~node
         var expected = unsafe Int(table[node].first)
         while true {
             // `quote` is the next structural character. The places of the colon, of the value and of what follows a
@@ -89,7 +90,7 @@ extension JSONRecordDecoder {
                     record.byte(colon) == UInt8(ascii: ":")
                 else { return 0 }
                 let name = quote &+ 1..<record.trimmedEnd(colon) &- 1
-                column = findColumn(record, name, in: node, after: &previous)
+                column = findColumn(record, name, after: &previous)
                 guard column >= -1 else { return 0 }
             }
             cursor &+= 2
@@ -123,16 +124,17 @@ extension JSONRecordDecoder {
     }
 
     /// The entry a field feeds, -1 for none, -2 for a name that must be decoded first. Fields mostly come in the order
-    /// of the record before, so what follows what is remembered; `previous` is the node itself before its first.
+    /// of the record before, so what follows what is remembered.
     @inline(never)
     private mutating func findColumn(
-        _ record: WalkedRecord, _ name: Range<Int>, in node: Int, after previous: inout Int
+        _ record: WalkedRecord, _ name: Range<Int>, after previous: inout Int
     ) -> Int {
+        let node = unsafe previous < 0 ? ~previous : Int(columns.table[previous].parent)
         let bytes = unsafe record.bytes(name)
         if record.hasBackslash, unsafe bytes.contains(UInt8(ascii: "\\")) { return -2 }
         let column = unsafe columns.column(named: bytes, in: node)
         if column >= 0 {
-            if previous == node {
+            if previous < 0 {
                 unsafe columns.table[node].first = Int32(column)
             } else {
                 unsafe columns.table[previous].successor = Int32(column)

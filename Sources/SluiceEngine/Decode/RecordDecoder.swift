@@ -67,6 +67,7 @@ enum RecordOutcome: Equatable {
         row.attributes.begin(chunk)
         position = 0
         hasLongLine = chunk.endsInLongLine
+        format.readHeader(chunk.header)
         format.begin(startsFile: startsFile)
     }
 
@@ -78,7 +79,7 @@ enum RecordOutcome: Equatable {
         while position < textByteCount {
             unsafe format.prepare(text, from: position, bounds)
             let start = position
-            let limit = unsafe findByte(UInt8(ascii: "\n"), in: text, from: start, to: textByteCount)
+            let limit = unsafe format.recordEnd(text, from: start, to: textByteCount)
             position = limit &+ 1
             let end =
                 unsafe limit > start && text.load(fromByteOffset: limit &- 1, as: UInt8.self) == UInt8(ascii: "\r")

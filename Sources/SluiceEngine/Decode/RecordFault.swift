@@ -12,7 +12,7 @@ enum RecordFault: Equatable {
     case fieldEncoding(slot: Int)
     /// A CSV line ends before a column.
     case missingValue(slot: Int)
-    /// A CSV line has more values than the source has columns.
+    /// A CSV line has more values than the source has columns, or its file's header names.
     case moreValues
     /// An event time that is further ahead than `max_ahead` allows.
     case ahead(slot: Int)
@@ -20,6 +20,10 @@ enum RecordFault: Equatable {
     case element(number: Int, slot: Int)
     /// Where `each` leads is no array.
     case noArray
+    /// A quote is not closed where the CSV record ends; the slot is -1 for a field that nobody looks at.
+    case unclosedQuote(slot: Int)
+    /// A closing quote is followed by text.
+    case textBehindQuote(slot: Int)
     /// Text follows the record's object.
     case trailingText
     /// JSON, but no object.
@@ -36,9 +40,10 @@ enum RecordFault: Equatable {
     /// The column that is at fault, where it is one.
     var slot: Int? {
         switch self {
-        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .element(_, let slot),
-            .ahead(let slot):
+        case .field(let slot), .fieldEncoding(let slot), .missingValue(let slot), .textBehindQuote(let slot),
+            .element(_, let slot), .ahead(let slot):
             slot
+        case .unclosedQuote(let slot): slot >= 0 ? slot : nil
         case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
         }
     }
@@ -53,7 +58,13 @@ enum RecordFault: Equatable {
         case .noArray: "`\(input.each.map { "\($0.path)" } ?? "each")` is no array"
         case .fieldEncoding: "it is not UTF-8 text"
         case .missingValue: "the line ends before it"
-        case .moreValues: "the line has more values than the source's \(input.fieldCount) columns"
+        case .moreValues:
+            input.format.hasHeader
+                ? "the line has more values than its file's header names"
+                : "the line has more values than the source's \(input.fieldCount) columns"
+        case .unclosedQuote:
+            "a quote is not closed" + (input.format.readsLines ? " on its line (`multiline: true` reads on)" : "")
+        case .textBehindQuote: "there is text behind its closing quote"
         case .trailingText: "there is text behind its object"
         case .noObject: "it is JSON, but no object"
         case .malformed: "it is not JSON, or was cut off"
@@ -62,6 +73,11 @@ enum RecordFault: Equatable {
         case .tooLong: "the line is too long"
         }
     }
+}
+
+extension RecordFormat {
+    fileprivate var hasHeader: Bool { if case .csv(let options) = self { options.hasHeader } else { false } }
+    fileprivate var readsLines: Bool { if case .csv(let options) = self { !options.isMultiline } else { true } }
 }
 
 /// The first record of a chunk, batch or source that something was wrong with.

@@ -1,7 +1,7 @@
-// Fields of a CSV line as Spark's to_csv writes them with its default options, oddities included: blanks and control
-// characters at both ends go; an empty field is `""` (a null one is nothing at all); what contains the separator, `"`,
-// CR or LF, or begins the line with `#`, is quoted, and inside quotes `"` and `\` get a `\` before them.
-// Source: Spark's UnivocityGenerator and CSVOptions, univocity's CsvWriter.
+// Fields of a CSV line, so that RFC 4180 reads back what was written. As Spark's to_csv, what contains the separator, `"`,
+// CR or LF, or begins the line with `#`, is quoted, an empty field is `""`, and a null one is nothing at all. Unlike
+// there a quote is doubled and a backslash is itself, and what begins or ends with a blank is quoted, not trimmed.
+// Source: RFC 4180; Spark's UnivocityGenerator.
 
 /// Appends a text field.
 @inline(__always)
@@ -11,6 +11,7 @@ func appendCSVText(
     output.reserve(text.count &+ 8)
     let marks = unsafe copyText(text, special: eightTimes(separator), to: output.base + output.count)
     if !marks.hasSpecials, text.count > 0, unsafe text[0] > UInt8(ascii: " "), unsafe text[0] != UInt8(ascii: "#"),
+        unsafe text[0] != 0xEF,
         unsafe text[text.count &- 1] > UInt8(ascii: " ")
     {
         return output.advance(by: text.count)
@@ -22,27 +23,34 @@ func appendCSVText(
 private func appendUnusualCSVText(
     _ text: UnsafeRawBufferPointer, separator: UInt8, isFirst: Bool, to output: inout ByteBuffer
 ) {
-    var start = 0
-    var end = text.count
-    while start < end, unsafe text[start] <= UInt8(ascii: " ") { start &+= 1 }
-    // Whether to quote is decided before the end is trimmed: `a` and a tab is quoted where tabs separate.
-    var isQuoted = start == end
-    if isFirst && start < end { isQuoted = unsafe text[start] == UInt8(ascii: "#") }
-    for index in start..<end where unsafe needsQuotes(text[index], separator) { isQuoted = true }
-    while end > start, unsafe text[end &- 1] <= UInt8(ascii: " ") { end &-= 1 }
-    let field = unsafe UnsafeRawBufferPointer(rebasing: text[start..<end])
-    guard isQuoted else { return unsafe output.append(field) }
-    output.reserve(field.count &* 2 &+ 2)
+    guard unsafe needsQuotes(text, separator, isFirst: isFirst) else { return unsafe output.append(text) }
+    output.reserve(text.count &* 2 &+ 2)
     output.append(UInt8(ascii: "\""))
-    for index in 0..<field.count {
-        let byte = unsafe field[index]
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { output.append(UInt8(ascii: "\\")) }
+    for index in 0..<text.count {
+        let byte = unsafe text[index]
+        if byte == UInt8(ascii: "\"") { output.append(byte) }
         output.append(byte)
     }
     output.append(UInt8(ascii: "\""))
 }
 
-@inline(__always)
-private func needsQuotes(_ byte: UInt8, _ separator: UInt8) -> Bool {
-    byte == separator || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
+private func needsQuotes(_ text: UnsafeRawBufferPointer, _ separator: UInt8, isFirst: Bool) -> Bool {
+    guard text.count > 0 else { return true }
+    let (first, last) = unsafe (text[0], text[text.count &- 1])
+    if first <= UInt8(ascii: " ") || last <= UInt8(ascii: " ") { return true }
+    // A comment to some readers, and a byte order mark to most.
+    if isFirst, unsafe first == UInt8(ascii: "#") || text.starts(with: [0xEF, 0xBB, 0xBF]) { return true }
+    return unsafe text.contains {
+        $0 == separator || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r")
+    }
+}
+
+/// Whether a number, a time or a boolean may hold the separator.
+func mayBeInValues(_ separator: UInt8) -> Bool {
+    switch separator {
+    case UInt8(ascii: "0")...UInt8(ascii: ":"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+        UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+        true
+    default: false
+    }
 }

@@ -115,8 +115,9 @@ package import SluiceSpec
         if unsafe column.pointee.expression >= 0 { return unsafe computed(column, rows) }
         let row = unsafe column.pointee.slot.row(in: rows)
         guard let row = unsafe row else { return .null }
+        if unsafe column.pointee.kind == .string { return unsafe Register(bytes: column.pointee.slot.bytes(row)) }
         switch unsafe column.pointee.kind {
-        case .string, .json: return unsafe Register(bytes: column.pointee.slot.bytes(row))
+        case .json: return unsafe Register(bytes: column.pointee.slot.bytes(row))
         case .decimal: return unsafe Register(decimal: column.pointee.slot.bytes(row).loadUnaligned(as: Int128.self))
         default: return unsafe Register(bits: column.pointee.slot.bits(row))
         }
@@ -136,17 +137,16 @@ package import SluiceSpec
                 if writesNulls { unsafe appendNull(column, to: &output) }
                 continue
             }
-            switch unsafe column.pointee.kind {
-            case .json:
-                unsafe appendPrefix(column, room: value.bytes.count, to: &output)
-                unsafe output.append(value.bytes)
-            case .string:
+            if unsafe column.pointee.kind == .string {
                 let text = unsafe value.bytes
                 unsafe appendPrefix(column, room: jsonTextRoom(text.count) &+ 1, to: &output)
                 let place = unsafe output.base + output.count
                 let count = unsafe writeJSONText(text, to: place)
                 unsafe place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: count, as: UInt8.self)
                 output.advance(by: count &+ 1)
+                continue
+            }
+            switch unsafe column.pointee.kind {
             case .timestamp:
                 unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)
@@ -160,6 +160,7 @@ package import SluiceSpec
                 output.append(UInt8(ascii: "\""))
                 unsafe appendPlain(value, column, to: &output)
                 output.append(UInt8(ascii: "\""))
+            case .json: unsafe appendJSON(value, column, to: &output)
             default:
                 unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 unsafe appendPlain(value, column, to: &output)
@@ -178,15 +179,30 @@ package import SluiceSpec
             let value = unsafe value(column, rows)
             unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
             if value.isNull { continue }
-            switch unsafe column.pointee.kind {
-            case .string, .json:
+            if unsafe column.pointee.kind == .string || column.pointee.kind == .json {
                 unsafe appendCSVText(value.bytes, separator: separator, isFirst: index == 0, to: &output)
+                continue
+            }
+            let start = output.count
+            switch unsafe column.pointee.kind {
             case .timestamp: unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)
             case .date: formatDate(value.integer, into: &output)
             default: unsafe appendPlain(value, column, to: &output)
             }
+            if mayBeInValues(separator) { quoteIfNeeded(from: start, separator, in: &output) }
         }
         output.append(UInt8(ascii: "\n"))
+    }
+
+    /// Separators such as `-` and `:` stand in numbers and times too.
+    @inline(never)
+    private func quoteIfNeeded(from start: Int, _ separator: UInt8, in output: inout ByteBuffer) {
+        let value = unsafe Array(output.bytes[start...])
+        guard value.contains(separator) else { return }
+        output.truncate(to: start)
+        output.append(UInt8(ascii: "\""))
+        output.append(contentsOf: value)
+        output.append(UInt8(ascii: "\""))
     }
 
     /// Appends what stands before the column's value, with `room` more bytes reserved.
@@ -204,6 +220,12 @@ package import SluiceSpec
             unsafe (place + prefixPadding).copyMemory(from: prefix + prefixPadding, byteCount: count &- prefixPadding)
         }
         output.advance(by: count)
+    }
+
+    @inline(never)
+    private func appendJSON(_ value: Register, _ column: UnsafePointer<EncodedColumn>, to output: inout ByteBuffer) {
+        unsafe appendPrefix(column, room: value.bytes.count, to: &output)
+        unsafe output.append(value.bytes)
     }
 
     private func appendNull(_ column: UnsafePointer<EncodedColumn>, to output: inout ByteBuffer) {

@@ -68,6 +68,8 @@ package struct InputChunk: ~Copyable {
     package var attributes = ByteBuffer()
     /// The partition all records are from, where it has a number.
     package var partition: Int32 = 0
+    /// The first line, without its end, of the file that the text is from, where the format has one that names fields.
+    package var header: [UInt8] = []
     /// True when a line follows the text that was too long to be read: one record, and a bad one.
     package var endsInLongLine = false
 
@@ -79,6 +81,7 @@ package struct InputChunk: ~Copyable {
         records.removeAll(keepingCapacity: true)
         isFramed = false
         attributes.removeAll()
+        header = []
         endsInLongLine = false
     }
 }

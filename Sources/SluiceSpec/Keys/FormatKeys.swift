@@ -18,7 +18,19 @@ struct CSVFormatKeys: SpecKeys {
     let separator = Key(
         "separator", .node("one ASCII character", .text), "What stands between two fields.", without: ",",
         example: "\";\"")
-    let header = DefaultedKey("header", .boolean, default: false, "Each file's first line names the columns.")
+    let quote = Key(
+        "quote", .node("one ASCII character, or `\"\"` for none", .text),
+        "What stands around a field that holds separators, quotes or line ends.", without: "\"", example: "\"'\"")
+    let escape = Key(
+        "escape", .node("one ASCII character", .text),
+        "What stands before a quote in quotes; with `\\` fields are read as Spark reads them by default.",
+        without: "the quote, doubled", example: "'\\'")
+    let header = DefaultedKey(
+        "header", .boolean, default: false, "Each file's first line names its fields, and columns are found by name.")
+    let multiline = DefaultedKey("multiline", .boolean, default: false, "Line ends may stand in quotes.")
+    let nullValue = Key(
+        "null_value", .node("text", .text, takesNull: true),
+        "A field without quotes that is null; an empty one always is.", example: "NULL")
 }
 
 struct JSONOutputKeys: SpecKeys {

@@ -35,8 +35,11 @@ enum ForeignWords {
         case ("timezone", "a sink"), ("nulls", "a sink"):
             "on a sink it is the format's: `format: { json: { \(word == "nulls" ? "nulls" : "time_zone"): … } }`"
         case ("timezone", _): "on a source it stands beside `format`"
-        case ("header", "a source"), ("separator", "a source"), ("header", "a sink"), ("separator", "a sink"):
+        case ("header", "a source"), ("separator", "a source"), ("header", "a sink"), ("separator", "a sink"),
+            ("quote", "a source"), ("escape", "a source"), ("multiline", "a source"):
             "it is the format's: `format: { csv: { \(word): … } }`"
+        case ("nullvalue", "a source"): "it is the format's: `format: { csv: { null_value: … } }`"
+        case ("multiline", _): "only CSV has it (`format: { csv: { multiline: true } }`); another record is one line"
         case ("mode", "a query"), ("mode", "a sink"): sparkWords["outputmode"]
         case ("options", "a source"), ("options", "a sink"), ("options", "a query"), ("option", _):
             "each setting is a key of its own; only what is librdkafka's stands in `kafka: { options: { … } }`"
@@ -67,6 +70,11 @@ enum ForeignWords {
     private static let toOrder = "leave it out: each file is taken once, in the order of the paths"
     private static let toAggregate = "there are no aggregates: aggregate in the system that reads the sink"
     private static let toBadRows = "write `bad_rows: null`, `drop` or `fail` on the source"
+    private static let toTrim =
+        "leave it out: blanks are text; take them off with `trim(…)` where the column is used"
+    private static let toUTF8 = "leave it out: text is UTF-8; convert it before (`iconv -t UTF-8`)"
+    private static let toQuotes = "leave it out: what needs quotes is quoted"
+    private static let toNumbers = "leave it out: numbers are `NaN`, `Inf` and `-Inf` where they are none"
     private static let toWhere = "write `where: CONDITION`"
     private static let toGroup = "leave it out: lag tools see the progress in the group `sluice-<query>`"
 
@@ -100,7 +108,19 @@ enum ForeignWords {
         "maxbytespertrigger": "write `max_bytes_per_trigger` in `file: { … }`", "latestfirst": toOrder,
         "maxfileage": toOrder, "filenameonly": toOrder, "cleansource": toOrder, "pathglobfilter": toGlob,
         "recursivefilelookup": toGlob, "schema": "write `columns: { name: type }` on the source",
-        "multiline": "leave it out: a record is one line",
+        "nullvalue": "only CSV that is read has it: `format: { csv: { null_value: NULL } }`",
+        "emptyvalue": "leave it out: an empty field in quotes is empty text, one without quotes is null",
+        "inferschema": "leave it out: write `columns: { name: type }` on the source",
+        "enforceschema": "leave it out: with `header: true` columns are found by their names",
+        "ignoreleadingwhitespace": toTrim, "ignoretrailingwhitespace": toTrim,
+        "comment": "leave it out: every line is a record; drop rows with `where` on the source",
+        "encoding": toUTF8, "charset": toUTF8, "linesep": "leave it out: lines end with LF or CR LF",
+        "chartoescapequoteescaping": "leave it out: an escape is written twice",
+        "unescapedquotehandling": "leave it out: a quote that is not closed is a bad row",
+        "maxcolumns": "leave it out: there is no limit", "maxcharspercolumn": "leave it out: a line may have 64 MiB",
+        "quoteall": toQuotes, "escapequotes": toQuotes,
+        "nanvalue": toNumbers, "positiveinf": toNumbers, "negativeinf": toNumbers,
+        "samplingratio": "leave it out: types stand in `columns`", "locale": "leave it out: numbers have no locale",
         "sep": "write `format: { csv: { separator: \";\" } }`",
         "delimiter": "write `format: { csv: { separator: \";\" } }`",
         "timestampformat": "leave it out: timestamps are read as ISO 8601, or as seconds since 1970",

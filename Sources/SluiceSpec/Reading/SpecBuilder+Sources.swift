@@ -12,7 +12,8 @@ extension SpecBuilder {
         let present = map.present(SourceKeys.connectors)
         let kind = present.count == 1 ? present[0].key : nil
         entry.readsStandardInput = connector is StandardInputSpec
-        let format = map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind) } : .json
+        let format =
+            map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind, connector) } : .json
         let timeZone =
             map.contains(\.timeZone)
             ? map[\.timeZone] : Located("UTC", at: name.position, length: name.length)
@@ -101,7 +102,9 @@ extension SpecBuilder {
 
     // MARK: Rows
 
-    private func readRecordFormat(_ node: YAMLNode, _ connector: String?) -> RecordFormat? {
+    private func readRecordFormat(
+        _ node: YAMLNode, _ kind: String?, _ connector: (any SourceConnector)?
+    ) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {
             return word(
                 node, "`format`", ["json": .json, "csv": .csv(CSVOptions())], foreign: ForeignWords.format)?.value
@@ -111,13 +114,7 @@ extension SpecBuilder {
             return MapReader<JSONFormatKeys>(entry.value, at: entry.keyPlace, self).map { _ in .json }
         }
         guard let map = MapReader<CSVFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
-        var options = CSVOptions()
-        if let separator = map[\.separator] { options.separator = readSeparator(separator.value) ?? options.separator }
-        options.hasHeader = map[\.header]
-        if options.hasHeader, connector == "kafka" {
-            refuseHeader(map.keyPlace(\.header), "columns are taken in the order they are declared")
-        }
-        return .csv(options)
+        return readCSVOptions(map, kind, connector).map { .csv($0) }
     }
 
     /// A header line is the first of a file, and a topic has no first message to everyone.
@@ -141,19 +138,6 @@ extension SpecBuilder {
                 .wrongShape, at: node.place, "`format` names one format", fix: "write `format: json` or `format: csv`")
         }
         return known.count == 1 ? known[0] : nil
-    }
-
-    func readSeparator(_ node: YAMLNode) -> UInt8? {
-        guard let scalar = scalar(node, "`separator`") else { return nil }
-        let bytes = Array(scalar.text.utf8)
-        let forbidden = [UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r")]
-        guard bytes.count == 1, bytes[0] < 128, !forbidden.contains(bytes[0]) else {
-            diagnostics.error(
-                .outOfRange, at: node.place, "`separator` is one ASCII character other than a quote or a line break",
-                fix: "write `\";\"`, or `\"\\t\"` for a tab")
-            return nil
-        }
-        return bytes[0]
     }
 
     // MARK: Time

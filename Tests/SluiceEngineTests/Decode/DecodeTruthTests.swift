@@ -151,7 +151,7 @@ import Testing
         #expect(cases.count > 200)
         for test in cases where differs(test) == nil {
             let separator = test.options?["sep"]?.utf8.first ?? UInt8(ascii: ",")
-            check(test, format: .csv(CSVOptions(separator: separator)))
+            check(test, format: .csv(CSVOptions(separator: separator, escape: UInt8(ascii: "\\"))))
         }
     }
 }

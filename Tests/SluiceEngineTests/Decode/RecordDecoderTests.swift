@@ -160,9 +160,11 @@ import Testing
 
     @Test func aHeaderIsSkippedOnlyWhereAFileStarts() {
         let plan = inputPlan([("s", .string), ("l", .long)], format: .csv(CSVOptions(hasHeader: true)))
-        let text = Array("s,l\nx,1\n".utf8)
-        #expect(decode(text, plan, startsFile: true).map(\.values) == [["x", "1"]])
-        #expect(decode(text, plan, startsFile: false).map(\.values) == [["s", nil], ["x", "1"]])
+        let text = Array("l,other,s\n1,y,x\n".utf8)
+        var chunk = chunk(text)
+        chunk.header = Array("l,other,s".utf8)
+        #expect(decode(chunk, plan, startsFile: true).map(\.values) == [["x", "1"]])
+        #expect(decode(chunk, plan, startsFile: false).map(\.values) == [["s", nil], ["x", "1"]])
         let headless = inputPlan([("s", .string), ("l", .long)], format: .csv(CSVOptions()))
         #expect(decode(text, headless, startsFile: true).count == 2)
     }
@@ -201,6 +203,8 @@ import Testing
 
     @Test func aLineEndInsideQuotesEndsTheRecord() {
         let plan = inputPlan([("s", .string)], format: .csv(CSVOptions()))
-        #expect(decode("\"a\nb\"\n", plan).map(\.values) == [["a"], ["b\""]])
+        let records = decode("\"a\nb\"\n", plan)
+        #expect(records.map(\.values) == [[nil], ["b\""]])
+        #expect(records.map(\.fault) == [.unclosedQuote(slot: 0), nil])
     }
 }

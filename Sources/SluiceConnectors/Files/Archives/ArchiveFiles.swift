@@ -28,6 +28,7 @@ struct ArchiveFiles {
     private let store: UnpackedStore
     private let fileSystem: any FileSystem
     private let lineByteCountMax: Int64
+    private let records: RecordsOfLines?
     /// Files of which batches have taken a part, as they were then.
     private var parts: [String: WholeFileMark] = [:]
     /// Of those, what the batch that was planned last takes the rest of.
@@ -36,7 +37,9 @@ struct ArchiveFiles {
     /// What the batch that was planned last takes.
     private var planned: [String: (file: FileRange, mark: WholeFileMark)] = [:]
 
-    init(folder: String, fileSystem: any FileSystem, lineByteCountMax: Int64) {
+    /// - Parameter records: where records may be of several lines.
+    init(folder: String, fileSystem: any FileSystem, lineByteCountMax: Int64, records: RecordsOfLines?) {
+        self.records = records
         store = UnpackedStore(folder: folder, fileSystem: fileSystem)
         self.fileSystem = fileSystem
         self.lineByteCountMax = lineByteCountMax
@@ -75,7 +78,7 @@ struct ArchiveFiles {
             try reader.unpack(to: target + 1)
             let isAll = reader.isAtEnd && reader.position <= target
             guard isAll || mayCut else { return nil }
-            let range = start..<(isAll ? reader.position : try reader.lineEnd(near: target))
+            let range = start..<(isAll ? reader.position : try reader.recordEnd(near: target, records))
             if range.upperBound == reader.position { try reader.unpack(to: reader.position + 1) }
             try take(range, of: reader)
             return OffsetRange(partition: path, start: start, end: range.upperBound)

@@ -87,9 +87,21 @@ final class ArchiveReader {
         if isAtEnd { try checkIsUnchanged() }
     }
 
+    /// Where a range ends that is to be about so long, so that it holds whole records.
+    func recordEnd(near offset: Int64, _ records: RecordsOfLines?) throws(ConnectorError) -> Int64 {
+        guard let records else { return try lineEnd(near: offset) }
+        while true {
+            let range = start..<position
+            if let end = try records.end(near: offset, in: text(to: position), range, isWhole: isAtEnd) { return end }
+            if isAtEnd { return position }
+            // What was looked through is looked through again: so much more each time that it does not add up.
+            try unpack(to: position + max(Int64(Self.blockByteCount), position - start))
+        }
+    }
+
     /// Where a range ends that is to be about so long: behind the last line end before an offset, or behind the first
     /// line, if that is longer.
-    func lineEnd(near offset: Int64) throws(ConnectorError) -> Int64 {
+    private func lineEnd(near offset: Int64) throws(ConnectorError) -> Int64 {
         if let end = try text(to: min(offset, position)).lastLineEnd(in: start..<min(offset, position)) { return end }
         var searched = min(offset, position)
         while true {
