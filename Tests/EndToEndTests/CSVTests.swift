@@ -110,6 +110,7 @@ import Testing
         }
         let read = try back.standardOutput.split(separator: "\n")
             .map { try JSONDecoder().decode(Row.self, from: Data($0.utf8)) }
-        #expect(read.map(\.name) == names + [nil] && read.map(\.id) == Array(names.indices) + [99], "\(back.standardError)")
+        #expect(
+            read.map(\.name) == names + [nil] && read.map(\.id) == Array(names.indices) + [99], "\(back.standardError)")
     }
 }

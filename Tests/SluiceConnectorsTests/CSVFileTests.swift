@@ -225,7 +225,8 @@ struct CSVFileTests {
                 ? FollowedFileSource(
                     fileSpec("/in", follow: true), format: Self.header, columns: columns, fileSystem: files, log: .none)
                 : WholeFileSource(
-                    fileSpec("/in", follow: false), format: Self.header, columns: columns, fileSystem: files, log: .none)
+                    fileSpec("/in", follow: false), format: Self.header, columns: columns, fileSystem: files, log: .none
+                )
             for _ in 0..<2 {
                 let latest = try source.latestOffsets(from: SourceOffsets(), untilEnd: false)
                 #expect(latest.next == ["/in/1.csv": 8, "/in/3.csv": 12])

@@ -18,7 +18,8 @@ private final class Pipe {
         precondition(pipe(&ends) == 0)
         (readEnd, writeEnd) = (ends[0], ends[1])
         source = StandardInputSource(
-            format: format, columns: columns, descriptor: readEnd, chunkByteCount: chunkByteCount, heldByteLimit: heldByteLimit)
+            format: format, columns: columns, descriptor: readEnd, chunkByteCount: chunkByteCount,
+            heldByteLimit: heldByteLimit)
     }
 
     deinit { close() }

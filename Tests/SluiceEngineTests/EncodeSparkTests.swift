@@ -48,7 +48,8 @@ private struct ToCSV: Decodable {
     private func isWrittenOtherwise(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, let last = bytes.last else { return false }
-        return bytes.starts(with: [0xEF, 0xBB, 0xBF]) || first <= 0x20 || last <= 0x20 || text.contains("\"") || text.contains("\\")
+        return bytes.starts(with: [0xEF, 0xBB, 0xBF]) || first <= 0x20 || last <= 0x20 || text.contains("\"")
+            || text.contains("\\")
     }
 
     private func slot(_ item: ToJSON.Case) throws -> (DataType, Value) {

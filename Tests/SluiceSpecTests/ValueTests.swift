@@ -153,7 +153,8 @@ private func job(
     func `Records of several lines are read from whole files only`(connector: String) {
         let text = job(source: "format: { csv: { multiline: true } }").replacing("file: { path: in }", with: connector)
         let read = readSpec(text)
-        #expect(read.codes.contains("conflicting-keys") && read.rendered.contains("may never close"), "\(read.rendered)")
+        #expect(
+            read.codes.contains("conflicting-keys") && read.rendered.contains("may never close"), "\(read.rendered)")
     }
 
     @Test(arguments: [

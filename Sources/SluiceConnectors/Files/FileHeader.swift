@@ -1,5 +1,6 @@
-// The header of a CSV file, where columns are found by its names. It is read from the start of each file, whatever part
-// of the file a batch has, and looked at before a batch is made of it: a file that lacks a column is none of the source.
+// The header of a CSV file, where columns are found by its names. It is read from the start of each file, whatever
+// part of the file a batch has, and looked at before a batch is made of it: a file that lacks a column is none of the
+// source.
 
 internal import Glibc
 internal import SluiceEngine

@@ -1,6 +1,6 @@
-// Files whose records may hold line ends (`multiline` of CSV). Whether a line end is one of a record depends on all that
-// comes before, so a file is looked through once from its start, block by block, and cut where records end; chunks are
-// then read as those of other files are.
+// Files whose records may hold line ends (`multiline` of CSV). Whether a line end is one of a record depends on all
+// that comes before, so a file is looked through once from its start, block by block, and cut where records end; chunks
+// are then read as those of other files are.
 //
 // A quote that is not closed would make one record of all that follows. Where a record has no end, or is longer than a
 // line may be, its first line is taken for a bad record by itself, and what follows is looked at anew. A chunk ends

@@ -45,7 +45,8 @@ package final class WholeFileSource: Source {
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
         _ spec: FileSourceSpec, format: RecordFormat = .json, columns: [ColumnSpec] = [],
-        scratchFolder: String = temporaryRoot(), fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
+        scratchFolder: String = temporaryRoot(), fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 19,
+        lineByteCountMax: Int64 = maxLineByteCount
     ) {
         pattern = FilePattern(spec.files.value)
         self.format = format

@@ -1,6 +1,7 @@
-// Fields of a CSV line, so that RFC 4180 reads back what was written. As Spark's to_csv, what contains the separator, `"`,
-// CR or LF, or begins the line with `#`, is quoted, an empty field is `""`, and a null one is nothing at all. Unlike
-// there a quote is doubled and a backslash is itself, and what begins or ends with a blank is quoted, not trimmed.
+// Fields of a CSV line, so that RFC 4180 reads back what was written. As in Spark's to_csv, what contains the
+// separator, `"`, CR or LF, or begins the line with `#`, is quoted, an empty field is `""`, and a null one is nothing
+// at all. Unlike there a quote is doubled and a backslash is itself, and what begins or ends with a blank is quoted,
+// not trimmed.
 // Source: RFC 4180; Spark's UnivocityGenerator.
 
 /// Appends a text field.

@@ -1,5 +1,5 @@
-// CSV as others write it: Python's answers for what RFC 4180 allows, each rule of the fields and headers by itself, what
-// is written reads back, and no text does harm.
+// CSV as others write it: Python's answers for what RFC 4180 allows, each rule of the fields and headers by itself,
+// what is written reads back, and no text does harm.
 
 import Foundation
 import SluicePlan
@@ -11,7 +11,8 @@ import Testing
 
 @Suite struct CSVRecordTests {
     private func plan(
-        _ columns: [(String, DataType)] = [("a", .string), ("n", .long), ("b", .string)], _ options: CSVOptions = CSVOptions(),
+        _ columns: [(String, DataType)] = [("a", .string), ("n", .long), ("b", .string)],
+        _ options: CSVOptions = CSVOptions(),
         _ badRows: BadRowsPolicy = .null
     ) -> InputPlan { inputPlan(columns, format: .csv(options), badRows: badRows) }
 
@@ -106,7 +107,9 @@ import Testing
         for escape in [nil, UInt8(ascii: "\\")] {
             let options = CSVOptions(escape: escape, isMultiline: true)
             let records = decode("x,0,\"y\nz\"\na,1,\"b\nc,2,d\ne,3,f", plan(options: options))
-            #expect(records.map { $0.values[1] } == ["0", "1", "2", "3"] && records.map(\.isBad) == [false, true, false, false])
+            #expect(
+                records.map { $0.values[1] } == ["0", "1", "2", "3"]
+                    && records.map(\.isBad) == [false, true, false, false])
         }
     }
 
@@ -165,7 +168,10 @@ import Testing
         if Int.random(in: 0..<6, using: &random) == 0 { return .null }
         switch type {
         case .string:
-            let parts = ["a", "\"", "\"\"", ",", ";", "\\", "\r", "\n", "\r\n", " ", "\t", "é", "😀", "#", "\u{FEFF}", "'", "-", "1"]
+            let parts = [
+                "a", "\"", "\"\"", ",", ";", "\\", "\r", "\n", "\r\n", " ", "\t", "é", "😀", "#", "\u{FEFF}", "'", "-",
+                "1",
+            ]
             let count = Int.random(in: 0...5, using: &random)
             return .string((0..<count).map { _ in parts.randomElement(using: &random)! }.joined())
         case .int: return .integer(Int64(Int32.random(in: .min ... .max, using: &random)))
@@ -176,7 +182,8 @@ import Testing
                     * (Bool.random(using: &random) ? 1 : Double.random(in: -1...1, using: &random)))
         case .boolean: return .boolean(.random(using: &random))
         // Milliseconds are what is written.
-        case .timestamp: return .timestamp(Int64.random(in: -62_135_596_800_000..<253_402_300_800_000, using: &random) * 1000)
+        case .timestamp:
+            return .timestamp(Int64.random(in: -62_135_596_800_000..<253_402_300_800_000, using: &random) * 1000)
         case .date: return .date(.random(in: -719_162..<2_932_897, using: &random))
         case .decimal: return .decimal(Int128(Int64.random(in: -999_999_999_999...999_999_999_999, using: &random)))
         default: return .null
@@ -221,7 +228,8 @@ import Testing
     private func anyText(_ random: inout SplitMix64) -> [UInt8] {
         let marks = Array("\"\",,\n\n\\a1 \r'!;\t".utf8) + [0, 0xFF, 0xC3, 0xA9, 0xEF, 0xBB, 0xBF]
         return (0..<Int.random(in: 0...200, using: &random)).map { _ in
-            Int.random(in: 0..<20, using: &random) == 0 ? UInt8.random(in: 0...255, using: &random)
+            Int.random(in: 0..<20, using: &random) == 0
+                ? UInt8.random(in: 0...255, using: &random)
                 : marks.randomElement(using: &random)!
         }
     }

@@ -91,7 +91,10 @@ import Testing
         let columns = Self.types + [("z", .string)]
         let cases = try Self.cases("from_csv_lines.tsv", columns)
         #expect(cases.count > 2000)
-        check(cases, inputPlan(columns, format: .csv(CSVOptions(escape: UInt8(ascii: "\\"))), badRows: .permissive), path: .block) {
+        check(
+            cases, inputPlan(columns, format: .csv(CSVOptions(escape: UInt8(ascii: "\\"))), badRows: .permissive),
+            path: .block
+        ) {
             differsOnPurpose($0, timeColumns: [5])
         }
     }

@@ -1,5 +1,5 @@
-// Whole files as Spark 4.1.1's CSV reader reads them, by `Spark/read_csv.json`, which `Spark/record_csv.py` has written.
-// `escape: "\\"` is Spark's default; the default here is Spark's `escape='"'`.
+// Whole files as Spark 4.1.1's CSV reader reads them, by `Spark/read_csv.json`, which `Spark/record_csv.py` has
+// written. `escape: "\\"` is Spark's default; the default here is Spark's `escape='"'`.
 
 import Foundation
 import SluicePlan
@@ -53,7 +53,7 @@ import Testing
         case lineEnds
         /// Lines behind a quote that is never closed are records.
         case lostRecord
-        /// With an escape and several lines, quotes that are doubled or escaped at the end have rules of univocity's own.
+        /// With an escape and several lines, quotes that are doubled or escaped at the end have univocity's own rules.
         case doubledBesideEscape
     }
 

@@ -90,6 +90,11 @@ package struct CSVLineEnds: Sendable {
 
     private mutating func passQuoted(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
+        if escape == nil {
+            index = unsafe findMark(quote, in: bytes, from: start)
+            if index < bytes.count { state = .quoteSeen }
+            return min(index &+ 1, bytes.count)
+        }
         while index < bytes.count {
             let byte = unsafe bytes[index]
             index &+= 1

@@ -1,14 +1,14 @@
 // One record of CSV: fields between separators. A field that begins with a quote may hide separators, and where the
-// spec says so (`multiline`) line ends, up to the closing quote. Quotes in it are doubled (RFC 4180), or stand behind an
-// escape, which is Spark's way: `SparkQuotedValue`. Nothing is trimmed, an empty field without quotes is null.
+// spec says so (`multiline`) line ends, up to the closing quote. Quotes in it are doubled (RFC 4180), or stand behind
+// an escape, which is Spark's way: `SparkQuotedValue`. Nothing is trimmed, an empty field without quotes is null.
 //
 // Fields go to columns by their place, or by the names in the header of the file: every chunk brings its file's header
 // along, because one that begins in the middle of a file has none to look at.
 //
-// A line is always a record. It is judged by the columns that are decoded, by whether a quote in it is not closed, and
-// by whether it has more fields than there are places: what it leaves out at its end is a fault only of a column that
-// somebody looks at.
-// Source: RFC 4180; for blanks and text behind a closing quote com.univocity.parsers.csv.CsvParser 2.9.1 (by behaviour).
+// A line is always a record. It is judged by the columns that are decoded, by whether a quote in it is not closed,
+// and by whether it has more fields than there are places: what it leaves out at its end is a fault only of a column
+// that somebody looks at.
+// Source: RFC 4180; for blanks and text behind a closing quote com.univocity.parsers.csv.CsvParser 2.9.1.
 
 internal import SluicePlan
 internal import SluiceSpec
@@ -193,25 +193,29 @@ struct CSVRecordDecoder: FormatDecoder, ~Copyable {
         while slot >= 0 {
             defer { slot = places.next(slot) }
             if ending == .textBehind { fault = fault ?? .textBehindQuote(slot: slot) }
-            if ending == .closed || isPermissive {
-                unsafe setQuoted(slot, quoted.value, encoding, &fields, &fault, into: &arena)
-            }
+            if ending == .closed || isPermissive { setQuoted(slot, encoding, &fields, &fault, into: &arena) }
         }
         return end
     }
 
     /// A field in quotes that is empty is text, where the column is.
     private mutating func setQuoted(
-        _ slot: Int, _ value: UnsafeRawBufferPointer, _ encoding: Encoding, _ fields: inout FieldWriter,
-        _ fault: inout RecordFault?, into arena: inout ByteBuffer
+        _ slot: Int, _ encoding: Encoding, _ fields: inout FieldWriter, _ fault: inout RecordFault?,
+        into arena: inout ByteBuffer
     ) {
+        let value = unsafe quoted.value
         let column = unsafe columns.table[slot]
         if value.count == 0, column.kind != .string { return }
         if encoding == .broken, unsafe !isUTF8(value) {
             fault = fault ?? .fieldEncoding(slot: slot)
-        } else if unsafe !fields.setCSVText(slot, column, value, in: &arena) {
-            fault = fault ?? .field(slot: slot)
+            return
         }
+        let isPadded = encoding == .text && quoted.isInLine && value.count > 0
+        let isRead =
+            unsafe isPadded
+            ? fields.setPaddedCSVText(slot, column, value, in: &arena)
+            : fields.setCSVText(slot, column, value, in: &arena)
+        if !isRead { fault = fault ?? .field(slot: slot) }
     }
 
     /// As Spark: what is null is so with quotes as well.

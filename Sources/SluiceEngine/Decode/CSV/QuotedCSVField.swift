@@ -18,6 +18,8 @@ internal import Glibc
     private var content = ByteBuffer()
     /// Of the field that was read last: in its line, or `content`.
     private(set) var value = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Whether the value stands in its line, with what is behind it there.
+    var isInLine: Bool { content.count == 0 }
 
     init(separator: UInt8, quote: UInt8) {
         self.separator = separator
