@@ -115,9 +115,8 @@ package import SluiceSpec
         if unsafe column.pointee.expression >= 0 { return unsafe computed(column, rows) }
         let row = unsafe column.pointee.slot.row(in: rows)
         guard let row = unsafe row else { return .null }
-        if unsafe column.pointee.kind == .string { return unsafe Register(bytes: column.pointee.slot.bytes(row)) }
         switch unsafe column.pointee.kind {
-        case .json: return unsafe Register(bytes: column.pointee.slot.bytes(row))
+        case .string, .json: return unsafe Register(bytes: column.pointee.slot.bytes(row))
         case .decimal: return unsafe Register(decimal: column.pointee.slot.bytes(row).loadUnaligned(as: Int128.self))
         default: return unsafe Register(bits: column.pointee.slot.bits(row))
         }
@@ -137,16 +136,14 @@ package import SluiceSpec
                 if writesNulls { unsafe appendNull(column, to: &output) }
                 continue
             }
-            if unsafe column.pointee.kind == .string {
+            switch unsafe column.pointee.kind {
+            case .string:
                 let text = unsafe value.bytes
                 unsafe appendPrefix(column, room: jsonTextRoom(text.count) &+ 1, to: &output)
                 let place = unsafe output.base + output.count
                 let count = unsafe writeJSONText(text, to: place)
                 unsafe place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: count, as: UInt8.self)
                 output.advance(by: count &+ 1)
-                continue
-            }
-            switch unsafe column.pointee.kind {
             case .timestamp:
                 unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)

@@ -23,7 +23,7 @@ enum KeyKind: UInt8 {
 
     init(_ type: DataType) {
         switch type {
-        case .string, .json, .decimal: self = .bytes
+        case .string, .decimal: self = .bytes
         case .double: self = .double
         default: self = .bits
         }
@@ -132,7 +132,7 @@ struct JoinKeyColumns {
             case .double:
                 hash = fold(hash ^ canonical(row.double(column.own)).bitPattern, 0xD6E8_FEB8_6659_FD93)
             case .bytes: hash = unsafe hashBytes(row.bytes(column.own), seed: hash)
-            case .widened: hash = hashWidened(row, column, hash, &neverMatches)
+            case .widened: hash = hashWidened(row, column.own, widenings[Int(column.widening)], hash, &neverMatches)
             }
         }
         return (fold(hash, 0xA076_1D64_78BD_642F), neverMatches)
@@ -154,7 +154,7 @@ struct JoinKeyColumns {
                 case .double:
                     canonical(own.double(column.own)).bitPattern == canonical(other.double(column.other)).bitPattern
                 case .bytes: unsafe bytesAreEqual(own.bytes(column.own), other.bytes(column.other))
-                case .widened: widenedAreEqual(own, other, column)
+                case .widened: widenedAreEqual(own, other, column, widenings[Int(column.widening)])
                 }
             guard isEqual else { return false }
         }
@@ -162,26 +162,24 @@ struct JoinKeyColumns {
     }
 }
 
-extension JoinKeyColumns {
-    @inline(never)
-    private func hashWidened(
-        _ row: PackedRow, _ column: KeyColumn, _ seed: UInt64, _ neverMatches: inout Bool
-    ) -> UInt64 {
-        let widening = widenings[Int(column.widening)]
-        guard let bits = widening.widened(row, column.own, widening.own) else {
-            neverMatches = true
-            return seed
-        }
-        let low = fold(seed ^ UInt64(truncatingIfNeeded: bits), 0xD6E8_FEB8_6659_FD93)
-        return fold(low ^ UInt64(truncatingIfNeeded: bits >> 64), 0xE703_7ED1_A0B4_28DB)
+@inline(never)
+private func hashWidened(
+    _ row: PackedRow, _ column: Int, _ widening: KeyWidening, _ seed: UInt64, _ neverMatches: inout Bool
+) -> UInt64 {
+    guard let bits = widening.widened(row, column, widening.own) else {
+        neverMatches = true
+        return seed
     }
+    let low = fold(seed ^ UInt64(truncatingIfNeeded: bits), 0xD6E8_FEB8_6659_FD93)
+    return fold(low ^ UInt64(truncatingIfNeeded: bits >> 64), 0xE703_7ED1_A0B4_28DB)
+}
 
-    @inline(never)
-    private func widenedAreEqual(_ own: PackedRow, _ other: PackedRow, _ column: KeyColumn) -> Bool {
-        let widening = widenings[Int(column.widening)]
-        guard let bits = widening.widened(own, column.own, widening.own) else { return false }
-        return bits == widening.widened(other, column.other, widening.other)
-    }
+@inline(never)
+private func widenedAreEqual(
+    _ own: PackedRow, _ other: PackedRow, _ column: KeyColumn, _ widening: KeyWidening
+) -> Bool {
+    guard let bits = widening.widened(own, column.own, widening.own) else { return false }
+    return bits == widening.widened(other, column.other, widening.other)
 }
 
 @inline(__always)
