@@ -92,7 +92,8 @@ private func job(
     func `a size reads in bytes`(text: String, bytes: Int64) throws {
         let text = job().replacing("{ path: in }", with: "{ path: in, max_bytes_per_trigger: \(text) }")
         let read = readSpec(text)
-        let file = try #require(try #require(read.spec, "\(read.rendered)").sources[0].connector as? FileSourceSpec)
+        let spec = try #require(read.spec, "\(read.rendered)")
+        let file = try #require(spec.sources[0].connector as? FileSourceSpec)
         #expect(file.maxBytesPerTrigger == bytes)
     }
 
