@@ -73,7 +73,7 @@ struct LaneFacts {
     let badRows: BadRowsPolicy
     let slotsOffset: Int
     let watermarkColumn: Int?
-    let isWatermarkPerPartition: Bool
+    let watermarkParts: WatermarkParts
     let latenessWindowMicros: Int64?
     let filterBelow: ExpressionRunner?
     let filterAbove: ExpressionRunner?
@@ -109,7 +109,7 @@ struct LaneFacts {
         badRows = plan.badRows
         slotsOffset = layout.slotsOffset
         watermarkColumn = plan.watermark?.column
-        isWatermarkPerPartition = plan.watermark?.isPerPartition ?? false
+        watermarkParts = plan.watermark?.parts ?? .whole
         latenessWindowMicros = plan.latenessWindowMicros
         filterBelow = compiled(plan.filterBelowWatermark)
         filterAbove = compiled(plan.filterAboveWatermark)

@@ -69,7 +69,7 @@ struct PhysicalPlanner {
                 ColumnSlot(input: input, index: index)
         }
         var plan = InputPlan(
-            source: source.name.value, topic: source.connector.topic, format: source.format,
+            source: source.name.value, topics: source.connector.topics, format: source.format,
             timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
         plan.filterBelowWatermark = condition(chain.belowWatermark)
@@ -78,7 +78,7 @@ struct PhysicalPlanner {
             plan.watermark = WatermarkPlan(
                 column: slot.index, delayMicros: watermark.delayMicros,
                 idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value,
-                isPerPartition: source.watermark?.isPerPartition ?? false)
+                parts: source.watermark?.parts ?? .whole)
         }
         inputs.append(plan)
         return true
@@ -126,7 +126,10 @@ struct PhysicalPlanner {
             return column.expression
         }
         return RecordPlan(
-            key: record.key?.replacingColumns { name, _ in column(name) }, timestamp: record.timestamp.map(column))
+            key: record.key?.replacingColumns { name, _ in column(name) }, timestamp: record.timestamp.map(column),
+            headers: record.headers.map { header in
+                RecordHeaderPlan(name: header.name, value: header.value.replacingColumns { name, _ in column(name) })
+            })
     }
 
     private func condition(_ conjuncts: [LogicalExpression]) -> Expression<ColumnSlot>? {

@@ -179,10 +179,10 @@ package final class QueryRunner {
                 sides: Dictionary(
                     uniqueKeysWithValues: commit.inputMaximaMillis.enumerated().compactMap { input, millis in
                         millis.map { (input, $0) }
-                    }), partitions: commit.partitionMaximaMillis)
+                    }), parts: commit.partMaximaMillis)
             for (input, position) in positions.enumerated() {
-                tracker.setPartitions(
-                    input: input, position.next.keys, nowMillis: start.wallMillis)
+                let parts = query.plan.inputs[input].watermarkParts(ofPartitions: position.next.keys)
+                tracker.setParts(input: input, parts, nowMillis: start.wallMillis)
             }
         }
         let newest = (rerun ?? committed?.offsets)?.sources ?? []
@@ -317,7 +317,8 @@ package final class QueryRunner {
         // An empty file says nothing.
         for (input, ranges) in ranges.enumerated() where ranges.contains(where: { $0.end > $0.start }) {
             let partitions = ranges.filter { $0.end > $0.start }.map(\.partition)
-            tracker.heard(input: input, partitions: partitions, atMillis: steadyMillis)
+            let parts = query.plan.inputs[input].watermarkParts(ofPartitions: partitions)
+            tracker.heard(input: input, parts: parts, atMillis: steadyMillis)
         }
         tracker.advance(nowMillis: steadyMillis)
         let hasData = ranges.contains { !$0.isEmpty }
@@ -484,10 +485,9 @@ package final class QueryRunner {
             tracker.observe(
                 input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
                 rowCount: counters.watermarkRows, batchTimeMillis: steadyMillis)
-            let partitions = entry.sources[input].next.next.keys
-            tracker.setPartitions(input: input, partitions, nowMillis: steadyMillis)
-            tracker.observe(
-                input: input, partitions: counters.maxEventTimeMicrosByPartition, batchTimeMillis: steadyMillis)
+            let parts = query.plan.inputs[input].watermarkParts(ofPartitions: entry.sources[input].next.next.keys)
+            tracker.setParts(input: input, parts, nowMillis: steadyMillis)
+            tracker.observe(input: input, parts: counters.maxEventTimeMicrosByPart, batchTimeMillis: steadyMillis)
         }
         tracker.advance(nowMillis: steadyMillis)
     }
@@ -511,8 +511,8 @@ package final class QueryRunner {
         // Sinks that share a transaction share its mark.
         commit.marks = query.sinks.compactMap(\.mark).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         for side in tracker.sides {
-            guard let partitions = side.partitions else { continue }
-            commit.partitionMaximaMillis[side.input] = partitions.compactMapValues(\.watermarkMillis)
+            guard let parts = side.parts else { continue }
+            commit.partMaximaMillis[side.input] = parts.compactMapValues(\.watermarkMillis)
         }
         return commit
     }

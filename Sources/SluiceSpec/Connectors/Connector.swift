@@ -1,6 +1,7 @@
-// What a connector is, beside its keys: one value of a spec says for each source and sink where its records are and what
-// that brings with it. What reads or writes is made from it by `SluiceConnectors`, in the folder of the same system. To
-// add a connector: its keys (`Keys/`), its value here, and its source or sink there (`SourceMaker`, `SinkMaker`).
+// What a connector is, beside its keys: one value of a spec says for each source and sink where its records are and
+// what that brings with it. What reads or writes is made from it by `SluiceConnectors`, in the folder of the same
+// system. To add a connector: its keys (`Keys/`), its value here, and its source or sink there (`SourceMaker`,
+// `SinkMaker`).
 
 /// Where a source's records come from.
 package protocol SourceConnector: Sendable {
@@ -15,8 +16,8 @@ package protocol SourceConnector: Sendable {
     var positionsAreHistory: Bool { get }
     /// What keeps a batch from taking all that is there.
     var limits: [TriggerLimit] { get }
-    /// The one Kafka topic that it reads.
-    var topic: String? { get }
+    /// What it reads of Kafka.
+    var topics: KafkaTopics? { get }
     /// librdkafka's settings.
     var options: [KafkaOption] { get }
     /// Files that it reads: a path, a folder or a pattern.
@@ -32,7 +33,7 @@ extension SourceConnector {
     package var isReplayable: Bool { true }
     package var positionsAreHistory: Bool { false }
     package var limits: [TriggerLimit] { [] }
-    package var topic: String? { nil }
+    package var topics: KafkaTopics? { nil }
     package var options: [KafkaOption] { [] }
     package var path: Located<String>? { nil }
     package func reading(path: String) -> Self { self }
