@@ -3,7 +3,8 @@
 // the end of its ranges: offsets in them that hold no record (control records, aborted or compacted ones) are no loss.
 //
 //     new query     start offsets are looked up once, and batch 0 writes them down even when it has nothing to read:
-//                   whatever comes after the start is then read, also when the process dies before (as in Spark)
+//                   whatever comes after the start is then read, also when the process dies before (as in Spark). Where
+//                   a pattern matches nothing, what is written down is just that the query has begun
 //     new partition begins at its earliest record; where that is not offset 0, what was before it is loss. (Not of a
 //                   topic that the spec names only now, nor of a partition that `partitions` does: nobody missed it)
 //     loss          offsets that are gone, ends that went back, partitions that are gone: `on_data_loss` says what then
@@ -42,6 +43,9 @@ package final class KafkaSource: Source {
     /// When it was last asked for the latest offsets, and how many looks in a row have then found nothing new.
     private var lastAskedNanos: UInt64?
     private var quietLooks = 0
+
+    /// Stands for the partitions of a query that has begun where there were none: no partition is called so.
+    private static let nothing = "*"
 
     /// So many make it rest.
     private static let quietLooksMax = 10
@@ -82,7 +86,7 @@ package final class KafkaSource: Source {
         if !isPatient { quietLooks = 0 }
         if !untilEnd, let latest = latestWithoutALook() { return latest }
         do throws(KafkaFailure) {
-            let latest = try look(from: partitionOffsets(position))
+            let latest = try look(from: partitionOffsets(position), isNewQuery: position.next.isEmpty && !hasLooked)
             lastLook = (latest, clock.monotonicNanos)
             return sourceOffsets(latest)
         } catch { throw ConnectorError(error) }
@@ -96,14 +100,15 @@ package final class KafkaSource: Source {
         return sourceOffsets(latest)
     }
 
-    private func look(from position: [TopicPartition: Int64]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+    private func look(
+        from position: [TopicPartition: Int64], isNewQuery: Bool
+    ) throws(KafkaFailure) -> [TopicPartition: Int64] {
         let latest: [TopicPartition: Int64]
         do throws(KafkaFailure) { latest = try ends(from: position) } catch { throw explained(error, position) }
         _ = try lookup.clusterID()
         gone = Set(position.keys).subtracting(latest.keys)
         starts = starts.filter { position[$0.key] == nil && latest[$0.key] != nil }
         let new = latest.keys.filter { position[$0] == nil && starts[$0] == nil }.sorted()
-        let isNewQuery = position.isEmpty && !hasLooked
         if isNewQuery { try checkPartitions(latest) }
         if !new.isEmpty {
             let found = isNewQuery ? try startOffsets(latest) : try addedStarts(new, position)
@@ -261,8 +266,11 @@ package final class KafkaSource: Source {
         return true
     }
 
-    package func planBatch(from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit) -> [OffsetRange] {
-        let position = partitionOffsets(position)
+    package func planBatch(
+        from offsets: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit
+    ) -> [OffsetRange] {
+        if offsets.next.isEmpty, latest.next.isEmpty { return [OffsetRange(partition: Self.nothing, start: 0, end: 0)] }
+        let position = partitionOffsets(offsets)
         var ranges: [TopicPartition: Range<Int64>] = [:]
         var losses = gone.compactMap { partition in
             position[partition].map { OffsetRange.gone(partition: topics.name(of: partition), start: $0) }
@@ -291,7 +299,9 @@ package final class KafkaSource: Source {
             guard end > range.lowerBound || position[partition] != range.lowerBound else { return nil }
             return OffsetRange(partition: topics.name(of: partition), start: range.lowerBound, end: end)
         }
+        let hasBegun = !read.isEmpty && offsets.next[Self.nothing] != nil
         return read + losses.sorted { $0.partition < $1.partition }
+            + (hasBegun ? [.gone(partition: Self.nothing, start: 0)] : [])
     }
 
     /// Spark's `minOffsetsPerTrigger` and `maxTriggerDelay`: too little is left for later, but not for ever, and the

@@ -98,8 +98,10 @@ package final class QueryRunner {
     private var lastEvictionMillis: Int64
     /// A batch that a crash interrupted; it goes first.
     private var rerun: OffsetsEntry?
-    /// Where `available_now` ends, fixed at its start.
+    /// Where `available_now` ends, fixed at its start: by the first look, behind a batch that runs again, as a source
+    /// that has no position yet would else begin where a new query does.
     private var goal: [SourceOffsets]?
+    private var isGoalDue = false
     /// When the trigger fired whose batch is in hand, and when the one before did.
     private(set) var trigger: Moment
     private(set) var lastTrigger: Moment?
@@ -215,7 +217,7 @@ package final class QueryRunner {
             "Query started", [.query: .string(query.plan.query), .batch: .integer(rerun?.batch ?? nextBatch)])
         meteredNanos = meter.totalNanos
         meteredConnectorNanos = connectorNanos
-        if schedule.trigger == .availableNow { goal = try latestOffsets() }
+        isGoalDue = schedule.trigger == .availableNow
         if let batch = rerun {
             environment.log.info(
                 "A batch that was interrupted runs again",
@@ -362,7 +364,11 @@ package final class QueryRunner {
             for (source, position) in zip(query.sources, positions) {
                 latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
             }
-            guard query.sources.contains(where: { $0.isAwaitingEnd }), try mayGoOn() else { return latest }
+            guard query.sources.contains(where: { $0.isAwaitingEnd }), try mayGoOn() else {
+                if isGoalDue { goal = latest }
+                isGoalDue = false
+                return latest
+            }
             let next = environment.clock.nanos(inMillis: TriggerSchedule.pollingDelayMillis)
             control.wait(untilNanos: next, environment.clock)
         }
