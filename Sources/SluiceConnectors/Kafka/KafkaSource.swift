@@ -156,7 +156,8 @@ package final class KafkaSource: Source {
 
     /// A topic of the same name, made to please the message, would be another one.
     private func explained(_ failure: KafkaFailure, _ position: [TopicPartition: Int64]) -> KafkaFailure {
-        guard failure.code == "kafka-unknown-topic", !position.isEmpty else { return failure }
+        let isOfOneThatWasRead = Set(position.keys.map(\.topic)).contains { failure.message.contains("no topic `\($0)`") }
+        guard failure.code == "kafka-unknown-topic", isOfOneThatWasRead else { return failure }
         var failure = failure
         failure.message +=
             ". The query has read from it before: if it was deleted and is made again, start the query anew with "

@@ -45,7 +45,9 @@ internal import SluiceSpec
                 record.keyEnd = output.keys.count
             }
         }
-        for header in headers { append(header.evaluate(rows, &scratch), to: &output.keys) }
+        if !headers.isEmpty {
+            for header in headers { append(header.evaluate(rows, &scratch), to: &output.keys) }
+        }
         if let timestamp {
             let value = timestamp.evaluate(rows, &scratch)
             if !value.isNull { record.timestampMillis = value.integer.flooredQuotient(by: 1000) }

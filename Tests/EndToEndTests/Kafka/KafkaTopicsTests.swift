@@ -184,7 +184,8 @@ extension KafkaEndToEndTests {
             try query.write(2..<4, to: eu)
             let failed = try query.runAvailable()
             #expect(failed.exitCode == 1)
-            #expect(failed.standardError.contains("partition 0 of the topic `\(us)` is gone"), "\(failed.standardError)")
+            let place = "partition 0 of the topic `\(us)`"
+            #expect(failed.standardError.contains("\(place) is gone"), "\(failed.standardError)")
             try query.writeSpec("topic_pattern: \"\(query.prefix)-.*\", on_data_loss: continue")
             let outcome = try query.runAvailable()
             #expect(outcome.exitCode == 0, "\(outcome.standardError)")
@@ -212,7 +213,8 @@ extension KafkaEndToEndTests {
             #expect(try query.rows() == rows)
             #expect(try query.newestOffsets().contains("\"\(eu)/1\":3"))
 
-            for (source, word) in [("topic: \(eu)", "several topics"), ("topics: [\(us)]", "`\(eu)` is no longer read")] {
+            let refusals = [("topic: \(eu)", "several topics"), ("topics: [\(us)]", "`\(eu)` is no longer read")]
+            for (source, word) in refusals {
                 try query.writeSpec(source)
                 let refused = try query.runAvailable()
                 #expect(refused.exitCode == 1 && refused.standardError.contains(word), "\(refused.standardError)")

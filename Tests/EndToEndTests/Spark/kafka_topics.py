@@ -115,7 +115,7 @@ def run(spark, options, prefix, folder, seen):
     try:
         running.awaitTermination()
     except Exception as error:
-        failure = next(line for line in str(error).splitlines() if line)[:160].replace(prefix, "")
+        failure = str(error).split("exception: ")[-1].split(".")[0]
     batches = []
     for progress in running.recentProgress:
         source = progress.sources[0]
