@@ -156,7 +156,7 @@ package final class KafkaSource: Source {
 
     /// A topic of the same name, made to please the message, would be another one.
     private func explained(_ failure: KafkaFailure, _ position: [TopicPartition: Int64]) -> KafkaFailure {
-        let isOfOneThatWasRead = Set(position.keys.map(\.topic)).contains { failure.message.contains("no topic `\($0)`") }
+        let isOfOneThatWasRead = position.keys.contains { failure.message.contains("no topic `\($0.topic)`") }
         guard failure.code == "kafka-unknown-topic", isOfOneThatWasRead else { return failure }
         var failure = failure
         failure.message +=

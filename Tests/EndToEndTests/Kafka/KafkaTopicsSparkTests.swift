@@ -1,6 +1,6 @@
-// The built binary against recorded runs of Spark 4.1.1 over several topics in one source: Spark/kafka-topics.json, made
-// by Spark/kafka_topics.py. Each case says what is done to topics, step by step, and what Spark then read: the offsets
-// of every batch, and the rows of every run. Here the same is done to topics, and compared.
+// The built binary against recorded runs of Spark 4.1.1 over several topics in one source: Spark/kafka-topics.json,
+// made by Spark/kafka_topics.py. Each case says what is done to topics, step by step, and what Spark then read: the
+// offsets of every batch, and the rows of every run. Here the same is done to topics, and compared.
 
 import Foundation
 import KafkaTesting
