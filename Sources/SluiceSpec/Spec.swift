@@ -109,22 +109,32 @@ package enum KafkaField: Hashable, Sendable {
     case header(String)
 }
 
+/// The parts of a source that have a watermark each, of which the source's is the lowest.
+package enum WatermarkParts: Hashable, Sendable {
+    /// None: the source has one watermark.
+    case whole
+    /// Of a Kafka source.
+    case topics
+    /// Of a Kafka source.
+    case partitions
+}
+
 package struct WatermarkSpec: Hashable, Sendable {
     package var column: Located<String>
     package var delayMicros: Located<Int64>
     package var idleTimeoutMicros: Located<Int64>?
     /// How far an event time may be ahead of the batch; rows beyond are bad and leave the watermark alone.
     package var maxAheadMicros: Located<Int64>?
-    /// True when each partition of a Kafka source has its own watermark and the source's is the lowest of them.
-    package var isPerPartition: Bool
+    package var parts: WatermarkParts
 
     package init(
-        column: Located<String>, delayMicros: Located<Int64>, idleTimeoutMicros: Located<Int64>?, isPerPartition: Bool
+        column: Located<String>, delayMicros: Located<Int64>, idleTimeoutMicros: Located<Int64>?,
+        parts: WatermarkParts = .whole
     ) {
         self.column = column
         self.delayMicros = delayMicros
         self.idleTimeoutMicros = idleTimeoutMicros
-        self.isPerPartition = isPerPartition
+        self.parts = parts
     }
 }
 

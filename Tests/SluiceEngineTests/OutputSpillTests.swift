@@ -57,7 +57,8 @@ final class MemorySpill: OutputSpill {
         let side = JoinSidePlan(
             joinTime: nil, windowMicros: nil, isPreserved: false, predicate: nil, eviction: nil, stateColumnCount: 2,
             bucketWidthMicros: nil, cellWidthMicros: nil)
-        let encoding = RecordPlan(key: slot(0, 0), timestamp: nil)
+        let headers = [("l", slot(0, 0)), ("r", slot(1, 0))].map { RecordHeaderPlan(name: $0, value: $1) }
+        let encoding = RecordPlan(key: slot(0, 0), timestamp: nil, headers: headers)
         return PhysicalPlan(
             query: "q",
             inputs: ["l", "r"].map {
@@ -76,6 +77,13 @@ final class MemorySpill: OutputSpill {
                     OutputSink(name: "records", format: .json(timeZone: "UTC", writesNulls: false), record: encoding),
                 ]),
             watermarkPolicy: .min)
+    }
+
+    /// The value of a header that begins at `place`, which is then behind it.
+    private func headerValue(_ bytes: [UInt8], _ place: inout Int) -> ArraySlice<UInt8> {
+        let count = bytes.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: place, as: Int32.self)) }
+        defer { place += 4 + count }
+        return bytes[place + 4..<place + 4 + count]
     }
 
     private func run(_ plan: PhysicalPlan, _ resources: BatchResources, rows: Int) throws -> (text: String, rows: Int) {
@@ -97,7 +105,18 @@ final class MemorySpill: OutputSpill {
             try part.forEachSegment(
                 { segment throws(SpillError) in
                     let records = segment.outputRecords
-                    #expect(records.last?.end == segment.buffer.count - 1 && records.last?.keyEnd == segment.keys.count)
+                    #expect(records.last?.end == segment.buffer.count - 1)
+                    let bytes = segment.keys.array()
+                    var place = 0
+                    for record in records {
+                        place += record.keyByteCount
+                        #expect(place == record.keyEnd)
+                        // Behind the key, the values of the two headers: the first is the key again.
+                        let key = bytes[record.keyEnd - record.keyByteCount..<record.keyEnd]
+                        #expect(headerValue(bytes, &place).elementsEqual(key))
+                        #expect(headerValue(bytes, &place).first == UInt8(ascii: "r"))
+                    }
+                    #expect(place == bytes.count)
                     keys += records.count
                 }, unreadable: { $0 })
         }

@@ -15,7 +15,7 @@ import Testing
             columns: [InputColumn(name: "t", type: .timestamp, origin: .field(FieldPath(name: "t")), declaredIndex: 0)],
             watermark: WatermarkPlan(
                 column: 0, delayMicros: delaySeconds * second, idleTimeoutMicros: idleSeconds.map { $0 * second },
-                isPerPartition: true))
+                parts: .partitions))
         let plan = PhysicalPlan(
             query: "q", inputs: [input], join: nil, output: OutputPlan(filter: nil, columns: [], sinks: []),
             watermarkPolicy: .min)
@@ -24,17 +24,17 @@ import Testing
 
     /// A batch at wall second `at`, with the newest event second of each partition that it read.
     private func run(_ tracker: inout WatermarkTracker, at: Int64, _ newest: [String: Int64]) {
-        tracker.heard(input: 0, partitions: Array(newest.keys), atMillis: at * 1000)
+        tracker.heard(input: 0, parts: Array(newest.keys), atMillis: at * 1000)
         tracker.observe(
             input: 0, maxEventTimeMicros: newest.values.max().map { $0 * second }, rowCount: newest.count,
             batchTimeMillis: at * 1000)
-        tracker.observe(input: 0, partitions: newest.mapValues { $0 * second }, batchTimeMillis: at * 1000)
+        tracker.observe(input: 0, parts: newest.mapValues { $0 * second }, batchTimeMillis: at * 1000)
         tracker.advance(nowMillis: at * 1000)
     }
 
     @Test func `The slowest partition decides`() {
         var tracker = tracker()
-        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 0)
+        tracker.setParts(input: 0, ["0", "1"], nowMillis: 0)
         run(&tracker, at: 1, ["0": 1000])
         #expect(tracker.globalMillis == 0, "partition 1 has shown nothing")
         run(&tracker, at: 2, ["1": 500])
@@ -47,7 +47,7 @@ import Testing
 
     @Test func `An idle partition stops holding the others back, and comes back late`() {
         var tracker = tracker(idleSeconds: 60)
-        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 0)
+        tracker.setParts(input: 0, ["0", "1"], nowMillis: 0)
         run(&tracker, at: 1, ["0": 1000, "1": 500])
         #expect(tracker.globalMillis == 490_000)
         run(&tracker, at: 60, ["0": 2000])
@@ -60,14 +60,14 @@ import Testing
 
     @Test func `What partitions have reached survives a restart`() {
         var before = tracker()
-        before.setPartitions(input: 0, ["0", "1"], nowMillis: 0)
+        before.setParts(input: 0, ["0", "1"], nowMillis: 0)
         run(&before, at: 1, ["0": 1000, "1": 500])
         let side = before.sides[0]
         var after = tracker()
         after.restore(
             globalMillis: before.globalMillis, sides: [0: side.watermarkMillis ?? 0],
-            partitions: [0: (side.partitions ?? [:]).compactMapValues(\.watermarkMillis)])
-        after.setPartitions(input: 0, ["0", "1"], nowMillis: 0)
+            parts: [0: (side.parts ?? [:]).compactMapValues(\.watermarkMillis)])
+        after.setParts(input: 0, ["0", "1"], nowMillis: 0)
         run(&before, at: 2, ["1": 800])
         run(&after, at: 2, ["1": 800])
         #expect(before.globalMillis == 790_000)
@@ -76,23 +76,23 @@ import Testing
 
     @Test func `A partition that is gone holds nothing back`() {
         var tracker = tracker()
-        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 0)
+        tracker.setParts(input: 0, ["0", "1"], nowMillis: 0)
         run(&tracker, at: 1, ["0": 1000, "1": 500])
         #expect(tracker.globalMillis == 490_000)
-        tracker.setPartitions(input: 0, ["0"], nowMillis: 2000)
+        tracker.setParts(input: 0, ["0"], nowMillis: 2000)
         run(&tracker, at: 2, ["0": 2000])
         #expect(tracker.globalMillis == 1_990_000)
-        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 3000)
+        tracker.setParts(input: 0, ["0", "1"], nowMillis: 3000)
         run(&tracker, at: 3, ["1": 600])
         #expect(tracker.globalMillis == 1_990_000, "it never goes back")
     }
 
     @Test func `A partition that is added holds the watermark until it has shown something`() {
         var tracker = tracker()
-        tracker.setPartitions(input: 0, ["0"], nowMillis: 0)
+        tracker.setParts(input: 0, ["0"], nowMillis: 0)
         run(&tracker, at: 1, ["0": 1000])
         #expect(tracker.globalMillis == 990_000)
-        tracker.setPartitions(input: 0, ["0", "1"], nowMillis: 1000)
+        tracker.setParts(input: 0, ["0", "1"], nowMillis: 1000)
         run(&tracker, at: 2, ["0": 2000])
         #expect(tracker.globalMillis == 990_000)
         run(&tracker, at: 3, ["1": 1500])

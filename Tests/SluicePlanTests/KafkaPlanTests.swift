@@ -98,10 +98,10 @@ private func changes(_ old: String, _ new: String) throws -> FingerprintChanges 
 
     @Test func aSourceKnowsItsTopicAndWhoseWatermarkItFollows() throws {
         let input = try planned(job(watermark: ", per_partition: true, idle_timeout: 5m")).inputs[0]
-        #expect(input.topic == "visits")
-        #expect(input.watermark?.isPerPartition == true)
+        #expect(input.topics == KafkaTopics(.one("visits")))
+        #expect(input.watermark?.parts == .partitions)
         let file = try planned(job(source: "file: { path: in }")).inputs[0]
-        #expect(file.topic == nil && file.watermark?.isPerPartition == false)
+        #expect(file.topics == nil && file.watermark?.parts == .whole)
     }
 
     @Test func csvFieldsAreCountedWithoutTheRecordsOwnParts() throws {
@@ -125,7 +125,7 @@ private func changes(_ old: String, _ new: String) throws -> FingerprintChanges 
         let result = Planner.plan(query: spec.queries[0], in: spec)
         #expect(read.diagnostics.isEmpty && result.diagnostics.isEmpty)
         let plan = try #require(result.physical)
-        #expect(plan.inputs.map(\.topic) == ["visits", "ads"])
+        #expect(plan.inputs.map(\.topics?.named) == [["visits"], ["ads"]])
         #expect(plan.output.sinks[0].record == RecordPlan(key: nil, timestamp: nil))
         #expect(plan.output.sinks[0].format == .json(timeZone: "Europe/Paris", writesNulls: false))
         let (seed, _, _) = try Golden.read("seed")

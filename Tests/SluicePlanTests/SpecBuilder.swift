@@ -109,7 +109,7 @@ struct TestQuery {
             eventTime: located(time),
             watermark: delay.map {
                 WatermarkSpec(
-                    column: located(time), delayMicros: located($0), idleTimeoutMicros: nil, isPerPartition: false)
+                    column: located(time), delayMicros: located($0), idleTimeoutMicros: nil)
             },
             filter: filter, timeZone: located("UTC"), badRows: located(badRows))
     }

@@ -38,6 +38,12 @@ private func sink(_ text: String) throws -> KafkaSinkSpec {
     return kafka
 }
 
+/// A start at offsets of partitions of `pages`.
+private func at(_ offsets: [Int32: KafkaSourceSpec.PartitionStart]) -> KafkaSourceSpec.Start {
+    .offsets(
+        Dictionary(uniqueKeysWithValues: offsets.map { (TopicPartition("pages", $0.key), $0.value) }))
+}
+
 private struct NotKafka: Error {}
 
 @Suite struct KafkaTests {
@@ -73,9 +79,9 @@ private struct NotKafka: Error {}
         arguments: [
             ("start: latest", .latest), ("start: earliest", .earliest),
             ("start: { timestamp: \"1970-01-01T00:00:01Z\" }", .timestamp(1_000_000)),
-            ("start: { 0: 23, 1: 7 }", .offsets([0: .offset(23), 1: .offset(7)])),
-            ("start: { 0: earliest, 1: 7, 12: latest }", .offsets([0: .earliest, 1: .offset(7), 12: .latest])),
-            ("start: { 2147483647: 9223372036854775807 }", .offsets([.max: .offset(.max)])),
+            ("start: { 0: 23, 1: 7 }", at([0: .offset(23), 1: .offset(7)])),
+            ("start: { 0: earliest, 1: 7, 12: latest }", at([0: .earliest, 1: .offset(7), 12: .latest])),
+            ("start: { 2147483647: 9223372036854775807 }", at([.max: .offset(.max)])),
         ] as [(String, KafkaSourceSpec.Start)])
     func `a source starts where the spec says`(text: String, start: KafkaSourceSpec.Start) throws {
         #expect(try source(text).start == start)
@@ -136,7 +142,7 @@ private struct NotKafka: Error {}
         let watermark = "watermark: { column: at, delay: 1m, per_partition: true, idle_timeout: 5m }"
         let read = readSpec(job(columns: "at: { type: timestamp, from: kafka.timestamp }", rest: watermark))
         #expect(read.rendered == "")
-        #expect(read.spec?.sources[0].watermark?.isPerPartition == true)
+        #expect(read.spec?.sources[0].watermark?.parts == .partitions)
     }
 
     @Test func `CSV without a header line is a format of messages`() throws {

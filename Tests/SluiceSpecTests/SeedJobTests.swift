@@ -43,7 +43,7 @@ import Testing
         let spec = try #require(read.spec)
         let sources = spec.sources.compactMap { $0.connector as? KafkaSourceSpec }
         #expect(sources.map(\.brokers.value) == ["kafka:9092", "kafka:9092"])
-        #expect(sources.map(\.topicName.value) == ["ads", "visits"])
+        #expect(sources.map(\.selection.named) == [["ads"], ["visits"]])
         #expect(sources.map(\.start) == [.latest, .latest])
         #expect(sources.allSatisfy { $0.isReadCommitted && $0.failsOnDataLoss && $0.options.isEmpty })
         guard let sink = spec.sinks[0].connector as? KafkaSinkSpec else {

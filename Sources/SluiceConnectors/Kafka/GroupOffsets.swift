@@ -37,12 +37,13 @@ internal import SluiceSpec
     func metadata(_ topic: String, _ partitions: [Int32]) throws(KafkaFailure) -> [String] {
         if partitions.isEmpty { return [] }
         let what = "reading the offsets of the group `\(group)`"
-        let offsets = Dictionary(uniqueKeysWithValues: partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
+        let offsets = Dictionary(
+            uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), Int64(RD_KAFKA_OFFSET_INVALID)) })
         return try client.untilAnswered { timeout in
             // Without the right to the group librdkafka asks for its coordinator for ever, and says why elsewhere.
             if let refusal = refusal(what) { return .failure(refusal) }
             return unsafe askPartitions(
-                topic, offsets, what, { unsafe rd_kafka_committed(client.handle, $0, timeout) },
+                offsets, what, { unsafe rd_kafka_committed(client.handle, $0, timeout) },
                 read: { element in
                     unsafe element.metadata.map { metadata in
                         let bytes = unsafe UnsafeRawBufferPointer(start: metadata, count: element.metadata_size)

@@ -229,9 +229,9 @@ extension LogKey {
     }
 
     /// Commits offsets to the client's consumer group, without waiting.
-    func commitToGroup(_ topic: String, _ next: [Int32: Int64]) {
+    func commitToGroup(_ next: [TopicPartition: Int64]) {
         serveEvents(timeoutMillis: 0)
-        let list = unsafe makePartitionList(topic, next)
+        let list = unsafe makePartitionList(next)
         if unsafe rd_kafka_commit_queue(handle, list, shared.events, nil, nil) == RD_KAFKA_RESP_ERR_NO_ERROR {
             openCommitCount += 1
         }
@@ -274,26 +274,55 @@ extension LogKey {
     ) -> Result<[Int32], KafkaFailure> {
         let topic = unsafe rd_kafka_topic_new(handle, name, nil)
         defer { unsafe rd_kafka_topic_destroy(topic) }
+        return unsafe askForTopics(topic, what, timeoutMillis).flatMap { topics in
+            guard let found = topics.first, topics.count == 1 else {
+                return .failure(KafkaFailure(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what))
+            }
+            switch found.error {
+            case RD_KAFKA_RESP_ERR_NO_ERROR: return .success(found.partitions)
+            case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+                var failure = KafkaFailure(
+                    isSure ? .permanent : .transient, code: "kafka-unknown-topic",
+                    "\(what): \(brokers) has no topic `\(name)`: check `topic`, or create it")
+                failure.isAnswer = true
+                return .failure(failure)
+            default: return .failure(KafkaFailure(found.error, what))
+            }
+        }
+    }
+
+    /// A topic as brokers describe it.
+    struct TopicAnswer {
+        var name: String
+        var error: rd_kafka_resp_err_t
+        /// Ascending.
+        var partitions: [Int32]
+    }
+
+    /// Asks once for all topics that this user may see.
+    func askForAllTopics(_ what: String, _ timeoutMillis: Int32) -> Result<[TopicAnswer], KafkaFailure> {
+        unsafe askForTopics(nil, what, timeoutMillis)
+    }
+
+    /// Asks once.
+    /// - Parameter topic: nil for all topics.
+    private func askForTopics(
+        _ topic: OpaquePointer?, _ what: String, _ timeoutMillis: Int32
+    ) -> Result<[TopicAnswer], KafkaFailure> {
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        let error = unsafe rd_kafka_metadata(handle, 0, topic, &metadata, timeoutMillis)
+        let error = unsafe rd_kafka_metadata(handle, topic == nil ? 1 : 0, topic, &metadata, timeoutMillis)
         guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
             return .failure(KafkaFailure(error, what))
         }
         defer { unsafe rd_kafka_metadata_destroy(metadata) }
-        guard unsafe metadata.pointee.topic_cnt == 1, let found = unsafe metadata.pointee.topics?.pointee else {
-            return .failure(KafkaFailure(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, what))
+        var answers: [TopicAnswer] = []
+        for index in unsafe 0..<Int(metadata.pointee.topic_cnt) {
+            guard let found = unsafe metadata.pointee.topics?[index] else { continue }
+            let partitions = unsafe (0..<Int(found.partition_cnt)).map { unsafe found.partitions[$0].id }.sorted()
+            unsafe answers.append(
+                TopicAnswer(name: String(cString: found.topic), error: found.err, partitions: partitions))
         }
-        switch unsafe found.err {
-        case RD_KAFKA_RESP_ERR_NO_ERROR:
-            return unsafe .success((0..<Int(found.partition_cnt)).map { unsafe found.partitions[$0].id }.sorted())
-        case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-            var failure = KafkaFailure(
-                isSure ? .permanent : .transient, code: "kafka-unknown-topic",
-                "\(what): \(brokers) has no topic `\(name)`: check `topic`, or create it")
-            failure.isAnswer = true
-            return .failure(failure)
-        default: return unsafe .failure(KafkaFailure(found.err, what))
-        }
+        return .success(answers)
     }
 }
 

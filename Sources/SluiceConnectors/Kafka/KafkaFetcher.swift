@@ -1,4 +1,4 @@
-// Fetches a topic's partitions from given offsets on. Partitions are assigned by hand: no group decides who reads what,
+// Fetches partitions from given offsets on. Partitions are assigned by hand: no group decides who reads what,
 // the checkpoint alone knows how far a query is. The group that the client is set up with only shows it to lag tools.
 //
 // What comes damaged is fetched again, from the offset that a stream stands at and over new connections, which takes a
@@ -10,11 +10,10 @@ internal import SluiceSystem
 
 @safe final class KafkaFetcher {
     private(set) var client: KafkaClient
-    let topic: String
     private let spec: KafkaSourceSpec
     private let failsOnDataLoss: Bool
     private let lookup: TopicLookup
-    private var streams: [Int32: PartitionStream] = [:]
+    private var streams: [TopicPartition: PartitionStream] = [:]
     /// Of partitions that are gone. Their queues are emptied at the end: until then librdkafka may still put in
     /// something that refers to the partition.
     private var pastStreams: [PartitionStream] = []
@@ -24,7 +23,7 @@ internal import SluiceSystem
     /// True while nothing is asked of the broker.
     private(set) var isResting = false
     /// Per partition, where something came damaged, and how often.
-    private var damages: [Int32: (offset: Int64, count: Int)] = [:]
+    private var damages: [TopicPartition: (offset: Int64, count: Int)] = [:]
     private static let damagesMax = 3
     /// Of clients that were given up.
     private var pastNanos: UInt64 = 0
@@ -32,7 +31,6 @@ internal import SluiceSystem
     init(
         _ spec: KafkaSourceSpec, lookup: TopicLookup, environment: ConnectorEnvironment
     ) throws(KafkaFailure) {
-        topic = spec.topicName.value
         self.spec = spec
         self.lookup = lookup
         failsOnDataLoss = spec.failsOnDataLoss
@@ -72,19 +70,19 @@ internal import SluiceSystem
     /// Processor time of librdkafka's threads, so far.
     var processorNanos: UInt64 { pastNanos + client.processorNanos }
 
-    private var what: String { "reading the topic `\(topic)`" }
+    private var what: String { "reading \(spec.selection.shown)" }
 
     // MARK: Fetching
 
     /// Sees to it that all `positions` are fetched from where they are; what is already is left alone.
-    func follow(_ positions: [Int32: Int64]) throws(KafkaFailure) {
+    func follow(_ positions: [TopicPartition: Int64]) throws(KafkaFailure) {
         var isMoved = isResting
         for (partition, offset) in positions {
             if let stream = streams[partition] {
                 if stream.isAt(offset) { continue }
                 stream.restart(at: offset)
             } else {
-                streams[partition] = PartitionStream(client, topic: topic, partition: partition, next: offset)
+                streams[partition] = PartitionStream(client, partition, next: offset)
             }
             isMoved = true
         }
@@ -96,12 +94,12 @@ internal import SluiceSystem
     func rest() {
         if isResting || streams.isEmpty { return }
         isResting = true
-        client.environment.log.debug("Nothing new for a while, fetching rests", [.topic: .string(topic)])
+        client.environment.log.debug("Nothing new for a while, fetching rests", [.topic: .string("\(spec.selection)")])
         unsafe rd_kafka_assign(client.handle, nil)
     }
 
     /// Fetches nothing more of a partition that is gone: should it come back, it is another one.
-    func forget(_ partition: Int32) throws(KafkaFailure) {
+    func forget(_ partition: TopicPartition) throws(KafkaFailure) {
         guard let stream = streams.removeValue(forKey: partition) else { return }
         pastStreams.append(stream)
         try assign()
@@ -114,7 +112,7 @@ internal import SluiceSystem
         for stream in streams.values { stream.restart(at: stream.next) }
         // A client that has not heard of the topic looks for it once a second.
         nudge(Array(streams.keys))
-        let list = unsafe makePartitionList(topic, streams.mapValues(\.next))
+        let list = unsafe makePartitionList(streams.mapValues(\.next))
         defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
         let error = unsafe rd_kafka_assign(client.handle, list)
         if error != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaFailure(error, what) }
@@ -131,20 +129,21 @@ internal import SluiceSystem
     var recordByteCount: Int64 { 64 + (readCount < 1000 ? 1024 : readByteCount / readCount) }
 
     /// The stream of a partition that is followed.
-    func stream(_ partition: Int32) -> PartitionStream {
+    func stream(_ partition: TopicPartition) -> PartitionStream {
         guard let stream = streams[partition] else { preconditionFailure("a partition that is not followed") }
         return stream
     }
 
     /// The newest end that a fetch has been told of, whatever may be read of it; nil where there was no answer yet.
-    func fetchedEnd(_ partition: Int32) -> Int64? {
+    func fetchedEnd(_ partition: TopicPartition) -> Int64? {
         var (low, high) = (Int64(-1), Int64(-1))
-        let error = unsafe rd_kafka_get_watermark_offsets(client.handle, topic, partition, &low, &high)
+        let error = unsafe rd_kafka_get_watermark_offsets(
+            client.handle, partition.topic, partition.partition, &low, &high)
         return error == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
     }
 
     /// The timestamp of the last record read from a partition.
-    func lastTimestampMillis(_ partition: Int32) -> Int64? { streams[partition]?.lastTimestampMillis }
+    func lastTimestampMillis(_ partition: TopicPartition) -> Int64? { streams[partition]?.lastTimestampMillis }
 
     // MARK: Waiting for records
 
@@ -182,16 +181,15 @@ internal import SluiceSystem
     /// broker's thread then sleeps for up to a second, however soon the queue is drained (up to librdkafka 2.1). Any
     /// answer from the broker wakes it. (Not `rd_kafka_query_watermark_offsets`: that one keeps to no time limit while
     /// a broker is away.)
-    func nudge(_ partitions: [Int32]) {
-        let list = unsafe makePartitionList(
-            topic, Dictionary(uniqueKeysWithValues: partitions.map { ($0, -1) }))
+    func nudge(_ partitions: [TopicPartition]) {
+        let list = unsafe makePartitionList(Dictionary(uniqueKeysWithValues: partitions.map { ($0, -1) }))
         _ = unsafe rd_kafka_offsets_for_times(client.handle, list, 100)
         unsafe rd_kafka_topic_partition_list_destroy(list)
     }
 
     /// Called after a moment in which none of the streams had anything, although offsets up to their ends exist. Finds
     /// out from time to time whether the broker answers, and whether the offsets still exist.
-    func wait(_ watch: inout Watch, _ open: [(partition: Int32, end: Int64)]) throws(ConnectorError) {
+    func wait(_ watch: inout Watch, _ open: [(partition: TopicPartition, end: Int64)]) throws(ConnectorError) {
         client.serveEvents(timeoutMillis: 0)
         guard watch.millis >= 1000 else { return }
         do throws(KafkaFailure) {
@@ -261,8 +259,8 @@ internal import SluiceSystem
         client.environment.log.warning(
             "What came from Kafka is damaged, it is fetched again over a new connection",
             [
-                .topic: .string(topic), .partition: .integer(Int64(partition)), .errorCode: .string(failure.code),
-                .detail: .string(failure.message),
+                .topic: .string(partition.topic), .partition: .integer(Int64(partition.partition)),
+                .errorCode: .string(failure.code), .detail: .string(failure.message),
             ])
         var pause = failure
         (pause.kind, pause.isAnswer) = (.transient, true)
@@ -291,9 +289,9 @@ internal import SluiceSystem
                 stream,
                 after: KafkaFailure(
                     .permanent, code: "kafka-damaged",
-                    "\(what): a broker says that offset \(stream.next) of partition "
-                        + "\(stream.partition) does not exist, and that there are those from \(earliest) to \(latest)"
-                ))
+                    "reading the topic `\(stream.partition.topic)`: a broker says that offset \(stream.next) of "
+                        + "partition \(stream.partition.partition) does not exist, and that there are those from "
+                        + "\(earliest) to \(latest)"))
         }
         let lostEnd = earliest > stream.next ? min(earliest, end) : end
         // A query that stops is told all that is lost, one that goes on what this batch has lost.
@@ -304,14 +302,14 @@ internal import SluiceSystem
     }
 
     /// - Throws: under `on_data_loss: fail`.
-    func reportLoss(_ partition: Int32, lost: Range<Int64>) throws(KafkaFailure) {
+    func reportLoss(_ partition: TopicPartition, lost: Range<Int64>) throws(KafkaFailure) {
         let fact =
-            "offsets \(lost.lowerBound) to \(lost.upperBound - 1) of partition \(partition) of the topic `\(topic)` "
-            + "are gone before they were read: the topic's retention has removed them, or it was deleted and made again"
+            "offsets \(lost.lowerBound) to \(lost.upperBound - 1) of \(partition.place) are gone before they "
+            + "were read: the topic's retention has removed them, or it was deleted and made again"
         try reportLoss(fact, partition)
     }
 
-    func reportLoss(_ fact: String, _ partition: Int32) throws(KafkaFailure) {
+    func reportLoss(_ fact: String, _ partition: TopicPartition) throws(KafkaFailure) {
         if failsOnDataLoss {
             throw KafkaFailure(
                 .permanent, code: "kafka-data-lost",
@@ -321,6 +319,9 @@ internal import SluiceSystem
         }
         client.environment.log.warning(
             "Records were lost, the query goes on without them",
-            [.topic: .string(topic), .partition: .integer(Int64(partition)), .detail: .string(fact)])
+            [
+                .topic: .string(partition.topic), .partition: .integer(Int64(partition.partition)),
+                .detail: .string(fact),
+            ])
     }
 }

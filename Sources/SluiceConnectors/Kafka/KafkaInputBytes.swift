@@ -22,22 +22,27 @@ private enum RunLimit {
 
     /// What one partition has to give.
     private struct Part {
-        var partition: Int32
+        var partition: TopicPartition
         var end: Int64
         var runCount = 0
         var isFinished = false
     }
 
     private let source: KafkaFetcher
-    private let topic: String
+    private let names: KafkaTopics
     private let wanted: RecordFields
     private var parts: [Part]
     private var runs: [MessageRun] = []
     private var firstRun = 0
 
-    init(_ source: KafkaFetcher, topic: String, wanted: RecordFields, parts: [(partition: Int32, end: Int64)]) {
+    /// - Parameters:
+    ///   - names: what partitions are called.
+    init(
+        _ source: KafkaFetcher, names: KafkaTopics, wanted: RecordFields,
+        parts: [(partition: TopicPartition, end: Int64)]
+    ) {
         self.source = source
-        self.topic = topic
+        self.names = names
         self.wanted = wanted
         self.parts = parts.map { Part(partition: $0.partition, end: $0.end) }
     }
@@ -106,7 +111,7 @@ private enum RunLimit {
                     try source.meet(event, stream, before: parts[index].end)
                 } catch {
                     // Gives back what was taken.
-                    withExtendedLifetime(unsafe MessageRun(messages, byteCount: 0, order: 0, client: stream.client)) {}
+                    withExtendedLifetime(unsafe MessageRun(messages, stream, byteCount: 0, order: 0)) {}
                     throw error
                 }
                 break taking
@@ -116,7 +121,7 @@ private enum RunLimit {
         source.didRead(unsafe messages.count, byteCount: byteCount)
         let order = index << 40 | parts[index].runCount
         parts[index].runCount += 1
-        return unsafe MessageRun(messages, byteCount: byteCount, order: order, client: stream.client)
+        return unsafe MessageRun(messages, stream, byteCount: byteCount, order: order)
     }
 
     // MARK: Chunks
@@ -132,18 +137,18 @@ private enum RunLimit {
 
     func order(of chunk: Int) -> Int { run(chunk).order }
 
-    func partition(of chunk: Int) -> String? { String(run(chunk).partition) }
+    func partition(of chunk: Int) -> String? { names.name(of: run(chunk).partition) }
 
-    func place(chunk: Int, record: RecordPlace) -> String {
-        "\(topic)/\(run(chunk).partition)@\(record.offset ?? -1)"
-    }
+    func topic(of chunk: Int) -> String? { run(chunk).partition.topic }
+
+    func place(chunk: Int, record: RecordPlace) -> String { "\(run(chunk).partition)@\(record.offset ?? -1)" }
 }
 
 /// Messages of one partition, in offset order. Gives them back to librdkafka when they have been read, or with itself.
 @safe private final class MessageRun: @unchecked Sendable {
     // @unchecked: made by the query's thread, then read by one worker.
 
-    let partition: Int32
+    let partition: TopicPartition
     let order: Int
     let byteCount: Int
     let count: Int
@@ -151,13 +156,14 @@ private enum RunLimit {
     /// Messages must not outlive the handle.
     private let client: KafkaClient
 
-    init(_ messages: [KafkaMessage], byteCount: Int, order: Int, client: KafkaClient) {
+    /// - Parameter stream: what they were taken from.
+    init(_ messages: [KafkaMessage], _ stream: PartitionStream, byteCount: Int, order: Int) {
         unsafe self.messages = unsafe messages
-        unsafe partition = messages.first?.pointee.partition ?? 0
+        partition = stream.partition
         count = unsafe messages.count
         self.byteCount = byteCount
         self.order = order
-        self.client = client
+        client = stream.client
     }
 
     deinit {
@@ -167,7 +173,8 @@ private enum RunLimit {
     /// Copies all records and gives the messages back.
     func move(into chunk: inout InputChunk, _ wanted: RecordFields) {
         chunk.isFramed = true
-        chunk.partition = partition
+        chunk.partition = partition.partition
+        if wanted.hasTopic { chunk.topic = Array(partition.topic.utf8) }
         chunk.text.reserve(byteCount + count + inputPaddingByteCount)
         chunk.records.reserveCapacity(count)
         for index in unsafe messages.indices {

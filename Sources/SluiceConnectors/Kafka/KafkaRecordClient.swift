@@ -7,14 +7,33 @@ internal import SluiceEngine
 internal import SluiceSpec
 internal import SluiceSystem
 
-/// The headers of every record.
-struct RecordHeaders {
+/// The headers of every record: two that are the same for a batch, and the names of those whose values records bring.
+@safe struct RecordHeaders: ~Copyable {
     let query: [UInt8]
     let batch: [UInt8]
+    private var names: [UnsafePointer<CChar>?] = unsafe []
 
-    init(query: String, batch: Int64) {
+    init(query: String, batch: Int64, names: [String]) {
         self.query = Array(query.utf8)
         self.batch = Array(String(batch).utf8)
+        unsafe self.names = unsafe names.map { unsafe UnsafePointer(strdup($0)) }
+    }
+
+    deinit { unsafe names.forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) } }
+
+    /// Calls `body` with the form that the producing function takes.
+    func withShared<Result>(_ body: (UnsafePointer<sluice_record_headers>) -> Result) -> Result {
+        unsafe query.withUnsafeBytes { query in
+            unsafe batch.withUnsafeBytes { batch in
+                unsafe names.withUnsafeBufferPointer { names in
+                    var shared = unsafe sluice_record_headers(
+                        query_name: query.baseAddress?.assumingMemoryBound(to: CChar.self), query_size: query.count,
+                        batch_text: batch.baseAddress?.assumingMemoryBound(to: CChar.self), batch_size: batch.count,
+                        names: names.baseAddress, name_count: names.count)
+                    return unsafe body(&shared)
+                }
+            }
+        }
     }
 }
 
@@ -107,7 +126,7 @@ struct RecordHeaders {
     /// meanwhile and has to be aborted.
     @discardableResult
     func write(
-        _ parts: [OutputBytes], to topicName: String, headers: RecordHeaders
+        _ parts: [OutputBytes], to topicName: String, headers: borrowing RecordHeaders
     ) throws(KafkaFailure) -> Bool {
         guard let topic = unsafe topics[topicName] else { preconditionFailure("no topic `\(topicName)`") }
         var isHeld = true
@@ -125,7 +144,7 @@ struct RecordHeaders {
     }
 
     private func write(
-        _ segment: OutputBytes, to topic: OpaquePointer, _ headers: RecordHeaders
+        _ segment: OutputBytes, to topic: OpaquePointer, _ headers: borrowing RecordHeaders
     ) throws(KafkaFailure) -> Bool {
         var row = 0
         while let full = unsafe writeRows(segment, from: row, to: topic, headers) {
@@ -142,29 +161,24 @@ struct RecordHeaders {
 
     /// Returns the first row that could not be given away, and why; nil when all could.
     private func writeRows(
-        _ part: OutputBytes, from first: Int, to topic: OpaquePointer, _ headers: RecordHeaders
+        _ part: OutputBytes, from first: Int, to topic: OpaquePointer, _ headers: borrowing RecordHeaders
     ) -> (row: Int, error: rd_kafka_resp_err_t)? {
-        unsafe headers.query.withUnsafeBytes { query in
-            unsafe headers.batch.withUnsafeBytes { batch in
-                var shared = unsafe sluice_record_headers(
-                    query_name: query.baseAddress?.assumingMemoryBound(to: CChar.self), query_size: query.count,
-                    batch_text: batch.baseAddress?.assumingMemoryBound(to: CChar.self), batch_size: batch.count)
-                let records = unsafe part.outputRecords
-                var start = unsafe first == 0 ? 0 : records[first - 1].end + 1
-                for row in first..<records.count {
-                    let record = unsafe records[row]
-                    let keyByteCount = max(0, record.keyByteCount)
-                    let key =
-                        unsafe record.keyByteCount < 0
-                        ? nil : UnsafeRawPointer(part.keys.base + (record.keyEnd - keyByteCount))
-                    let error = unsafe sluice_kafka_produce(
-                        client.handle, topic, part.buffer.base + start, record.end - start, key,
-                        keyByteCount, max(0, record.timestampMillis), &shared)
-                    guard error == RD_KAFKA_RESP_ERR_NO_ERROR else { return (row, error) }
-                    start = record.end + 1
-                }
-                return nil
+        unsafe headers.withShared { shared in
+            let records = unsafe part.outputRecords
+            var start = unsafe first == 0 ? 0 : records[first - 1].end + 1
+            for row in first..<records.count {
+                let record = unsafe records[row]
+                let keyByteCount = max(0, record.keyByteCount)
+                // The values of the headers stand behind the key.
+                let keyEnd = unsafe UnsafeRawPointer(part.keys.base + record.keyEnd)
+                let key = unsafe record.keyByteCount < 0 ? nil : keyEnd - keyByteCount
+                let error = unsafe sluice_kafka_produce(
+                    client.handle, topic, part.buffer.base + start, record.end - start, key, keyByteCount,
+                    max(0, record.timestampMillis), shared, keyEnd)
+                guard error == RD_KAFKA_RESP_ERR_NO_ERROR else { return (row, error) }
+                start = record.end + 1
             }
+            return nil
         }
     }
 
@@ -235,7 +249,7 @@ struct RecordHeaders {
     /// aborted.
     func sendMark(_ mark: String, offset: Int64, topic: String, group: String) throws(KafkaFailure) -> Bool {
         unsafe try untilDone("committing offsets to the group `\(group)`") { client in
-            let list = unsafe makePartitionList(topic, [0: offset])
+            let list = unsafe makePartitionList([TopicPartition(topic, 0): offset])
             defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
             unsafe list?.pointee.elems[0].metadata = unsafe UnsafeMutableRawPointer(strdup(mark))
             unsafe list?.pointee.elems[0].metadata_size = mark.utf8.count

@@ -42,7 +42,8 @@ package final class KafkaSink: Sink, @unchecked Sendable {
     package func commit(batch: Int64) throws(ConnectorError) {
         guard let staged, staged.batch.id == batch, let client else { return }
         do throws(KafkaFailure) {
-            let headers = RecordHeaders(query: environment.query, batch: batch)
+            let headers = RecordHeaders(
+                query: environment.query, batch: batch, names: spec.headers.map(\.name))
             try client.write(staged.parts, to: spec.topic.value, headers: headers)
             try client.flush()
         } catch { throw ConnectorError(error) }

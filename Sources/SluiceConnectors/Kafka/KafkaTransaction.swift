@@ -31,6 +31,8 @@ package final class KafkaTransaction: @unchecked Sendable {
     /// What one sink has of a batch.
     private struct Part {
         var topic: String
+        /// The names of the headers whose values the records bring.
+        var headers: [String]
         var parts: [OutputBytes]
         var rowCount: Int
     }
@@ -201,7 +203,7 @@ package final class KafkaTransaction: @unchecked Sendable {
 
     /// Takes one sink's part of a batch; with the last one the transaction is written.
     func stage(
-        _ batch: SinkBatch, sink: String, topic: String, parts: [OutputBytes], rowCount: Int
+        _ batch: SinkBatch, sink: String, topic: String, headers: [String], parts: [OutputBytes], rowCount: Int
     ) throws(KafkaFailure) {
         precondition(
             parts.reduce(0) { $0 + $1.recordCount } == rowCount, "a record for every row")
@@ -209,7 +211,7 @@ package final class KafkaTransaction: @unchecked Sendable {
         let isLast = monitor.withLock {
             if openBatch?.id != batch.id || staged[sink] != nil { staged = [:] }
             openBatch = batch
-            staged[sink] = Part(topic: topic, parts: parts, rowCount: rowCount)
+            staged[sink] = Part(topic: topic, headers: headers, parts: parts, rowCount: rowCount)
             return staged.count == members.count
         }
         guard isLast, staged.values.contains(where: { $0.rowCount > 0 }) else { return }
@@ -230,17 +232,15 @@ package final class KafkaTransaction: @unchecked Sendable {
     /// Puts all of a batch into a transaction, again and again until one holds it.
     private func writeTransaction(_ batch: SinkBatch) throws(KafkaFailure) {
         guard let client else { preconditionFailure("a sink is recovered before it is written to") }
-        let headers = RecordHeaders(query: environment.query, batch: batch.id)
-        repeat { try client.beginTransaction() } while try !hold(batch, headers, client)
+        repeat { try client.beginTransaction() } while try !hold(batch, client)
     }
 
     /// False when the transaction could not hold it all and was aborted.
-    private func hold(
-        _ batch: SinkBatch, _ headers: RecordHeaders, _ client: KafkaRecordClient
-    ) throws(KafkaFailure) -> Bool {
+    private func hold(_ batch: SinkBatch, _ client: KafkaRecordClient) throws(KafkaFailure) -> Bool {
         var isHeld = true
         for member in members where isHeld {
             guard let part = staged[member.sink], part.rowCount > 0 else { continue }
+            let headers = RecordHeaders(query: environment.query, batch: batch.id, names: part.headers)
             isHeld = try client.write(part.parts, to: part.topic, headers: headers)
         }
         if isHeld, try client.flush(), try send(mark(of: batch), client) { return true }
@@ -288,11 +288,13 @@ package final class KafkaTransactionSink: Sink, @unchecked Sendable {
     // @unchecked: everything is set once.
     private let name: String
     private let topic: String
+    private let headers: [String]
     private let transaction: KafkaTransaction
 
     package init(name: String, _ spec: KafkaSinkSpec, in transaction: KafkaTransaction) {
         self.name = name
         topic = spec.topic.value
+        headers = spec.headers.map(\.name)
         self.transaction = transaction
         transaction.add(sink: name, topic: topic)
     }
@@ -307,7 +309,7 @@ package final class KafkaTransactionSink: Sink, @unchecked Sendable {
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         do throws(KafkaFailure) {
-            try transaction.stage(batch, sink: name, topic: topic, parts: parts, rowCount: rowCount)
+            try transaction.stage(batch, sink: name, topic: topic, headers: headers, parts: parts, rowCount: rowCount)
         } catch { throw ConnectorError(error) }
     }
 

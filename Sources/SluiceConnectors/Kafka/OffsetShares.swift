@@ -5,8 +5,8 @@
 
 /// Per partition, the end of a batch that takes about `limit` offsets.
 /// - Parameters:
-///   - ranges: per partition what is there, `start ..< end`.
-func sharedEnds(_ ranges: [Int32: Range<Int64>], limit: Int64) -> [Int32: Int64] {
+///   - ranges: per partition, of whatever topic, what is there, `start ..< end`.
+func sharedEnds<Partition: Hashable>(_ ranges: [Partition: Range<Int64>], limit: Int64) -> [Partition: Int64] {
     let total = ranges.values.reduce(0.0) { $0 + Double($1.count) }
     return ranges.mapValues { range in
         if range.isEmpty { return range.upperBound }

@@ -8,6 +8,7 @@
 // or compacted ones): so a gap wider than any before it is believed when it is met a second time.
 
 internal import CRdKafka
+internal import SluiceSpec
 
 typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
 
@@ -29,8 +30,7 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
         case failed(KafkaFailure)
     }
 
-    let partition: Int32
-    private let topic: String
+    let partition: TopicPartition
     private let queue: OpaquePointer
     /// Keeps the handle alive as long as there are messages.
     let client: KafkaClient
@@ -52,20 +52,19 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
 
     /// The partition's queue, split off from the client's so that one partition can be left alone while another is
     /// read. It must be made before the partition is assigned.
-    init(_ client: KafkaClient, topic: String, partition: Int32, next: Int64) {
+    init(_ client: KafkaClient, _ partition: TopicPartition, next: Int64) {
         self.client = client
-        self.topic = topic
         self.partition = partition
         self.next = next
         takenEnd = next
-        unsafe queue = rd_kafka_queue_get_partition(client.handle, topic, partition)
+        unsafe queue = rd_kafka_queue_get_partition(client.handle, partition.topic, partition.partition)
         unsafe rd_kafka_queue_forward(queue, nil)
         unsafe buffer = .allocate(capacity: Self.bufferCount)
     }
 
     /// The same partition from where `other` stands, over the connections of another client.
     convenience init(_ client: KafkaClient, goingOnFrom other: PartitionStream) {
-        self.init(client, topic: other.topic, partition: other.partition, next: other.next)
+        self.init(client, other.partition, next: other.next)
         (lastTimestampMillis, widestGap) = (other.lastTimestampMillis, other.widestGap)
     }
 
@@ -194,7 +193,7 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
 
     /// What a message that is none says.
     private func meet(_ message: KafkaMessage) -> Event {
-        let what = "reading partition \(partition) of the topic `\(topic)`"
+        let what = "reading \(partition.place)"
         let error = unsafe message.pointee.err
         switch error {
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:
@@ -225,7 +224,7 @@ typealias KafkaMessage = UnsafeMutablePointer<rd_kafka_message_t>
     func damaged(_ detail: String, offset: Int64) -> KafkaFailure {
         KafkaFailure(
             .permanent, code: "kafka-damaged",
-            "reading partition \(partition) of the topic `\(topic)` at offset \(max(offset, next)): \(detail): the "
+            "reading \(partition.place) at offset \(max(offset, next)): \(detail): the "
                 + "records there are damaged, or written in a way that this librdkafka cannot read. Look at them with "
                 + "`kafka-dump-log` on the broker; to go on without them, delete the partition's records up to there "
                 + "(`kafka-delete-records`) and set `on_data_loss: continue` on the source")

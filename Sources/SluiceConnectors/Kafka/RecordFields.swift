@@ -9,9 +9,11 @@ package struct RecordFields: Hashable, Sendable {
     /// Key and headers, in the order in which they go into a chunk's attributes.
     package var attributes: [KafkaField]
     package var hasTimestamp: Bool
+    package var hasTopic: Bool
 
     package init(_ input: InputPlan) {
         attributes = input.wantedAttributes
         hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
+        hasTopic = input.columns.contains { $0.origin == .kafka(.topic) }
     }
 }

@@ -1,5 +1,6 @@
-// What there is of a topic: which partitions, where they begin and end. It does not ask on the connection that fetches:
-// there a question would wait behind a fetch that the broker holds until there is something to give.
+// What there is of the topics that a source reads: which partitions, where they begin and end. It does not ask on the
+// connection that fetches: there a question would wait behind a fetch that the broker holds until there is something to
+// give.
 
 internal import CRdKafka
 internal import SluiceSpec
@@ -7,23 +8,29 @@ internal import SluiceSystem
 
 @safe final class TopicLookup {
     let client: KafkaClient
-    let topic: String
-    private var knownPartitions: [Int32] = []
+    let topics: KafkaTopics
+    private var knownPartitions: [TopicPartition] = []
     private var partitionsAskedNanos: UInt64?
     private var knownClusterID: String?
 
-    /// How often a running query looks for new partitions.
+    /// How often a running query looks for new partitions and topics.
     private static let partitionsAgeMaxNanos: UInt64 = 1_000_000_000
 
+    /// Topics that Kafka keeps for itself. As in Spark, a pattern does not mean them.
+    private static let internalTopics: Set<String> = [
+        "__consumer_offsets", "__transaction_state", "__share_group_state",
+    ]
+
     init(_ spec: KafkaSourceSpec, environment: ConnectorEnvironment) throws(KafkaFailure) {
-        topic = spec.topicName.value
+        topics = spec.selection
         client = KafkaClient(
             sharing: try .lookup(
-                connection(spec.brokers, isReadCommitted: spec.isReadCommitted), spec.options, topic: topic,
-                log: environment.log), brokers: spec.brokers.value, environment: environment)
+                connection(spec.brokers, isReadCommitted: spec.isReadCommitted), spec.options,
+                topic: topics.named.first ?? "__consumer_offsets", log: environment.log), brokers: spec.brokers.value,
+            environment: environment)
     }
 
-    private var what: String { "reading the topic `\(topic)`" }
+    private var what: String { "reading \(topics.shown)" }
 
     func clusterID() throws(KafkaFailure) -> String {
         if let knownClusterID { return knownClusterID }
@@ -32,33 +39,67 @@ internal import SluiceSystem
         return id
     }
 
-    /// The topic's partitions, about as they are now.
-    private func partitions() throws(KafkaFailure) -> [Int32] {
-        let now = clock.monotonicNanos
-        if let asked = partitionsAskedNanos, now - asked < Self.partitionsAgeMaxNanos { return knownPartitions }
-        note(try client.partitions(of: topic, what))
-        return knownPartitions
+    /// Asks for the partitions, unless that was done a moment ago.
+    private func lookForPartitions() throws(KafkaFailure) {
+        let firstAsked = clock.monotonicNanos
+        if let asked = partitionsAskedNanos, firstAsked - asked < Self.partitionsAgeMaxNanos { return }
+        note(
+            try client.untilAnswered { timeout in
+                askForPartitions(isSure: clock.monotonicNanos - firstAsked > unknownTopicGraceNanos, timeout)
+            })
     }
 
-    private func note(_ partitions: [Int32]) {
+    /// Asks once for the partitions that the source reads.
+    /// - Parameter isSure: whether a named topic that is not there will not come up in a moment.
+    private func askForPartitions(isSure: Bool, _ timeoutMillis: Int32) -> Result<[TopicPartition], KafkaFailure> {
+        var found: [TopicPartition] = []
+        for topic in topics.named {
+            let what = "reading the topic `\(topic)`"
+            switch client.askForPartitions(of: topic, what, isSure: isSure, timeoutMillis) {
+            case .success(let partitions): found += partitions.map { TopicPartition(topic, $0) }
+            case .failure(let failure): return .failure(failure)
+            }
+        }
+        guard case .pattern(let pattern) = topics.names else { return .success(found.filter(topics.reads)) }
+        return client.askForAllTopics(what, timeoutMillis).flatMap { answers in
+            for answer in answers where pattern.matches(answer.name) && !Self.internalTopics.contains(answer.name) {
+                if answer.error == RD_KAFKA_RESP_ERR_NO_ERROR {
+                    found += answer.partitions.map { TopicPartition(answer.name, $0) }
+                } else if let failure = trouble(answer) {
+                    return .failure(failure)
+                }
+            }
+            return .success(found.filter(topics.reads))
+        }
+    }
+
+    /// A topic that is just being made is there when it can be read, and one that is gone is not there.
+    private func trouble(_ answer: KafkaClient.TopicAnswer) -> KafkaFailure? {
+        if answer.error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART { return nil }
+        let failure = KafkaFailure(answer.error, "reading the topic `\(answer.name)`")
+        let isKnown = knownPartitions.contains { $0.topic == answer.name }
+        return isKnown || failure.kind == .permanent ? failure : nil
+    }
+
+    private func note(_ partitions: [TopicPartition]) {
         knownPartitions = partitions
         partitionsAskedNanos = clock.monotonicNanos
     }
 
     private var clock: any Clock { client.environment.clock }
 
-    /// Where the topic's partitions end, of all that there are.
+    /// Where the partitions end, of all that there are.
     /// - Parameter isFresh: whether partitions are asked for that have been known for a moment only.
-    func ends(isFresh: Bool = false) throws(KafkaFailure) -> [Int32: Int64] {
+    func ends(isFresh: Bool = false) throws(KafkaFailure) -> [TopicPartition: Int64] {
         if isFresh { partitionsAskedNanos = nil }
-        _ = try partitions()
+        try lookForPartitions()
         var mustAskAgain = false
         var unknownSinceNanos: UInt64?
         return try client.untilAnswered { timeout in
             if mustAskAgain {
                 let now = clock.monotonicNanos
                 let isSure = unknownSinceNanos.map { now - $0 > unknownTopicGraceNanos } ?? false
-                switch client.askForPartitions(of: topic, what, isSure: isSure, timeout) {
+                switch askForPartitions(isSure: isSure, timeout) {
                 case .success(let partitions): note(partitions)
                 case .failure(let failure):
                     if failure.isAnswer { unknownSinceNanos = unknownSinceNanos ?? now }
@@ -85,13 +126,13 @@ internal import SluiceSystem
     }
 
     /// The offset of a place, per partition; a partition without a record of the timestamp or a later one is absent.
-    func offsets(of place: Place, in partitions: [Int32]) throws(KafkaFailure) -> [Int32: Int64] {
+    func offsets(of place: Place, in partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
         try client.untilAnswered { timeout in ask(place, in: partitions, timeout) }
     }
 
     private func ask(
-        _ place: Place, in partitions: [Int32], _ timeoutMillis: Int32
-    ) -> Result<[Int32: Int64], KafkaFailure> {
+        _ place: Place, in partitions: [TopicPartition], _ timeoutMillis: Int32
+    ) -> Result<[TopicPartition: Int64], KafkaFailure> {
         let wanted: Int64 =
             switch place {
             case .earliest: -2
@@ -101,8 +142,8 @@ internal import SluiceSystem
         if partitions.isEmpty { return .success([:]) }
         let offsets = Dictionary(uniqueKeysWithValues: partitions.map { ($0, wanted) })
         return unsafe askPartitions(
-            topic, offsets, what, { unsafe rd_kafka_offsets_for_times(client.handle, $0, timeoutMillis) },
-            read: { element in unsafe element.offset >= 0 ? (element.partition, element.offset) : nil }
+            offsets, what, { unsafe rd_kafka_offsets_for_times(client.handle, $0, timeoutMillis) },
+            read: { element in unsafe element.offset >= 0 ? (TopicPartition(element), element.offset) : nil }
         ).map { Dictionary(uniqueKeysWithValues: $0) }
     }
 }
@@ -121,4 +162,15 @@ func connection(_ brokers: Located<String>, isReadCommitted: Bool) -> [(String, 
         ("bootstrap.servers", brokers.value),
         ("isolation.level", isReadCommitted ? "read_committed" : "read_uncommitted"),
     ]
+}
+
+extension KafkaTopics {
+    /// As a sentence names them.
+    var shown: String {
+        switch names {
+        case .one(let topic): "the topic `\(topic)`"
+        case .list(let topics): "the topics " + topics.map { "`\($0)`" }.joined(separator: ", ")
+        case .pattern(let pattern): "the topics that match `\(pattern.text)`"
+        }
+    }
 }

@@ -57,8 +57,8 @@ package struct SourceCounters: Hashable, Sendable {
     package var minEventTimeMicros = Int64.max
     package var maxEventTimeMicros = Int64.min
     package var eventTimeSumMicros = 0.0
-    /// Per partition the newest event time, where the watermark follows each partition by itself.
-    package var maxEventTimeMicrosByPartition: [String: Int64] = [:]
+    /// Per part the newest event time, where each part of a source (partition, topic) has a watermark of its own.
+    package var maxEventTimeMicrosByPart: [String: Int64] = [:]
 
     package init() {}
 
@@ -79,16 +79,16 @@ package struct SourceCounters: Hashable, Sendable {
         minEventTimeMicros = min(minEventTimeMicros, other.minEventTimeMicros)
         maxEventTimeMicros = max(maxEventTimeMicros, other.maxEventTimeMicros)
         eventTimeSumMicros += other.eventTimeSumMicros
-        for (partition, micros) in other.maxEventTimeMicrosByPartition { note(micros, partition: partition) }
+        for (part, micros) in other.maxEventTimeMicrosByPart { note(micros, part: part) }
     }
 
-    /// Takes in what a chunk of one partition has shown.
-    mutating func add(_ chunk: SourceCounters, partition: String) {
-        if chunk.eventTimeCount > 0 { note(chunk.maxEventTimeMicros, partition: partition) }
+    /// Takes in what a chunk of one part has shown.
+    mutating func add(_ chunk: SourceCounters, part: String) {
+        if chunk.eventTimeCount > 0 { note(chunk.maxEventTimeMicros, part: part) }
     }
 
-    private mutating func note(_ micros: Int64, partition: String) {
-        maxEventTimeMicrosByPartition[partition] = max(maxEventTimeMicrosByPartition[partition] ?? micros, micros)
+    private mutating func note(_ micros: Int64, part: String) {
+        maxEventTimeMicrosByPart[part] = max(maxEventTimeMicrosByPart[part] ?? micros, micros)
     }
 }
 

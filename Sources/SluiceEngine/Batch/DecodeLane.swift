@@ -67,9 +67,7 @@ final class DecodeLane: @unchecked Sendable {
         }
         counters.add(lane.counters)
         if isGood { sample(lane, bytes, number, order: chunk.order) }
-        if lane.facts.isWatermarkPerPartition, let partition = bytes.partition(of: number) {
-            counters.add(lane.counters, partition: partition)
-        }
+        if let part = part(bytes, number, lane.facts.watermarkParts) { counters.add(lane.counters, part: part) }
         guard isGood else {
             let record = badRecord(lane, bytes, number, order: chunk.order)
             return fail(chunk, .badRow(source: lane.facts.source, record))
@@ -77,6 +75,15 @@ final class DecodeLane: @unchecked Sendable {
         if shortage.isMet { return fail(chunk, .outOfMemory) }
         if let error = lane.spillFailure ?? keepOutputSmall(chunk) { return fail(chunk, .spill(error)) }
         return true
+    }
+
+    /// What of the source has a watermark of its own and all of a chunk's rows; nil without.
+    private func part(_ bytes: any InputBytes, _ chunk: Int, _ parts: WatermarkParts) -> String? {
+        switch parts {
+        case .whole: nil
+        case .topics: bytes.topic(of: chunk)
+        case .partitions: bytes.partition(of: chunk)
+        }
     }
 
     private func fail(_ chunk: DecodedChunk, _ error: BatchError) -> Bool {

@@ -97,7 +97,7 @@ struct LaneFacts {
     let badRows: BadRowsPolicy
     let slotsOffset: Int
     let watermarkColumn: Int?
-    let isWatermarkPerPartition: Bool
+    let watermarkParts: WatermarkParts
     let maxAheadMicros: Int64?
     let delayMicros: Int64
     let latenessWindowMicros: Int64?
@@ -135,7 +135,7 @@ struct LaneFacts {
         badRows = plan.badRows
         slotsOffset = layout.slotsOffset
         watermarkColumn = plan.watermark?.column
-        isWatermarkPerPartition = plan.watermark?.isPerPartition ?? false
+        watermarkParts = plan.watermark?.parts ?? .whole
         maxAheadMicros = plan.watermark?.maxAheadMicros
         delayMicros = plan.watermark?.delayMicros ?? 0
         latenessWindowMicros = plan.latenessWindowMicros

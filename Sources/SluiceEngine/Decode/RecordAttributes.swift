@@ -55,7 +55,7 @@ extension InputChunk {
     }
 
     private let columns: [Column]
-    private let topic: [UInt8]
+    private var topic: [UInt8] = []
     private var attributes: UnsafeRawPointer
     private var partition: Int32 = 0
     private var record = InputRecord(end: 0, isNull: true, offset: 0, timestampMillis: -1, attributesStart: 0)
@@ -71,7 +71,6 @@ extension InputChunk {
 
     init(_ input: InputPlan) {
         let wanted = input.wantedAttributes
-        topic = Array((input.topic ?? "").utf8)
         columns = input.columns.enumerated().compactMap { slot, column in
             guard case .kafka(let field) = column.origin else { return nil }
             let value: Value =
@@ -92,6 +91,7 @@ extension InputChunk {
     mutating func begin(_ chunk: borrowing InputChunk) {
         unsafe attributes = UnsafeRawPointer(chunk.attributes.base)
         partition = chunk.partition
+        topic = chunk.topic
         hasColumns = chunk.isFramed && !columns.isEmpty
     }
 

@@ -28,6 +28,9 @@ package protocol InputBytes: Sendable {
     /// The partition a chunk is from, where a watermark per partition can be asked for.
     func partition(of chunk: Int) -> String?
 
+    /// The topic a chunk is from, where a watermark per topic can be asked for.
+    func topic(of chunk: Int) -> String?
+
     /// Words for the place of a record, such as `visits.jsonl:12`, `visits.log@1200` or `visits/0@17`.
     func place(chunk: Int, record: RecordPlace) -> String
 }
@@ -36,6 +39,7 @@ extension InputBytes {
     package func order(of chunk: Int) -> Int { chunk }
     package func startsFile(_ chunk: Int) -> Bool { false }
     package func partition(of chunk: Int) -> String? { nil }
+    package func topic(of chunk: Int) -> String? { nil }
     package func place(chunk: Int, record: RecordPlace) -> String { "chunk \(chunk), byte \(record.byteOffset)" }
 }
 
@@ -70,6 +74,8 @@ package struct InputChunk: ~Copyable {
     package var partition: Int32 = 0
     /// The first line, without its end, of the file that the text is from, where the format has one that names fields.
     package var header: [UInt8] = []
+    /// The name of the topic all records are from; empty where there is none.
+    package var topic: [UInt8] = []
     /// True when a line follows the text that was too long to be read: one record, and a bad one.
     package var endsInLongLine = false
 

@@ -11,7 +11,8 @@ package final class OutputBytes: @unchecked Sendable {
     package var buffer = ByteBuffer()
     /// One `OutputRecord` per row, where the encoding has records; else empty.
     package var records = ByteBuffer()
-    /// The keys that `records` speak of, one after another.
+    /// The keys that `records` speak of, one after another; behind each the values of the record's headers, where the
+    /// encoding has headers: the byte count of each (Int32, -1 for null) and its bytes.
     package var keys = ByteBuffer()
     /// Rows before those in `buffer` that were put away, oldest first.
     package private(set) var spilled: [SpilledSegment] = []

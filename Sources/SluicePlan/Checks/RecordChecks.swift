@@ -7,6 +7,12 @@ internal import SluiceSpec
 struct OutputRecord: Hashable {
     var key: Expression<String>?
     var timestamp: String?
+    var headers: [OutputHeader] = []
+}
+
+struct OutputHeader: Hashable {
+    var name: String
+    var value: Expression<String>
 }
 
 struct RecordChecks {
@@ -23,6 +29,11 @@ struct RecordChecks {
             if let key = kafka.key {
                 let typed = key.typed(for: query)
                 record.key = typed.expression
+                diagnostics += typed.diagnostics
+            }
+            for header in kafka.headers {
+                let typed = header.value.typed(for: query)
+                if let value = typed.expression { record.headers.append(OutputHeader(name: header.name, value: value)) }
                 diagnostics += typed.diagnostics
             }
             if let timestamp = kafka.timestamp {

@@ -22,6 +22,9 @@ extension PhysicalPlan {
         var details = sink.connector.details
         let record = output.sinks.first { $0.name == sink.name.value }?.record
         if let key = record?.key { details.append(("key", text(key))) }
+        for header in record?.headers ?? [] {
+            details.append(("header \(quotedName(header.name))", text(header.value)))
+        }
         if let timestamp = record?.timestamp { details.append(("timestamp", text(timestamp))) }
         return details
     }
@@ -87,7 +90,7 @@ extension PhysicalPlan {
             node = OperatorNode(
                 name: "EventTimeWatermark",
                 summary: "\(column), delay \(spoken(watermark.delayMicros))"
-                    + (watermark.isPerPartition ? ", per partition" : ""),
+                    + (watermark.parts.part.map { ", per \($0)" } ?? ""),
                 children: [node])
             if let ahead = watermark.maxAheadMicros { node.details.append(("max ahead", spoken(ahead))) }
             if let idle = watermark.idleTimeoutMicros { node.details.append(("idle timeout", spoken(idle))) }
@@ -133,6 +136,17 @@ extension PhysicalPlan {
     }
 
     private static func text(_ sink: OutputSink) -> String { "\(quotedName(sink.name)) (\(sink.format.name))" }
+}
+
+extension WatermarkParts {
+    /// What has a watermark of its own; nil where the source as a whole has one.
+    var part: String? {
+        switch self {
+        case .whole: nil
+        case .topics: "topic"
+        case .partitions: "partition"
+        }
+    }
 }
 
 extension BadRowsPolicy {

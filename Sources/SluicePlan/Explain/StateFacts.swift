@@ -93,7 +93,7 @@ extension PhysicalPlan {
         let ends = inputs.enumerated().compactMap { index, input -> String? in
             guard let watermark = input.watermark else { return nil }
             let column = name(ColumnSlot(input: index, index: watermark.column))
-            let place = watermark.isPerPartition ? " of the slowest partition" : ""
+            let place = watermark.parts.part.map { " of the slowest \($0)" } ?? ""
             return "the latest \(column)\(place)\(spokenOffset(-watermark.delayMicros))"
         }
         guard let first = ends.first else { return ["there is no watermark: no row is late"] }

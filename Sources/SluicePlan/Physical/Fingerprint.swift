@@ -121,7 +121,11 @@ extension PhysicalPlan {
         for (index, side) in zip(inputs.indices, JoinInput.allCases) {
             guard let watermark = inputs[index].watermark else { continue }
             facts.append(PlanFact(label(side), FactName.delay, .micros(watermark.delayMicros)))
-            if watermark.isPerPartition { facts.append(PlanFact(label(side), FactName.perPartition, .flag(true))) }
+            if watermark.parts == .partitions {
+                facts.append(PlanFact(label(side), FactName.perPartition, .flag(true)))
+            } else if watermark.parts == .topics {
+                facts.append(PlanFact(label(side), FactName.perTopic, .flag(true)))
+            }
         }
         return facts
     }
@@ -138,7 +142,7 @@ extension PhysicalPlan {
             PlanFact(label, FactName.watermarkColumn, .text(watermark)),
         ]
         // Offsets in the checkpoint mean nothing in another topic, or in files.
-        if let topic = input.topic { facts.insert(PlanFact(label, FactName.topic, .text(topic)), at: 1) }
+        if let topics = input.topics { facts.insert(TopicFacts.fact(topics, label), at: 1) }
         if let join {
             let time = join.side(side).joinTime.map { input.columns[$0].name } ?? "none"
             facts.append(PlanFact(label, FactName.joinTime, .text(time)))
@@ -161,7 +165,12 @@ extension PhysicalPlan {
         var changes = FingerprintChanges()
         let before = Dictionary(old.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
         let after = Dictionary(new.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
+        var comparedTopics: Set<JoinInput?> = []
         for fact in old + new.filter({ before[$0.label] == nil }) {
+            if TopicFacts.isTopicFact(fact.name) {
+                if comparedTopics.insert(fact.input).inserted { changes.addTopics(old, new, fact.input) }
+                continue
+            }
             let (was, now) = (before[fact.label]?.value, after[fact.label]?.value)
             if let was, let now, was.isSame(as: now) { continue }
             let change = FingerprintChanges.Change(
@@ -176,6 +185,16 @@ extension PhysicalPlan {
     }
 }
 
+extension FingerprintChanges {
+    /// The change of what one input reads of Kafka.
+    fileprivate mutating func addTopics(_ old: [PlanFact], _ new: [PlanFact], _ input: JoinInput?) {
+        let label = PlanFact(input, TopicFacts.home, .text("")).label
+        guard let found = TopicFacts(old, input).change(to: TopicFacts(new, input), label) else { return }
+        let change = Change(name: label, sentence: found.sentence)
+        if found.isRefused { refusals.append(change) } else { warnings.append(change) }
+    }
+}
+
 /// The names of facts. They are stored in checkpoints: a name is never given another meaning.
 private enum FactName {
     static let joinType = "join type"
@@ -185,14 +204,16 @@ private enum FactName {
     static let bounds = "time bounds"
     static let delay = "watermark delay"
     static let perPartition = "watermark per partition"
+    static let perTopic = "watermark per topic"
     static let source = "source"
-    static let topic = "kafka topic"
     static let watermarkColumn = "watermark column"
     static let joinTime = "join time"
 
     static func column(_ name: String) -> String { "column `\(name)`" }
 
-    static func mayChange(_ name: String) -> Bool { name == bounds || name == delay || name == perPartition }
+    static func mayChange(_ name: String) -> Bool {
+        name == bounds || name == delay || name == perPartition || name == perTopic
+    }
 
     static func sentence(_ fact: PlanFact, _ before: String?, _ after: String?) -> String {
         let label = fact.label
@@ -203,7 +224,8 @@ private enum FactName {
             return "\(label) (\(after)) is new, and rows in state do not have it"
         default: break
         }
-        if fact.name == perPartition { return perPartitionSentence(label, isNow: after != nil) }
+        if fact.name == perPartition { return partsSentence(label, "partition", isNow: after != nil) }
+        if fact.name == perTopic { return partsSentence(label, "topic", isNow: after != nil) }
         let isPlural = fact.name == keys || fact.name == bounds
         let change =
             "\(label) \(isPlural ? "were" : "was") `\(before ?? "none")`, \(isPlural ? "are" : "is") now "
@@ -215,12 +237,11 @@ private enum FactName {
         return change
     }
 
-    private static func perPartitionSentence(_ label: String, isNow: Bool) -> String {
+    private static func partsSentence(_ label: String, _ part: String, isNow: Bool) -> String {
         let follows =
             isNow
-            ? "the watermark does not go back, and from now on waits for the partition that is furthest behind"
-            : "the watermark from now on follows the latest row of any partition, and rows of partitions behind it are "
-                + "late"
+            ? "the watermark does not go back, and from now on waits for the \(part) that is furthest behind"
+            : "the watermark from now on follows the latest row of any \(part), and rows of \(part)s behind it are late"
         return "\(label) was `\(!isNow)`, is now `\(isNow)`: \(follows)"
     }
 }

@@ -72,14 +72,14 @@ package struct WatermarkPlan: Hashable, Sendable {
     package var idleTimeoutMicros: Int64?
     /// Rows whose time is further ahead of the batch's own are bad, and do not move the watermark.
     package var maxAheadMicros: Int64?
-    /// True when each partition has its own watermark and the input's is the lowest of them.
-    package var isPerPartition: Bool
+    /// Those that have a watermark each, of which the input's is the lowest.
+    package var parts: WatermarkParts
 
-    package init(column: Int, delayMicros: Int64, idleTimeoutMicros: Int64?, isPerPartition: Bool = false) {
+    package init(column: Int, delayMicros: Int64, idleTimeoutMicros: Int64?, parts: WatermarkParts = .whole) {
         self.column = column
         self.delayMicros = delayMicros
         self.idleTimeoutMicros = idleTimeoutMicros
-        self.isPerPartition = isPerPartition
+        self.parts = parts
     }
 }
 
@@ -87,7 +87,7 @@ package struct WatermarkPlan: Hashable, Sendable {
 package struct InputPlan: Hashable, Sendable {
     package var source: String
     /// What a Kafka source reads; nil for every other connector.
-    package var topic: String?
+    package var topics: KafkaTopics?
     package var format: RecordFormat
     /// IANA name; text without a zone is read in it.
     package var timeZone: String
@@ -111,13 +111,13 @@ package struct InputPlan: Hashable, Sendable {
     package var latenessWindowMicros: Int64?
 
     package init(
-        source: String, topic: String? = nil, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy,
+        source: String, topics: KafkaTopics? = nil, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy,
         fieldCount: Int, columns: [InputColumn],
         filterBelowWatermark: Expression<ColumnSlot>? = nil, watermark: WatermarkPlan? = nil,
         filterAboveWatermark: Expression<ColumnSlot>? = nil, latenessWindowMicros: Int64? = nil
     ) {
         self.source = source
-        self.topic = topic
+        self.topics = topics
         self.format = format
         self.timeZone = timeZone
         self.badRows = badRows
@@ -280,9 +280,26 @@ package struct RecordPlan: Hashable, Sendable {
     package var key: Expression<ColumnSlot>?
     /// A timestamp; nil, or null for a row, leaves the record's timestamp to the time of writing.
     package var timestamp: Expression<ColumnSlot>?
+    /// In the order of the spec.
+    package var headers: [RecordHeaderPlan]
 
-    package init(key: Expression<ColumnSlot>?, timestamp: Expression<ColumnSlot>?) {
+    package init(
+        key: Expression<ColumnSlot>?, timestamp: Expression<ColumnSlot>?, headers: [RecordHeaderPlan] = []
+    ) {
         self.key = key
+        self.headers = headers
         self.timestamp = timestamp
+    }
+}
+
+/// A header of a Kafka record.
+package struct RecordHeaderPlan: Hashable, Sendable {
+    package var name: String
+    /// Of any type, written as plain text; null for a row leaves the header out.
+    package var value: Expression<ColumnSlot>
+
+    package init(name: String, value: Expression<ColumnSlot>) {
+        self.name = name
+        self.value = value
     }
 }

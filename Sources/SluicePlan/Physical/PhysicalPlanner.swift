@@ -69,7 +69,7 @@ struct PhysicalPlanner {
                 ColumnSlot(input: input, index: index)
         }
         var plan = InputPlan(
-            source: source.name.value, topic: source.connector.topic, format: source.format,
+            source: source.name.value, topics: source.connector.topics, format: source.format,
             timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
         plan.each = source.each
@@ -80,7 +80,7 @@ struct PhysicalPlanner {
             plan.watermark = WatermarkPlan(
                 column: slot.index, delayMicros: watermark.delayMicros,
                 idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value,
-                isPerPartition: source.watermark?.isPerPartition ?? false)
+                parts: source.watermark?.parts ?? .whole)
             plan.watermark?.maxAheadMicros = source.watermark?.maxAheadMicros?.value
         }
         inputs.append(plan)
@@ -129,7 +129,10 @@ struct PhysicalPlanner {
             return column.expression
         }
         return RecordPlan(
-            key: record.key?.replacingColumns { name, _ in column(name) }, timestamp: record.timestamp.map(column))
+            key: record.key?.replacingColumns { name, _ in column(name) }, timestamp: record.timestamp.map(column),
+            headers: record.headers.map { header in
+                RecordHeaderPlan(name: header.name, value: header.value.replacingColumns { name, _ in column(name) })
+            })
     }
 
     /// The computed columns among those that are decoded, each after those that it is computed from. There are no

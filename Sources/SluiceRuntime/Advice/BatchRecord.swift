@@ -114,6 +114,11 @@ struct CheckpointLog {
         } catch { throw .file(error) }
     }
 
+    func metadata() throws(CheckpointError) -> CheckpointMetadata? {
+        guard let json = try value("\(folder)/\(FolderLayout.metadata)") else { return nil }
+        return try? CheckpointMetadata(json: json)
+    }
+
     func offsets(_ batch: Int64) throws(CheckpointError) -> OffsetsRecord? {
         guard let json = try value("\(folder)/\(FolderLayout.offsets)/\(batch)") else { return nil }
         return try? OffsetsRecord(json: json, batch: batch)

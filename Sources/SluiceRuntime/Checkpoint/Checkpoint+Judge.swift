@@ -9,7 +9,7 @@ extension Checkpoint {
     /// - Parameter isInUse: a query of this process works on the folder. Then only what does not change under it is
     ///   looked at: the metadata, and of the newest offsets that are whole how sources count.
     static func judge(
-        _ folder: String, _ fileSystem: any FileSystem, isInUse: Bool, fingerprint: [PlanFact],
+        _ folder: String, _ fileSystem: any FileSystem, isInUse: Bool, plan: PhysicalPlan,
         historySources: Set<String>
     ) throws(CheckpointError) {
         let newest: OffsetsRecord?
@@ -28,9 +28,8 @@ extension Checkpoint {
             }
         }
         guard let metadata else { return }
-        let changes = PhysicalPlan.compareFingerprints(old: metadata.fingerprint, new: fingerprint)
-        guard changes.refusals.isEmpty else {
-            throw .incompatibleSpec(folder: folder, reason: changes.refusals.map(\.sentence).joined(separator: "; "))
+        if let reason = StoredQuery(metadata, newest: newest).judge(plan).refusal {
+            throw .incompatibleSpec(folder: folder, reason: reason)
         }
         for source in newest?.sources ?? [] where source.isHistory != historySources.contains(source.source) {
             throw .incompatibleSpec(

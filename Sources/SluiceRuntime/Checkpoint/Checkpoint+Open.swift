@@ -1,16 +1,17 @@
 // Opening: what is on disk is read, judged, and brought to where the next batch can begin.
 
 internal import SluiceConnectors
+internal import SluicePlan
 internal import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 
 extension Checkpoint {
     /// Opens a query's checkpoint, or makes it. `accept` is asked whether the query as it is now can go on from what
-    /// the stored metadata says, and throws `.incompatibleSpec` when not; it is not asked for a new checkpoint. Nothing
+    /// is stored, and throws `.incompatibleSpec` when not; it is not asked for a new checkpoint. Nothing
     /// is changed on disk before everything has been checked and accepted. O(retained batches + state files).
     package static func open(
-        _ options: CheckpointOptions, accept: (CheckpointMetadata) throws(CheckpointError) -> Void
+        _ options: CheckpointOptions, accept: (StoredQuery) throws(CheckpointError) -> Void
     ) throws(CheckpointError) -> (Checkpoint, Recovered) {
         let opening = Opening(folder: options.folder, fileSystem: options.fileSystem)
         let lock = try opening.lock()
@@ -19,14 +20,40 @@ extension Checkpoint {
         case .refuse(let error): throw error
         case .finishRollback: preconditionFailure("a rollback is finished before")
         case .fresh(let stored):
-            if let stored { try accept(stored) }
+            if let stored { try accept(StoredQuery(stored, newest: nil)) }
             let metadata = try opening.makeFresh(stored, contents, options)
             let recovered = Recovered(foreignFiles: contents.foreignFiles)
             return (Checkpoint(options, metadata: metadata, lock: lock, book: Book()), recovered)
         case .resume(let folder), .rerun(let folder):
-            try accept(folder.metadata)
+            try accept(StoredQuery(folder.metadata, newest: folder.offsets.last))
             return try opening.goOn(folder, contents, options, lock)
         }
+    }
+}
+
+/// What a checkpoint says of the query that it is of.
+package struct StoredQuery: Hashable, Sendable {
+    package var metadata: CheckpointMetadata
+    /// By source, the partitions that have a position; none of sources whose positions are their history.
+    package var positions: [String: [String]]
+
+    /// - Parameter newest: the newest offsets that are whole.
+    init(_ metadata: CheckpointMetadata, newest: OffsetsRecord?) {
+        self.metadata = metadata
+        positions = [:]
+        for source in newest?.sources ?? [] {
+            if case .complete(let next) = source.position { positions[source.source] = Array(next.keys) }
+        }
+    }
+
+    /// What the plan of the query as it is now would change; the reason is why it cannot go on.
+    func judge(_ plan: PhysicalPlan) -> (warnings: [String], refusal: String?) {
+        let changes = PhysicalPlan.compareFingerprints(old: metadata.fingerprint, new: plan.fingerprint)
+        var reasons = changes.refusals.map(\.sentence)
+        if reasons.isEmpty, let left = plan.objection(toPositions: positions, facts: metadata.fingerprint) {
+            reasons = [left]
+        }
+        return (changes.warnings.map(\.sentence), reasons.isEmpty ? nil : reasons.joined(separator: "; "))
     }
 }
 
@@ -148,7 +175,7 @@ struct Opening {
         var metadata = recovered.metadata
         metadata.bringUpToDate(formatOneThrough: recovered.offsets.last?.batch ?? noBatch, life: options.newLife)
         metadata.stage = options.stage
-        metadata.fingerprint = options.fingerprint
+        metadata.fingerprint = PhysicalPlan.remembered(options.fingerprint, over: metadata.fingerprint)
         if metadata != recovered.metadata { try replaceMetadata(metadata) }
         return metadata
     }

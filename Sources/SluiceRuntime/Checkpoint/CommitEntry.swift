@@ -10,8 +10,8 @@ package struct CommitEntry: Hashable, Sendable {
     package var nextWatermarkMillis: Int64
     /// What each input has reached by itself, in milliseconds; nil where nothing was seen. The runner's to interpret.
     package var inputMaximaMillis: [Int64?]
-    /// The same per partition, for the inputs whose watermark follows each partition by itself, by input number.
-    package var partitionMaximaMillis: [Int: [String: Int64]] = [:]
+    /// The same per partition or topic, for the inputs whose watermark follows each by itself, by input number.
+    package var partMaximaMillis: [Int: [String: Int64]] = [:]
     /// Per side of the join: rows with a join time at or below it have left state. `Int64.min` where nothing ever
     /// leaves. Never goes back. Empty without a join.
     package var evictedThroughMicros: [Int64]
@@ -103,7 +103,7 @@ extension CommitRecord {
             JSONMember("source", .string(sources[input])),
             JSONMember("maximumMs", .optional(entry.inputMaximaMillis[input])),
         ]
-        if let partitions = entry.partitionMaximaMillis[input] {
+        if let partitions = entry.partMaximaMillis[input] {
             members.append(JSONMember("partitionMaximaMs", .integerMap(partitions)))
         }
         return .object(members)
@@ -134,7 +134,7 @@ extension CommitRecord {
             sources.append(try source.string("source"))
             entry.inputMaximaMillis.append(try source.optionalInteger("maximumMs"))
             if source["partitionMaximaMs"] == nil { continue }
-            entry.partitionMaximaMillis[input] = try source.integerMap("partitionMaximaMs")
+            entry.partMaximaMillis[input] = try source.integerMap("partitionMaximaMs")
         }
         let stages = try json.array("stages")
         guard stages.count == 1 else { throw JSONError("it has \(stages.count) stages") }
@@ -156,7 +156,7 @@ extension CommitRecord {
         guard case .object(let members) = partitions else { throw JSONError("`partitionMaximaMs` is no object") }
         for member in members {
             guard let input = Int(member.name) else { throw JSONError("`\(member.name)` is no input's number") }
-            entry.partitionMaximaMillis[input] = try partitions.integerMap(member.name)
+            entry.partMaximaMillis[input] = try partitions.integerMap(member.name)
         }
     }
 }

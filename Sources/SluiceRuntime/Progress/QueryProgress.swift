@@ -5,7 +5,7 @@
 
 package import SluiceConnectors
 package import SluiceEngine
-internal import SluiceSpec
+package import SluiceSpec
 internal import SluiceSystem
 
 package struct QueryProgress: Hashable, Sendable {
@@ -54,8 +54,8 @@ package struct QueryProgress: Hashable, Sendable {
         /// In the spec; not part of the record's text.
         package var name: String
         package var description: String
-        /// Of a Kafka source: offsets stand under it, as Spark writes them.
-        package var topic: String?
+        /// Of a Kafka source: offsets stand under topics, as Spark writes them.
+        package var topics: KafkaTopics?
         /// Per partition; nil where a source cannot tell.
         package var lag: [String: PartitionLag]?
         /// JSON objects, partition to offset; nil before the first batch.
@@ -258,7 +258,14 @@ extension QueryProgress.Source {
 
     /// Spark's form for Kafka is topic, partition, offset.
     private func offsets(_ next: [String: Int64]) -> JSONValue {
-        topic.map { .object([JSONMember($0, .integerMap(next))]) } ?? .integerMap(next)
+        guard let topics else { return .integerMap(next) }
+        if case .one(let topic) = topics.names { return .object([JSONMember(topic, .integerMap(next))]) }
+        var byTopic: [String: [String: Int64]] = [:]
+        for (name, offset) in next {
+            guard let partition = topics.partition(named: name) else { continue }
+            byTopic[partition.topic, default: [:]]["\(partition.partition)"] = offset
+        }
+        return .object(byTopic.sorted { $0.key < $1.key }.map { JSONMember($0.key, .integerMap($0.value)) })
     }
 
     /// Spark's metrics of a Kafka source; it writes them as text.

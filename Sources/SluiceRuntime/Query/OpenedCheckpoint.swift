@@ -7,6 +7,7 @@ internal import SluiceSystem
 
 struct OpenedCheckpoint {
     let checkpoint: Checkpoint
+    /// Under the names that partitions have now.
     let recovered: Recovered
     /// The query's plan with the checkpoint's layout.
     let plan: PhysicalPlan
@@ -21,16 +22,15 @@ struct OpenedCheckpoint {
             historySources: Set(histories),
             parallel: environment.pool.parallelFor)
         let log = environment.log.with([.query: .string(query.plan.query)])
-        (checkpoint, recovered) = try Checkpoint.open(options) { stored throws(CheckpointError) in
-            let changes = PhysicalPlan.compareFingerprints(old: stored.fingerprint, new: fingerprint)
-            guard changes.refusals.isEmpty else {
-                throw .incompatibleSpec(
-                    folder: query.checkpointFolder, reason: changes.refusals.map(\.sentence).joined(separator: "; "))
-            }
-            for change in changes.warnings {
-                log.warning("The spec has changed under this checkpoint", [.change: .string(change.sentence)])
+        let (checkpoint, stored) = try Checkpoint.open(options) { stored throws(CheckpointError) in
+            let (warnings, refusal) = stored.judge(query.plan)
+            if let refusal { throw .incompatibleSpec(folder: query.checkpointFolder, reason: refusal) }
+            for change in warnings {
+                log.warning("The spec has changed under this checkpoint", [.change: .string(change)])
             }
         }
+        self.checkpoint = checkpoint
+        recovered = PartitionNames(query.plan, checkpoint.metadata.fingerprint).renamed(stored)
         for file in recovered.foreignFiles {
             log.warning("A file in the checkpoint's folder is not the checkpoint's", [.path: .string(file)])
         }
@@ -45,7 +45,7 @@ extension SinkStart {
         let (metadata, recovered) = (opened.checkpoint.metadata, opened.recovered)
         self.init(
             queryID: metadata.queryID, lives: metadata.lives, lastCommitted: recovered.committed?.commit.batch,
-            inHand: recovered.inHand.map { SinkBatch(id: $0.batch, fingerprint: $0.fingerprint) },
+            inHand: recovered.inHand.map { SinkBatch(id: $0.batch, fingerprint: opened.checkpoint.planInHand) },
             marks: recovered.marks, acceptsMissingMark: acceptsMissingMark)
     }
 }

@@ -19,7 +19,7 @@ extension QueryRunner {
                 let counters = result.sources[index]
                 return QueryProgress.Source(
                     name: query.plan.inputs[index].source, description: query.sources[index].description,
-                    topic: query.plan.inputs[index].topic,
+                    topics: query.plan.inputs[index].topics,
                     lag: query.sources[index].lag(at: entry.sources[index].next, latest: latest[index]),
                     startOffset: entry.batch == 0 ? nil : shown(before[index], entry.sources[index].ranges),
                     endOffset: shown(entry.sources[index].next, entry.sources[index].ranges),

@@ -98,8 +98,10 @@ package final class QueryRunner {
     private var lastEvictionMillis: Int64
     /// A batch that a crash interrupted; it goes first.
     private var rerun: OffsetsEntry?
-    /// Where `available_now` ends, fixed at its start.
+    /// Where `available_now` ends, fixed at its start: by the first look, behind a batch that runs again, as a source
+    /// that has no position yet would else begin where a new query does.
     private var goal: [SourceOffsets]?
+    private var isGoalDue = false
     /// When the trigger fired whose batch is in hand, and when the one before did.
     private(set) var trigger: Moment
     private(set) var lastTrigger: Moment?
@@ -179,10 +181,10 @@ package final class QueryRunner {
                 sides: Dictionary(
                     uniqueKeysWithValues: commit.inputMaximaMillis.enumerated().compactMap { input, millis in
                         millis.map { (input, $0) }
-                    }), partitions: commit.partitionMaximaMillis)
+                    }), parts: commit.partMaximaMillis)
             for (input, position) in positions.enumerated() {
-                tracker.setPartitions(
-                    input: input, position.next.keys, nowMillis: start.wallMillis)
+                let parts = query.plan.inputs[input].watermarkParts(ofPartitions: position.next.keys)
+                tracker.setParts(input: input, parts, nowMillis: start.wallMillis)
             }
         }
         let newest = (rerun ?? committed?.offsets)?.sources ?? []
@@ -215,7 +217,7 @@ package final class QueryRunner {
             "Query started", [.query: .string(query.plan.query), .batch: .integer(rerun?.batch ?? nextBatch)])
         meteredNanos = meter.totalNanos
         meteredConnectorNanos = connectorNanos
-        if schedule.trigger == .availableNow { goal = try latestOffsets() }
+        isGoalDue = schedule.trigger == .availableNow
         if let batch = rerun {
             environment.log.info(
                 "A batch that was interrupted runs again",
@@ -317,7 +319,8 @@ package final class QueryRunner {
         // An empty file says nothing.
         for (input, ranges) in ranges.enumerated() where ranges.contains(where: { $0.end > $0.start }) {
             let partitions = ranges.filter { $0.end > $0.start }.map(\.partition)
-            tracker.heard(input: input, partitions: partitions, atMillis: steadyMillis)
+            let parts = query.plan.inputs[input].watermarkParts(ofPartitions: partitions)
+            tracker.heard(input: input, parts: parts, atMillis: steadyMillis)
         }
         tracker.advance(nowMillis: steadyMillis)
         let hasData = ranges.contains { !$0.isEmpty }
@@ -361,7 +364,11 @@ package final class QueryRunner {
             for (source, position) in zip(query.sources, positions) {
                 latest.append(try source.latestOffsets(from: position, untilEnd: schedule.isFinite))
             }
-            guard query.sources.contains(where: { $0.isAwaitingEnd }), try mayGoOn() else { return latest }
+            guard query.sources.contains(where: { $0.isAwaitingEnd }), try mayGoOn() else {
+                if isGoalDue { goal = latest }
+                isGoalDue = false
+                return latest
+            }
             let next = environment.clock.nanos(inMillis: TriggerSchedule.pollingDelayMillis)
             control.wait(untilNanos: next, environment.clock)
         }
@@ -488,10 +495,9 @@ package final class QueryRunner {
             tracker.observe(
                 input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
                 rowCount: counters.watermarkRows, batchTimeMillis: steadyMillis)
-            let partitions = entry.sources[input].next.next.keys
-            tracker.setPartitions(input: input, partitions, nowMillis: steadyMillis)
-            tracker.observe(
-                input: input, partitions: counters.maxEventTimeMicrosByPartition, batchTimeMillis: steadyMillis)
+            let parts = query.plan.inputs[input].watermarkParts(ofPartitions: entry.sources[input].next.next.keys)
+            tracker.setParts(input: input, parts, nowMillis: steadyMillis)
+            tracker.observe(input: input, parts: counters.maxEventTimeMicrosByPart, batchTimeMillis: steadyMillis)
         }
         tracker.advance(nowMillis: steadyMillis)
     }
@@ -515,8 +521,8 @@ package final class QueryRunner {
         // Sinks that share a transaction share its mark.
         commit.marks = query.sinks.compactMap(\.mark).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         for side in tracker.sides {
-            guard let partitions = side.partitions else { continue }
-            commit.partitionMaximaMillis[side.input] = partitions.compactMapValues(\.watermarkMillis)
+            guard let parts = side.parts else { continue }
+            commit.partMaximaMillis[side.input] = parts.compactMapValues(\.watermarkMillis)
         }
         return commit
     }

@@ -160,7 +160,7 @@ extension PlannedQuery {
         let histories = spec.sources.filter(\.connector.positionsAreHistory).map(\.name.value)
         do throws(CheckpointError) {
             try Checkpoint.judge(
-                folder, environment.fileSystem, isInUse: inUse.contains(folder), fingerprint: plan.fingerprint,
+                folder, environment.fileSystem, isInUse: inUse.contains(folder), plan: plan,
                 historySources: Set(histories))
             return nil
         } catch {

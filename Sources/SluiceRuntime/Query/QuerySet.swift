@@ -117,7 +117,7 @@ package final class QuerySet: Sendable {
                     preconditionFailure("the plan names a sink that the spec does not have: \(output.name)")
                 }
                 return (sink, plan.output.csvHeader(output.format))
-            }, sourceTopics: plan.inputs.compactMap(\.topic), in: connectors)
+            }, sourceTopics: plan.inputs.flatMap { $0.topics?.named ?? [] }, in: connectors)
         var runnable = RunnableQuery(
             plan: plan, trigger: trigger,
             checkpointFolder: options.checkpointFolder(query),

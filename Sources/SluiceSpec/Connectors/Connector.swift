@@ -15,8 +15,8 @@ package protocol SourceConnector: Sendable {
     var positionsAreHistory: Bool { get }
     /// What keeps a batch from taking all that is there.
     var limits: [TriggerLimit] { get }
-    /// The one Kafka topic that it reads.
-    var topic: String? { get }
+    /// What it reads of Kafka.
+    var topics: KafkaTopics? { get }
     /// librdkafka's settings.
     var options: [KafkaOption] { get }
     /// Files that it reads: a path, a folder or a pattern.
@@ -32,7 +32,7 @@ extension SourceConnector {
     package var isReplayable: Bool { true }
     package var positionsAreHistory: Bool { false }
     package var limits: [TriggerLimit] { [] }
-    package var topic: String? { nil }
+    package var topics: KafkaTopics? { nil }
     package var options: [KafkaOption] { [] }
     package var path: Located<String>? { nil }
     package func reading(path: String) -> Self { self }

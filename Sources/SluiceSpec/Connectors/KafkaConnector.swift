@@ -25,7 +25,7 @@ package struct KafkaSourceSpec: Sendable {
         /// Microseconds since the epoch.
         case timestamp(Int64)
         /// Per partition; never empty. Partitions that are not named start at their latest offset.
-        case offsets([Int32: PartitionStart])
+        case offsets([TopicPartition: PartitionStart])
     }
 
     /// Where one partition begins.
@@ -38,7 +38,8 @@ package struct KafkaSourceSpec: Sendable {
 
     package var position: SourcePosition
     package var brokers: Located<String>
-    package var topicName: Located<String>
+    /// What it reads.
+    package var selection: KafkaTopics
     package var start: Start = .latest
     package var maxOffsetsPerTrigger: Int64?
     package var minOffsetsPerTrigger: Int64?
@@ -48,17 +49,28 @@ package struct KafkaSourceSpec: Sendable {
     /// In the order of the file; none that would break what Sluice promises.
     package var options: [KafkaOption] = []
 
-    package init(position: SourcePosition, brokers: Located<String>, topic: Located<String>) {
+    package init(position: SourcePosition, brokers: Located<String>, topics: KafkaTopics) {
         self.position = position
         self.brokers = brokers
-        topicName = topic
+        selection = topics
     }
 }
 
 extension KafkaSourceSpec: SourceConnector {
     package static var key: String { SourceKeys.set.keys.kafka.facts.name }
-    package var origin: (name: String, value: String) { ("kafka topic", topicName.value) }
-    package var topic: String? { topicName.value }
+    package var topics: KafkaTopics? { selection }
+
+    package var origin: (name: String, value: String) {
+        let name =
+            switch selection.names {
+            case .one: "kafka topic"
+            case .list: "kafka topics"
+            case .pattern: "kafka topic pattern"
+            }
+        guard let partitions = selection.partitions else { return (name, "\(selection)") }
+        let list = partitions.sorted().map { "\($0)" }.joined(separator: ", ")
+        return (name, "\(selection) (only \(partitions.count == 1 ? "partition" : "partitions") \(list))")
+    }
 
     package var limits: [TriggerLimit] {
         guard let offsets = maxOffsetsPerTrigger else { return [] }
@@ -67,12 +79,23 @@ extension KafkaSourceSpec: SourceConnector {
     }
 
     package func reads(_ sink: any SinkConnector, as format: OutputFormat) -> Bool {
-        guard let sink = sink as? KafkaSinkSpec, topicName.value == sink.topic.value else { return false }
+        guard let sink = sink as? KafkaSinkSpec, selection.reads(sink.topic.value) else { return false }
         return !Set(hosts(brokers.value)).isDisjoint(with: hosts(sink.brokers.value))
     }
 
     private func hosts(_ brokers: String) -> [String] {
         brokers.lowercased().split { $0 == "," || $0.isWhitespace }.map(String.init)
+    }
+}
+
+/// A header of each record that a sink writes.
+package struct KafkaHeaderSpec: Sendable {
+    package var name: String
+    package var value: OutputExpression
+
+    package init(name: String, value: OutputExpression) {
+        self.name = name
+        self.value = value
     }
 }
 
@@ -83,6 +106,8 @@ package struct KafkaSinkSpec: Sendable {
     /// Over the names of the query's output columns; typed when a query is planned. It is written as plain text: a
     /// string's bytes, other types as CSV would write them. Null gives a record without a key.
     package var key: OutputExpression?
+    /// Each as the key is; null leaves the header out.
+    package var headers: [KafkaHeaderSpec] = []
     /// The output column that becomes the record's timestamp; without it the record has the time of writing.
     package var timestamp: Located<String>?
     package var isExactlyOnce = true

@@ -9,15 +9,27 @@ struct KafkaSourceKeys: SpecKeys {
     let brokers = RequiredKey(
         "brokers", .node("addresses, separated by commas", .text), "The brokers to begin with.",
         orElse: "write `brokers: host:9092`", example: "localhost:9092")
-    let topic = RequiredKey(
-        "topic", .node("the name of a topic", .text), "The topic to read.", orElse: "name the topic to read",
-        example: "visits")
+    let topic = Key(
+        "topic", .node("the name of a topic", .text),
+        "The topic to read; one of `topic`, `topics` and `topic_pattern` must be there.", example: "visits")
+    let topics = Key(
+        "topics", .list("a list of topics", of: .string("string")),
+        "The topics to read; one that is added later is read from its first record.", example: "[visits-eu, visits-us]")
+    let topicPattern = Key(
+        "topic_pattern", .node("an extended regular expression", .text),
+        "Reads every topic whose whole name matches; new ones are found while the query runs.",
+        example: "visits-.*")
+    let partitions = Key(
+        "partitions", .list("a list of whole numbers", of: .array([.string("integer"), .string("string")])),
+        "Only these partitions of each topic are read, to split a job over processes by hand.", without: "all",
+        example: "[0, 1]")
     let start = Key(
         "start",
         .node(
             "`latest`, `earliest`, `{ timestamp: … }` or offsets by partition",
             .object(["anyOf": .array([.words(["latest", "earliest"]), .object(["type": .string("object")])])])),
-        "Where a query without a checkpoint begins.", without: "latest", example: "{ 0: 23, 1: 7 }")
+        "Where a query without a checkpoint begins; with several topics offsets are `{ visits-eu/0: 23 }`.",
+        without: "latest", example: "{ 0: 23, 1: 7 }")
     let maxOffsetsPerTrigger = Key(
         "max_offsets_per_trigger", .count, "How many records a batch takes at most.", without: "all there are",
         example: "100_000")
@@ -53,6 +65,15 @@ struct KafkaSinkKeys: SpecKeys {
     let key = Key(
         "key", .syntax, "The record's key, over the names of the output columns, as text.", without: "no key",
         example: "visit_id")
+    let headers = Key(
+        "headers",
+        .node(
+            "a map from names to expressions",
+            .object([
+                "type": .string("object"), "additionalProperties": .object(["type": .string("string")]),
+            ])),
+        "The record's headers, over the names of the output columns, as text; null leaves a header out.",
+        without: "`sluice-query` and `sluice-batch` alone", example: "{ page: page, source: \"'web'\" }")
     let timestamp = Key(
         "timestamp", .text, "The output column that becomes the record's timestamp.",
         without: "the time of writing", example: "event_time")
@@ -65,6 +86,10 @@ struct KafkaSinkKeys: SpecKeys {
 }
 
 extension ValueKind where Value == YAMLEntry {
+    fileprivate static func list(_ words: String, of type: JSONValue) -> ValueKind {
+        node(words, .object(["type": .string("array"), "items": .object(["type": type])]))
+    }
+
     fileprivate static var options: ValueKind {
         node("a map of librdkafka's settings", .object(["type": .string("object")]))
     }

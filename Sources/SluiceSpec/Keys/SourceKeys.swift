@@ -122,6 +122,9 @@ struct WatermarkKeys: SpecKeys {
     let perPartition = DefaultedKey(
         "per_partition", .boolean, default: false,
         "Each partition of a Kafka source has its own watermark, and the source's is the lowest of them.")
+    let perTopic = DefaultedKey(
+        "per_topic", .boolean, default: false,
+        "Each topic of a Kafka source has its own watermark, and the source's is the lowest of them.")
 }
 
 /// `{ to: SINK }`.

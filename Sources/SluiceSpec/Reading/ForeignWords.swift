@@ -46,6 +46,9 @@ enum ForeignWords {
         case ("columns", "a query"), ("columns", "a join"): "write `select: { name: expression }`, or a list of columns"
         case ("where", "a sink"), ("filter", "a sink"): "a sink takes all rows of a query: write `where` on the query"
         case ("timestamp", "a `kafka` source"): "write `start: { timestamp: … }`"
+        case ("includeheaders", "a `kafka` sink"), ("includeheaders", "a sink"), ("header", "a `kafka` sink"):
+            "write `headers: { NAME: EXPRESSION }` in `kafka: { … }`"
+        case ("headers", "a `kafka` source"), ("headers", "a source"): sparkWords["includeheaders"]
         default: nil
         }
     }
@@ -58,7 +61,10 @@ enum ForeignWords {
     ]
 
     private static let toBrokers = "write `brokers: HOST:9092` in `kafka: { … }`"
-    private static let toTopic = "write `topic: NAME` in `kafka: { … }`"
+    private static let toTopics = "write `topic: NAME`, or `topics: [NAME, …]`, in `kafka: { … }`"
+    private static let toPattern =
+        "write `topic_pattern: REGEX` in `kafka: { … }`, an extended regular expression for the whole name"
+    private static let toPartitions = "write `partitions: [0, 1]` beside `topic` or `topics` in `kafka: { … }`"
     private static let toStart =
         "write `start: earliest`, `latest`, `{ timestamp: … }` or `{ 0: 23, 1: 7 }` in `kafka: { … }`"
     private static let toEnd = "leave it out: `trigger: available_now` ends with what is there when it starts"
@@ -96,7 +102,8 @@ enum ForeignWords {
         "maxoffsetspertrigger": "write `max_offsets_per_trigger` in `kafka: { … }`",
         "minoffsetspertrigger": "write `min_offsets_per_trigger` in `kafka: { … }`",
         "maxtriggerdelay": "write `max_trigger_delay` in `kafka: { … }`",
-        "subscribe": toTopic, "subscribepattern": toTopic, "assign": toTopic,
+        "subscribe": toTopics, "subscribepattern": toPattern, "topicregex": toPattern, "topicspattern": toPattern,
+        "assign": toPartitions,
         "failondataloss": "write `on_data_loss: fail` or `continue` in `kafka: { … }`",
         "kafkabootstrapservers": toBrokers, "bootstrapservers": toBrokers, "servers": toBrokers,
         "groupidprefix": toGroup, "kafkagroupid": toGroup, "groupid": toGroup,

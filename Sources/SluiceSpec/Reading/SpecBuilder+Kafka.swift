@@ -5,8 +5,8 @@ extension SpecBuilder {
 
     func readKafkaSource(_ map: MapReader<KafkaSourceKeys>) -> KafkaSourceSpec? {
         let brokers = map[\.brokers].flatMap { readBrokers($0.value) }
-        let topic = map[\.topic].flatMap { readTopic($0.value) }
-        let start = map[\.start].flatMap { readKafkaStart($0.value, $0.keyPlace) }
+        let topics = readTopics(map)
+        let start = map[\.start].flatMap { readKafkaStart($0.value, topics) }
         let maximum = map[\.maxOffsetsPerTrigger]
         let minimum = map[\.minOffsetsPerTrigger]
         let delay = map[\.maxTriggerDelay]
@@ -18,8 +18,8 @@ extension SpecBuilder {
                 .conflictingKeys, at: map.keyPlace(\.minOffsetsPerTrigger),
                 "`min_offsets_per_trigger` is above `max_offsets_per_trigger`")
         }
-        guard let brokers, let topic else { return nil }
-        var spec = KafkaSourceSpec(position: map.place.position, brokers: brokers, topic: topic)
+        guard let brokers, let topics else { return nil }
+        var spec = KafkaSourceSpec(position: map.place.position, brokers: brokers, topics: topics)
         spec.start = start ?? .latest
         spec.maxOffsetsPerTrigger = maximum
         spec.minOffsetsPerTrigger = minimum
@@ -30,93 +30,50 @@ extension SpecBuilder {
         return spec
     }
 
-    private func readKafkaStart(_ node: YAMLNode, _ place: Place) -> KafkaSourceSpec.Start? {
-        guard case .mapping(let entries) = node.kind else {
-            return word(
-                node, "`start`", ["latest": .latest, "earliest": .earliest],
-                orElse: "a map such as `{ timestamp: … }` or `{ 0: 23, 1: 7 }`")?.value
-        }
-        if entries.contains(where: { $0.key == "timestamp" }) { return readStartTime(entries) }
-        if entries.isEmpty {
-            diagnostics.error(
-                .missingValue, at: node.place, "`start` names no partition",
-                fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
-            return nil
-        }
-        var starts: [Int32: KafkaSourceSpec.PartitionStart] = [:]
-        for entry in entries {
-            guard let partition = partitionNumber(entry) else { continue }
-            let start = readPartitionStart(entry.value, partition)
-            // `0` and `00` are two keys of the map and one partition.
-            if starts.updateValue(start ?? .latest, forKey: partition) != nil {
-                diagnostics.error(
-                    .duplicateKey, at: entry.keyPlace, "partition \(partition) stands twice in `start`",
-                    fix: "remove one of them")
-            }
-        }
-        return .offsets(starts)
-    }
-
-    private func readStartTime(_ entries: [YAMLEntry]) -> KafkaSourceSpec.Start? {
-        for entry in entries where entry.key != "timestamp" {
-            diagnostics.error(
-                .conflictingKeys, at: entry.keyPlace, "`start` is either a timestamp, for all partitions, or offsets",
-                fix: "remove one of them")
-        }
-        guard let node = entries.first(where: { $0.key == "timestamp" })?.value,
-            let scalar = scalar(node, "`timestamp`")
-        else { return nil }
-        if let parsed = parseTimestamp(scalar.text) { return .timestamp(parsed.micros) }
-        diagnostics.error(
-            .badTimestamp, at: node.place, "`\(scalar.shown)` is not a point in time",
-            fix: "write it as `2024-01-31T08:18:00Z`")
-        return nil
-    }
-
-    private func partitionNumber(_ entry: YAMLEntry) -> Int32? {
-        if entry.key.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
-            let partition = Int32(entry.key)
-        {
-            return partition
-        }
-        diagnostics.error(
-            .badCount, at: entry.keyPlace, "`\(entry.key)` is not the number of a partition",
-            fix: "write `latest`, `earliest`, `{ timestamp: … }` or offsets such as `{ 0: 23, 1: 7 }`")
-        return nil
-    }
-
-    private func readPartitionStart(_ node: YAMLNode, _ partition: Int32) -> KafkaSourceSpec.PartitionStart? {
-        guard let scalar = scalar(node, "the start of partition \(partition)") else { return nil }
-        switch scalar.text {
-        case "earliest": return .earliest
-        case "latest": return .latest
-        default: break
-        }
-        if let first = scalar.text.unicodeScalars.first, Lexer.isNameStart(first) {
-            diagnostics.error(
-                .unknownWord, at: node.place, "`\(scalar.shown)` is no place to start in a partition",
-                fix: "write an offset, `earliest` or `latest`")
-            return nil
-        }
-        return count(node, "an offset", in: 0...Int64.max).map { .offset($0) }
-    }
-
     // MARK: Sink
 
     func readKafkaSink(_ map: MapReader<KafkaSinkKeys>) -> KafkaSinkSpec? {
         let brokers = map[\.brokers].flatMap { readBrokers($0.value) }
         let topic = map[\.topic].flatMap { readTopic($0.value) }
         let key = map[\.key]
+        let headers = map[\.headers].map { readHeaders($0.value) } ?? []
         let timestamp = map[\.timestamp]
         let delivery = map[\.delivery]
         let options = readKafkaOptions(map[\.options]?.value, refused: KafkaOptions.sink)
         guard let brokers, let topic else { return nil }
         var spec = KafkaSinkSpec(position: map.place.position, brokers: brokers, topic: topic)
         spec.key = key.map { OutputExpression(text: $0.text, syntax: $0.syntax) }
+        spec.headers = headers
         spec.timestamp = timestamp
         spec.isExactlyOnce = delivery
         spec.options = options
         return spec
+    }
+
+    /// `{ NAME: EXPR, … }`; those with mistakes are left out.
+    private func readHeaders(_ node: YAMLNode) -> [KafkaHeaderSpec] {
+        guard case .mapping(let entries) = node.kind else {
+            diagnostics.error(
+                .wrongShape, at: node.place, "`headers` is a map from names to expressions, and this is \(node.noun)",
+                fix: "write `{ page: page }`")
+            return []
+        }
+        return entries.compactMap { entry in
+            let parsed = syntax(entry.value, "the header `\(entry.key)`")
+            if entry.key.isEmpty || entry.key.contains("\0") {
+                diagnostics.error(.badName, at: entry.keyPlace, "a header needs a name, without NUL")
+                return nil
+            }
+            if entry.key == "sluice-query" || entry.key == "sluice-batch" {
+                diagnostics.error(
+                    .badName, at: entry.keyPlace, "every record has a header `\(entry.key)` already",
+                    fix: "give this one another name")
+                return nil
+            }
+            return parsed.map {
+                KafkaHeaderSpec(name: entry.key, value: OutputExpression(text: $0.text, syntax: $0.syntax))
+            }
+        }
     }
 
     // MARK: Both
@@ -130,8 +87,8 @@ extension SpecBuilder {
     }
 
     /// A topic's name, by the rule that brokers hold it against.
-    private func readTopic(_ node: YAMLNode) -> Located<String>? {
-        guard let topic = text(node, "`topic`"), let scalar = scalar(node, "`topic`") else { return nil }
+    func readTopic(_ node: YAMLNode, _ what: String = "`topic`") -> Located<String>? {
+        guard let topic = text(node, what), let scalar = scalar(node, what) else { return nil }
         let punctuation = "._-".utf8
         let isGood =
             topic.value.utf8.count <= 249 && topic.value != "." && topic.value != ".."

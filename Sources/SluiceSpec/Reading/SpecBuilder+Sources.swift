@@ -151,28 +151,13 @@ extension SpecBuilder {
         let delay = map[\.delay]
         let idle = map[\.idleTimeout]
         let maxAhead = map[\.maxAhead]
-        let perPartition = map[\.perPartition]
-        if perPartition { checkPerPartition(map, connector) }
+        let parts = readWatermarkParts(map, connector)
         guard let column, checkTimeColumn(column, node, scope, "the watermark's column") else { return (nil, nil) }
         var spec = delay.map {
-            WatermarkSpec(column: column, delayMicros: $0, idleTimeoutMicros: idle, isPerPartition: perPartition)
+            WatermarkSpec(column: column, delayMicros: $0, idleTimeoutMicros: idle, parts: parts)
         }
         spec?.maxAheadMicros = maxAhead
         return (spec, column)
-    }
-
-    private func checkPerPartition(_ map: MapReader<WatermarkKeys>, _ connector: String?) {
-        let place = map.keyPlace(\.perPartition)
-        if let connector, connector != "kafka" {
-            diagnostics.error(
-                .kafkaOnly, at: place, "only a `kafka` source has partitions, and this reads `\(connector)`",
-                fix: "remove `per_partition`")
-        } else if !map.contains(\.idleTimeout) {
-            diagnostics.warning(
-                .idlePartition, at: place,
-                "a partition that gets no rows holds the watermark back for ever",
-                fix: "add `idle_timeout: 5 minutes`, or how long a partition may be silent before it no longer counts")
-        }
     }
 
     /// Whether a column exists and is a timestamp; a column with a mistake of its own passes.

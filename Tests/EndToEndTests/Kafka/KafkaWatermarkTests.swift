@@ -1,4 +1,4 @@
-// A watermark per partition: what is late in a topic whose partitions are not read at the same pace.
+// A watermark per partition or topic: what is late where they are not read at the same pace.
 
 import Foundation
 import KafkaTesting
@@ -54,6 +54,45 @@ extension KafkaEndToEndTests {
             #expect(try run() == 0)
             let ids = folder.rows(in: "out").compactMap { jsonObject($0)?["visit_id"] as? String }
             #expect(ids.sorted() == ["fast", "slow-1"] + (isPerPartition ? ["slow-2"] : []))
+        }
+
+        @Test(arguments: [false, true])
+        func `Of several topics a row is late by what any has shown, or by what the slowest has, over restarts`(
+            isPerTopic: Bool
+        ) throws {
+            let kafka = try KafkaCluster.shared()
+            let folder = try TemporaryFolder()
+            // The fast topic has two partitions, one of them silent: it does not hold its topic back.
+            let (fast, slow) = (try kafka.makeTopic("fast", partitions: 2), try kafka.makeTopic("slow"))
+            let ads = try kafka.makeTopic("ads")
+            let watermark = "column: event_time, delay: 10 minutes"
+            let spec = try SeedScenario.sample()
+                .replacing("topic: visits, start: latest", with: "topics: [\(fast), \(slow)], start: earliest")
+                .replacing("topic: ads, start: latest", with: "topic: \(ads), start: earliest")
+                .replacing(watermark, with: watermark + ", per_topic: \(isPerTopic)")
+                .replacing(/kafka: .* topic: visits-enriched \}/, with: "file: { path: out }")
+            try folder.write("spec.yaml", spec)
+            func runAndCountLate() throws -> Int {
+                let before = progressRecords(folder).count
+                let outcome = try SluiceProcess.run(
+                    ["run", "spec.yaml", "--progress", "progress.jsonl", "--trigger", "available_now"], in: folder,
+                    environment: ["KAFKA_BROKERS": kafka.plain])
+                #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+                return progressRecords(folder).dropFirst(before).reduce(0) { count, record in
+                    let sources = record["sources"] as? [[String: Any]]
+                    return count + (sources?.first?["numRowsDroppedByWatermark"] as? Int ?? 0)
+                }
+            }
+            try kafka.kcat.produce([visit("fast", "12:00")], to: fast, partition: 0)
+            try kafka.kcat.produce([visit("slow-1", "10:00")], to: slow)
+            try kafka.kcat.produce([ad("12:00")], to: ads)
+            #expect(try runAndCountLate() == 0)
+            let commits = "checkpoints/visits_ads/commits"
+            let newest = try #require(folder.names(in: commits).compactMap { Int($0) }.max())
+            let isWrittenDown = folder.read("\(commits)/\(newest)")?.contains("\"\(slow)\":") == true
+            #expect(isWrittenDown == isPerTopic)
+            try kafka.kcat.produce([visit("slow-2", "10:05")], to: slow)
+            #expect(try runAndCountLate() == (isPerTopic ? 0 : 1))
         }
     }
 }

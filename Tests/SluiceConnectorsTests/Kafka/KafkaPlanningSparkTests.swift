@@ -64,7 +64,7 @@ private func source(_ clock: SimulatedClock, limit: Int64?, minimum: Int64? = ni
 {
     let place = SourcePosition(file: "test.yaml", line: 1, column: 1)
     var spec = KafkaSourceSpec(
-        position: place, brokers: Located("localhost:9", at: place), topic: Located("t", at: place))
+        position: place, brokers: Located("localhost:9", at: place), topics: KafkaTopics(.one("t")))
     spec.maxOffsetsPerTrigger = limit
     spec.minOffsetsPerTrigger = minimum
     spec.maxTriggerDelayMicros = delayMillis.map { $0 * 1000 }

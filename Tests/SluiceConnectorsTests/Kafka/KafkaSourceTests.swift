@@ -115,12 +115,15 @@ import Testing
         for partition in 0..<3 { cluster.write("t", partition: Int32(partition), (0..<10).map { "\($0)" }) }
         let mock = MockEnvironment(cluster)
         var position = SourceOffsets()
-        let named = try source("t", in: mock) { $0.start = .offsets([0: .offset(7), 1: .earliest]) }
+        let starts: [TopicPartition: KafkaSourceSpec.PartitionStart] = [
+            TopicPartition("t", 0): .offset(7), TopicPartition("t", 1): .earliest,
+        ]
+        let named = try source("t", in: mock) { $0.start = .offsets(starts) }
         #expect(try plan(named, &position).map(\.start) == [7, 0, 10])
-        let missing = try source("t", in: mock) { $0.start = .offsets([3: .offset(7)]) }
+        let missing = try source("t", in: mock) { $0.start = .offsets([TopicPartition("t", 3): .offset(7)]) }
         let unknown = connectorError { _ = try missing.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(unknown?.code == "kafka-unknown-partition" && unknown?.isRetriable == false)
-        let behind = try source("t", in: mock) { $0.start = .offsets([0: .offset(11)]) }
+        let behind = try source("t", in: mock) { $0.start = .offsets([TopicPartition("t", 0): .offset(11)]) }
         let lost = connectorError { _ = try behind.latestOffsets(from: SourceOffsets(), untilEnd: false) }
         #expect(lost?.code == "kafka-data-lost" && lost?.message.contains("ends at offset 10") == true)
     }

@@ -128,7 +128,7 @@ struct MockEnvironment {
     }
 
     func sourceSpec(_ topic: String) -> KafkaSourceSpec {
-        KafkaSourceSpec(position: place, brokers: Located(cluster.brokers, at: place), topic: Located(topic, at: place))
+        KafkaSourceSpec(position: place, brokers: Located(cluster.brokers, at: place), topics: KafkaTopics(.one(topic)))
     }
 
     func sinkSpec(_ topic: String, isExactlyOnce: Bool = true) -> KafkaSinkSpec {

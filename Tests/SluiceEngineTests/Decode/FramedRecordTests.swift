@@ -36,7 +36,6 @@ private struct Framed {
             ("color", .string, .header("color")),
         ]
         var plan = inputPlan([("s", .string), ("l", .long)], format: format)
-        plan.topic = "visits"
         plan.fieldCount = 2
         plan.columns += fields.map { InputColumn(name: $0, type: $1, origin: .kafka($2), declaredIndex: 0) }
         return plan
@@ -46,6 +45,7 @@ private struct Framed {
         var chunk = InputChunk()
         chunk.isFramed = true
         chunk.partition = 3
+        chunk.topic = Array("visits".utf8)
         for record in records {
             chunk.text.append(contentsOf: record.value ?? [])
             chunk.records.append(

@@ -292,13 +292,13 @@ struct CheckpointRecoveryTests {
             try Checkpoint.open(options) { (_) throws(CheckpointError) in throw refusal }
         }
         #expect(try files.snapshot() == before)
-        let stored = try Checkpoint.open(options) { metadata throws(CheckpointError) in
-            #expect(metadata.fingerprint[0].value == .text("left outer"))
+        let stored = try Checkpoint.open(options) { stored throws(CheckpointError) in
+            #expect(stored.metadata.fingerprint[0].value == .text("left outer"))
         }.0.metadata
         #expect(stored.fingerprint == options.fingerprint)
         #expect(stored.layout?.shards == toyShards, "what state was cut into stays")
-        _ = try Checkpoint.open(options) { metadata throws(CheckpointError) in
-            #expect(metadata.fingerprint == options.fingerprint)
+        _ = try Checkpoint.open(options) { stored throws(CheckpointError) in
+            #expect(stored.metadata.fingerprint == options.fingerprint)
         }
     }
 

@@ -60,9 +60,12 @@ final class TriggerReplay {
         let log = CheckpointLog(folder: checkpoint, fileSystem: files)
         var records: [OffsetsRecord] = []
         var visible: [Double] = []
+        let names = try request.planned.result.physical.flatMap { plan in
+            try log.metadata().map { PartitionNames(plan, $0.fingerprint) }
+        }
         for batch in try log.batches() {
             guard let offsets = try log.offsets(batch), let commit = try log.commit(batch) else { continue }
-            records.append(offsets)
+            records.append(names?.renamedRanges(offsets) ?? offsets)
             if let cost = commit.entry.cost { visible.append(Double(cost.visibleMicros)) }
         }
         // Only an unbroken run of batches says what arrived when.
@@ -154,7 +157,7 @@ final class TriggerReplay {
             let (input, source) = pair
             return ReplaySource(
                 source, log: ArrivalLog(records, source: input.source, isWhole: isWhole), clock: clock,
-                lines: !isWhole && input.topic == nil ? environment.fileSystem : nil)
+                lines: !isWhole && input.topics == nil ? environment.fileSystem : nil)
         }
         query.sinks = query.plan.output.sinks.enumerated().map { index, output in
             sink(output, index, query.plan, environment, clock, folder: folder)
