@@ -23,7 +23,7 @@ enum KeyKind: UInt8 {
 
     init(_ type: DataType) {
         switch type {
-        case .string, .decimal: self = .bytes
+        case .string, .json, .decimal: self = .bytes
         case .double: self = .double
         default: self = .bits
         }
