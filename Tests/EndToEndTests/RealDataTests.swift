@@ -130,6 +130,19 @@ import Testing
         #expect(log.contains("2 records without rows") != keepsEmpty)
     }
 
+    /// Where an object should be that the array lies in, there is something else: the record is bad, and no trap.
+    @Test func `A record that hides its array is bad`() throws {
+        for columns in ["{ id: string }", "{ id: string, sku: { type: string, from: each.sku } }"] {
+            let (output, log) = try run(
+                "  o: { file: { path: o.jsonl }, each: order.items, columns: \(columns) }",
+                "    from: o\n    select: [o.id]",
+                ["o.jsonl": "{\"id\":\"a\",\"order\":5}\n{\"id\":\"b\",\"order\":{\"items\":[{},{}]}}\n"])
+            #expect(output == "{\"id\":\"b\"}\n{\"id\":\"b\"}\n")
+            #expect(log.contains("`order.items` is no array"))
+            #expect(log.contains("o: 3 read: 2 out, 0 late, 1 bad"))
+        }
+    }
+
     @Test func `Computed columns may be keys, times, and of one another, in any order`() throws {
         let (output, _) = try run(
             """

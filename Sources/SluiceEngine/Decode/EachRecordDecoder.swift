@@ -66,7 +66,7 @@ struct EachRecordDecoder: FormatDecoder, ~Copyable {
         case .row: outerIsBad = false
         case .badRow:
             outerIsBad = true
-            row.fault = outer.fault
+            row.fault = outer.faultOfRow
         default:
             row.fault = outer.fault
             return .noRecord(byteCount: row.rowBesideText(&arena))
@@ -83,7 +83,9 @@ struct EachRecordDecoder: FormatDecoder, ~Copyable {
             unsafe appendElements(of: array.bytes(arraySlot), to: &elements.text)
         }
         guard elements.text.count > 0 else {
-            return keepsEmpty ? outcome(emptyRow(&row, into: &arena), isBad: outerIsBad) : .noRows
+            if keepsEmpty { return outcome(emptyRow(&row, into: &arena), isBad: outerIsBad) }
+            // What is wrong with it may be that the array is not to be found.
+            return outerIsBad ? .noRecord(byteCount: row.rowBesideText(&arena)) : .noRows
         }
         elements.text.reserve(inputPaddingByteCount)
         element.decoder.begin(startsFile: false)
@@ -120,7 +122,6 @@ struct EachRecordDecoder: FormatDecoder, ~Copyable {
     private mutating func emptyRow(_ row: inout RowWriter, into arena: inout ByteBuffer) -> Int {
         row.begin(&arena)
         outer.copy(to: &row, in: &arena)
-        if outerIsBad { row.fault = outer.faultOfRow }
         return row.fields.builder.finish(&arena)
     }
 }
@@ -148,10 +149,10 @@ private struct RowPart: ~Copyable {
     }
 
     var fault: RecordFault { writer.fault }
-    /// Of the row that this is a part of.
+    /// The same in the words of the row that this is a part of.
     var faultOfRow: RecordFault {
-        if case .field(let part) = writer.fault, let slot = slot(part) { return .field(slot: slot) }
-        return writer.fault
+        guard case .field(let part) = writer.fault else { return writer.fault }
+        return slot(part).map { .field(slot: $0) } ?? .noArray
     }
 
     /// The place in the whole row of a column of this part.
