@@ -114,7 +114,13 @@ internal import SluiceSpec
 
     /// The first entry with this name in a node, or -1. O(1).
     func column(named name: UnsafeRawBufferPointer, in node: Int) -> Int {
-        var bucket = unsafe hash(name, in: node) & bucketMask
+        unsafe column(named: name, in: node, seed: seed(of: node))
+    }
+
+    /// As above, for a node whose seed is known.
+    @inline(__always)
+    func column(named name: UnsafeRawBufferPointer, in node: Int, seed: UInt64) -> Int {
+        var bucket = unsafe (DecodedColumns.hash(name) &+ seed) & bucketMask
         while true {
             let column = unsafe Int(buckets[Int(bucket)])
             if column < 0 { return -1 }
@@ -168,7 +174,7 @@ internal import SluiceSpec
     /// Puts an entry into the table; false when its field feeds another one already.
     private func enter(_ column: Int, _ name: UnsafeRawBufferPointer) -> Bool {
         let parent = unsafe Int(table[column].parent)
-        var bucket = unsafe hash(name, in: parent) & bucketMask
+        var bucket = unsafe (DecodedColumns.hash(name) &+ seed(of: parent)) & bucketMask
         while unsafe buckets[Int(bucket)] >= 0 {
             let other = unsafe Int(buckets[Int(bucket)])
             if unsafe Int(table[other].parent) == parent && isName(name, of: other) {
@@ -181,10 +187,8 @@ internal import SluiceSpec
         return true
     }
 
-    @inline(__always)
-    private func hash(_ name: UnsafeRawBufferPointer, in node: Int) -> UInt64 {
-        unsafe DecodedColumns.hash(name) &+ UInt64(truncatingIfNeeded: root &- node) &* 0xD6E8_FEB8_6659_FD93
-    }
+    /// What the hashes of a node's names begin with, so that equal names of two nodes stand apart; 0 for the root.
+    func seed(of node: Int) -> UInt64 { UInt64(truncatingIfNeeded: root &- node) &* 0xD6E8_FEB8_6659_FD93 }
 
     /// Length, first and last bytes: enough to tell a record's field names apart.
     @inline(__always)

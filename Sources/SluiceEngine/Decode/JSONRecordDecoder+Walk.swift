@@ -69,8 +69,7 @@ extension JSONRecordDecoder {
         guard quote < record.end else { return 0 }
         if record.byte(quote) == UInt8(ascii: "}") { return cursor &+ 1 }
         let table = unsafe columns.table
-        // The node itself, as the complement of its number, before the first wanted field.
-        var previous = ~node
+        var previous = -1
         var expected = unsafe Int(table[node].first)
         while true {
             // `quote` is the next structural character. The places of the colon, of the value and of what follows a
@@ -105,10 +104,8 @@ extension JSONRecordDecoder {
                     unsafe row.fields.builder.set(
                         column, padded: record.text + (value &+ 1), count: next &- value &- 2, in: &arena)
                     cursor &+= 1
-                } else if unsafe table[column].kind.rawValue < DecodedColumn.Kind.json.rawValue {
-                    cursor = walkValue(record, cursor, column, &row, into: &arena)
                 } else {
-                    cursor = walkPart(record, cursor, column, &row, into: &arena)
+                    cursor = walkValue(record, cursor, column, &row, into: &arena)
                 }
             }
             // The cursor stands at what follows the value; 0 says that the value was refused.
@@ -129,13 +126,12 @@ extension JSONRecordDecoder {
     private mutating func findColumn(
         _ record: WalkedRecord, _ name: Range<Int>, after previous: inout Int
     ) -> Int {
-        let node = unsafe previous < 0 ? ~previous : Int(columns.table[previous].parent)
         let bytes = unsafe record.bytes(name)
         if record.hasBackslash, unsafe bytes.contains(UInt8(ascii: "\\")) { return -2 }
-        let column = unsafe columns.column(named: bytes, in: node)
+        let column = unsafe columns.column(named: bytes, in: walk.node, seed: walk.nodeSeed)
         if column >= 0 {
             if previous < 0 {
-                unsafe columns.table[node].first = Int32(column)
+                unsafe columns.table[walk.node].first = Int32(column)
             } else {
                 unsafe columns.table[previous].successor = Int32(column)
             }
@@ -160,6 +156,9 @@ extension JSONRecordDecoder {
         walk.visitedNodes |= bit
         switch record.byte(record.position(cursor)) {
         case UInt8(ascii: "{") where kind == .object:
+            let (node, seed) = (walk.node, walk.nodeSeed)
+            (walk.node, walk.nodeSeed) = (entry, columns.seed(of: entry))
+            defer { (walk.node, walk.nodeSeed) = (node, seed) }
             return walkFields(record, cursor, in: entry, &row, into: &arena)
         case UInt8(ascii: "[") where kind == .array:
             return walkElements(record, cursor, in: entry, &row, into: &arena)
@@ -181,11 +180,7 @@ extension JSONRecordDecoder {
         while true {
             guard record.position(cursor) < record.end else { return 0 }
             if wanted >= 0, unsafe columns.table[wanted].element == element {
-                let isScalar = unsafe columns.table[wanted].kind.rawValue < DecodedColumn.Kind.json.rawValue
-                cursor =
-                    isScalar
-                    ? walkValue(record, cursor, wanted, &row, into: &arena)
-                    : walkPart(record, cursor, wanted, &row, into: &arena)
+                cursor = walkValue(record, cursor, wanted, &row, into: &arena)
                 wanted = unsafe Int(columns.table[wanted].successor)
             } else {
                 cursor = record.skipValue(cursor)
@@ -226,6 +221,9 @@ extension JSONRecordDecoder {
         guard next < record.end else { return 0 }
         let end = record.trimmedEnd(next)
         let column = unsafe columns.table[slot]
+        if column.kind.rawValue >= DecodedColumn.Kind.json.rawValue {
+            return walkPart(record, cursor, slot, &row, into: &arena)
+        }
         guard record.byte(start) == UInt8(ascii: "\"") else {
             return walkScalar(record, start..<end, column, slot, &row, into: &arena) ? cursor &+ 1 : 0
         }

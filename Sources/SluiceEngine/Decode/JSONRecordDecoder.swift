@@ -9,7 +9,10 @@ struct JSONRecordDecoder: FormatDecoder, ~Copyable {
     var reader = JSONTokenReader()
     var walk = JSONWalk()
 
-    init(_ input: InputPlan) { columns = DecodedColumns(input.columns) }
+    init(_ input: InputPlan) {
+        columns = DecodedColumns(input.columns)
+        walk.node = columns.root
+    }
 
     mutating func begin(startsFile: Bool) { walk.begin() }
 

@@ -18,6 +18,9 @@ internal import CSimdJSON
     var cursor = 0
     /// The inner nodes that the record in hand has had, a bit each; those that share one count as had.
     var visitedNodes: UInt64 = 0
+    /// The node whose object is being walked, and what its names are hashed with.
+    var node = 0
+    var nodeSeed: UInt64 = 0
     /// Content of strings with escapes.
     var unescaped = ByteBuffer()
 

@@ -32,7 +32,7 @@ package import SluiceSpec
     init(output: OutputPlan, format: OutputFormat, layouts: [RowLayout], zones: TimeZones) {
         var zones = zones
         let zone = zones.rules(named: format.timeZone) ?? .utc
-        self.format = Format(format)
+        self.format = Format(format, hasParts: output.columns.contains { $0.expression.type == .json })
         var columns: [EncodedColumn] = []
         var prefixes: [UInt8] = []
         var expressions: [CompiledExpression] = []
@@ -40,7 +40,8 @@ package import SluiceSpec
         for (index, output) in output.columns.enumerated() {
             let type = output.expression.type
             var column = EncodedColumn(kind: type == .json ? .json : ValueKind(type), scale: type.scale)
-            if case .column(let slot) = output.expression.kind {
+            // The loop over columns knows no bytes that are no text: a part of a record comes as a computed value.
+            if case .column(let slot) = output.expression.kind, type != .json {
                 column.slot = SlotAddress(slot, layout: layouts[slot.input])
             } else {
                 column.expression = Int32(expressions.count)
@@ -105,7 +106,8 @@ package import SluiceSpec
     mutating func encodeAccepted(left: UnsafeRawPointer?, right: UnsafeRawPointer?, into output: inout ByteBuffer) {
         let rows = unsafe RowPair(left: left, right: right)
         switch format {
-        case .json(let writesNulls): encodeJSON(rows, writesNulls: writesNulls, into: &output)
+        case .json(let writesNulls, hasParts: false): encodeJSON(rows, writesNulls: writesNulls, into: &output)
+        case .json(let writesNulls, hasParts: true): encodeJSONOfParts(rows, writesNulls: writesNulls, into: &output)
         case .csv(let separator, _): encodeCSV(rows, separator: separator, into: &output)
         }
     }
@@ -116,7 +118,7 @@ package import SluiceSpec
         let row = unsafe column.pointee.slot.row(in: rows)
         guard let row = unsafe row else { return .null }
         switch unsafe column.pointee.kind {
-        case .string, .json: return unsafe Register(bytes: column.pointee.slot.bytes(row))
+        case .string: return unsafe Register(bytes: column.pointee.slot.bytes(row))
         case .decimal: return unsafe Register(decimal: column.pointee.slot.bytes(row).loadUnaligned(as: Int128.self))
         default: return unsafe Register(bits: column.pointee.slot.bits(row))
         }
@@ -128,12 +130,30 @@ package import SluiceSpec
     }
 
     private mutating func encodeJSON(_ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer) {
+        encodeFields(rows, hasParts: false, writesNulls: writesNulls, into: &output)
+    }
+
+    /// As `encodeJSON`, of an output with columns that are JSON already. Compiled apart, so that other rows do not pay.
+    @inline(never)
+    private mutating func encodeJSONOfParts(_ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer) {
+        encodeFields(rows, hasParts: true, writesNulls: writesNulls, into: &output)
+    }
+
+    @inline(__always)
+    private mutating func encodeFields(
+        _ rows: RowPair, hasParts: Bool, writesNulls: Bool, into output: inout ByteBuffer
+    ) {
         let start = output.count
         for index in 0..<columnCount {
             let column = unsafe UnsafePointer(columns + index)
             let value = unsafe value(column, rows)
             if value.isNull {
                 if writesNulls { unsafe appendNull(column, to: &output) }
+                continue
+            }
+            if hasParts, unsafe column.pointee.kind == .json {
+                unsafe appendPrefix(column, room: value.bytes.count, to: &output)
+                unsafe output.append(value.bytes)
                 continue
             }
             switch unsafe column.pointee.kind {
@@ -157,7 +177,6 @@ package import SluiceSpec
                 output.append(UInt8(ascii: "\""))
                 unsafe appendPlain(value, column, to: &output)
                 output.append(UInt8(ascii: "\""))
-            case .json: unsafe appendJSON(value, column, to: &output)
             default:
                 unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
                 unsafe appendPlain(value, column, to: &output)
@@ -219,12 +238,6 @@ package import SluiceSpec
         output.advance(by: count)
     }
 
-    @inline(never)
-    private func appendJSON(_ value: Register, _ column: UnsafePointer<EncodedColumn>, to output: inout ByteBuffer) {
-        unsafe appendPrefix(column, room: value.bytes.count, to: &output)
-        unsafe output.append(value.bytes)
-    }
-
     private func appendNull(_ column: UnsafePointer<EncodedColumn>, to output: inout ByteBuffer) {
         unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
         if unsafe column.pointee.isQuoted { output.truncate(to: output.count - 1) }
@@ -279,12 +292,13 @@ extension OutputPlan {
 }
 
 private enum Format {
-    case json(writesNulls: Bool)
+    /// With parts where a column is JSON already.
+    case json(writesNulls: Bool, hasParts: Bool)
     case csv(separator: UInt8, writesHeader: Bool)
 
-    init(_ format: OutputFormat) {
+    init(_ format: OutputFormat, hasParts: Bool = false) {
         switch format {
-        case .json(_, let writesNulls): self = .json(writesNulls: writesNulls)
+        case .json(_, let writesNulls): self = .json(writesNulls: writesNulls, hasParts: hasParts)
         case .csv(_, let separator, let writesHeader): self = .csv(separator: separator, writesHeader: writesHeader)
         }
     }

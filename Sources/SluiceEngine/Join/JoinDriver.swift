@@ -97,7 +97,12 @@ struct JoinDriver: ~Copyable {
             return
         }
         var isHit = false
-        if !row.flags.contains(.neverMatches) { isHit = unsafe probe(row, number, bytes, own: own, other: &other) }
+        if !row.flags.contains(.neverMatches) {
+            isHit =
+                unsafe own.keys.hasWidenings
+                ? probeWidened(row, number, bytes, own: own, other: &other)
+                : probe(row, number, bytes, own: own, other: &other)
+        }
         if isHit, case .existence = own.role { return }
         if let threshold, row.time <= threshold, isHit || !own.isPreserved { return }
         unsafe own.store.insert(
@@ -108,6 +113,22 @@ struct JoinDriver: ~Copyable {
     /// Meets the block's `number`-th row with the other side's stored rows. Returns whether there was a match.
     private mutating func probe(
         _ row: JoinRow, _ number: Int, _ bytes: UnsafeRawPointer, own: borrowing JoinSide, other: inout JoinSide
+    ) -> Bool {
+        unsafe probeRows(row, number, bytes, hasWidenings: false, own: own, other: &other)
+    }
+
+    /// As `probe`, with keys that are numbers of unlike types. Compiled apart, so that other joins do not pay.
+    @inline(never)
+    private mutating func probeWidened(
+        _ row: JoinRow, _ number: Int, _ bytes: UnsafeRawPointer, own: borrowing JoinSide, other: inout JoinSide
+    ) -> Bool {
+        unsafe probeRows(row, number, bytes, hasWidenings: true, own: own, other: &other)
+    }
+
+    @inline(__always)
+    private mutating func probeRows(
+        _ row: JoinRow, _ number: Int, _ bytes: UnsafeRawPointer, hasWidenings: Bool, own: borrowing JoinSide,
+        other: inout JoinSide
     ) -> Bool {
         guard let times = own.reach.around(row.time) else { return false }
         let ownRow = unsafe PackedRow(base: bytes, slotsOffset: own.slotsOffset)
@@ -128,7 +149,9 @@ struct JoinDriver: ~Copyable {
                 let older = unsafe link.next == 0 ? link : bucket.pointee.node(link.next)
                 if link.next != 0 { unsafe bucket.pointee.prefetchRow(older.row) }
                 if link.time >= coarseLow && link.time <= coarseHigh,
-                    unsafe meet(ownRow, bytes, times, Int(link.row &- 1) &<< 3, bucket, own: own, other: &other)
+                    unsafe meet(
+                        ownRow, bytes, times, Int(link.row &- 1) &<< 3, bucket, hasWidenings: hasWidenings, own: own,
+                        other: &other)
                 {
                     isHit = true
                     if case .existence(let emits) = own.role {
@@ -147,7 +170,7 @@ struct JoinDriver: ~Copyable {
     @inline(__always)
     private mutating func meet(
         _ ownRow: PackedRow, _ bytes: UnsafeRawPointer, _ times: ClosedRange<Int64>, _ position: Int,
-        _ bucket: BucketPointer, own: borrowing JoinSide, other: inout JoinSide
+        _ bucket: BucketPointer, hasWidenings: Bool, own: borrowing JoinSide, other: inout JoinSide
     ) -> Bool {
         let header = unsafe bucket.pointee.header(at: position)
         guard times.contains(header.time), unsafe other.store.isLive(header, in: bucket) else {
@@ -155,7 +178,7 @@ struct JoinDriver: ~Copyable {
         }
         let candidate = unsafe UnsafeRawPointer(bucket.pointee.arena.base + position + StateRowHeader.byteCount)
         let otherRow = unsafe PackedRow(base: candidate, slotsOffset: other.slotsOffset)
-        guard own.keys.areEqual(ownRow, otherRow) else { return false }
+        guard own.keys.areEqual(ownRow, otherRow, hasWidenings: hasWidenings) else { return false }
         if let runner = residualRunner {
             let (left, right) = unsafe own.number == 0 ? (bytes, candidate) : (candidate, bytes)
             let pair = unsafe RowPair(left: left, right: right)

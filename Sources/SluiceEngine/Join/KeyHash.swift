@@ -43,6 +43,8 @@ struct KeyWidening {
         }
     }
 
+    let ownColumn: Int
+    let otherColumn: Int
     let own: Column
     let other: Column
     /// The common type: a double, or a decimal of so many digits and so many behind the point.
@@ -51,11 +53,13 @@ struct KeyWidening {
     let scale: Int
 
     /// nil for types that are compared as they are.
-    init?(own: DataType, other: DataType) {
+    init?(_ column: KeyColumn, own: DataType, other: DataType) {
         let integers: Set<DataType> = [.int, .long]
         guard own != other, own.isNumeric, other.isNumeric, !integers.isSuperset(of: [own, other]),
             let common = Coercion.commonType(own, other)
         else { return nil }
+        ownColumn = column.own
+        otherColumn = column.other
         self.own = Column(own)
         self.other = Column(other)
         isDouble = common == .double
@@ -87,14 +91,14 @@ struct KeyColumn {
     var other: Int
     var kind: KeyKind
     var isNullSafe: Bool
-    /// Of a `widened` column the number of its widening, apart because the loops below copy columns.
-    var widening: Int32 = -1
 }
 
 /// The key columns of a join as one side sees them.
 struct JoinKeyColumns {
     let columns: [KeyColumn]
     private let widenings: [KeyWidening]
+    /// True when a pair of columns are numbers of unlike types.
+    let hasWidenings: Bool
 
     /// - Parameters:
     ///   - side: 0 for the left side, 1 for the right.
@@ -104,16 +108,15 @@ struct JoinKeyColumns {
         columns = keys.map { key in
             let (own, other) = side == 0 ? (key.left, key.right) : (key.right, key.left)
             let ownType = types[side][own]
-            let widening = KeyWidening(own: ownType, other: types[1 - side][other])
             var column = KeyColumn(own: own, other: other, kind: KeyKind(ownType), isNullSafe: key.isNullSafe)
-            if let widening {
+            if let widening = KeyWidening(column, own: ownType, other: types[1 - side][other]) {
                 column.kind = .widened
-                column.widening = Int32(widenings.count)
                 widenings.append(widening)
             }
             return column
         }
         self.widenings = widenings
+        hasWidenings = !widenings.isEmpty
     }
 
     /// The key's hash, and whether a null in it keeps the row from ever matching.
@@ -132,16 +135,18 @@ struct JoinKeyColumns {
             case .double:
                 hash = fold(hash ^ canonical(row.double(column.own)).bitPattern, 0xD6E8_FEB8_6659_FD93)
             case .bytes: hash = unsafe hashBytes(row.bytes(column.own), seed: hash)
-            case .widened: hash = hashWidened(row, column.own, widenings[Int(column.widening)], hash, &neverMatches)
+            case .widened: break
             }
         }
+        if hasWidenings { hashWidened(row, &hash, &neverMatches) }
         return (fold(hash, 0xA076_1D64_78BD_642F), neverMatches)
     }
 
     /// True when the keys of a row of this side and of one of the other side are equal. Nulls are equal only in
-    /// null-safe columns; a row with another null never gets here as the probing side.
+    /// null-safe columns; a row with another null never gets here as the probing side. `hasWidenings` is this value's
+    /// own, as a constant of the loop that asks.
     @inline(__always)
-    func areEqual(_ own: PackedRow, _ other: PackedRow) -> Bool {
+    func areEqual(_ own: PackedRow, _ other: PackedRow, hasWidenings: Bool) -> Bool {
         for column in columns {
             let ownIsNull = own.isNull(column.own)
             if ownIsNull || other.isNull(column.other) {
@@ -154,32 +159,37 @@ struct JoinKeyColumns {
                 case .double:
                     canonical(own.double(column.own)).bitPattern == canonical(other.double(column.other)).bitPattern
                 case .bytes: unsafe bytesAreEqual(own.bytes(column.own), other.bytes(column.other))
-                case .widened: widenedAreEqual(own, other, column, widenings[Int(column.widening)])
+                case .widened: true
                 }
             guard isEqual else { return false }
         }
-        return true
+        return !hasWidenings || widenedAreEqual(own, other)
     }
 }
 
-@inline(never)
-private func hashWidened(
-    _ row: PackedRow, _ column: Int, _ widening: KeyWidening, _ seed: UInt64, _ neverMatches: inout Bool
-) -> UInt64 {
-    guard let bits = widening.widened(row, column, widening.own) else {
-        neverMatches = true
-        return seed
+// Numbers of unlike types, after all other keys: the loops above are those of every join.
+extension JoinKeyColumns {
+    @inline(never)
+    private func hashWidened(_ row: PackedRow, _ hash: inout UInt64, _ neverMatches: inout Bool) {
+        for widening in widenings where !row.isNull(widening.ownColumn) {
+            guard let bits = widening.widened(row, widening.ownColumn, widening.own) else {
+                neverMatches = true
+                continue
+            }
+            hash = fold(hash ^ UInt64(truncatingIfNeeded: bits), 0xD6E8_FEB8_6659_FD93)
+            hash = fold(hash ^ UInt64(truncatingIfNeeded: bits >> 64), 0xE703_7ED1_A0B4_28DB)
+        }
     }
-    let low = fold(seed ^ UInt64(truncatingIfNeeded: bits), 0xD6E8_FEB8_6659_FD93)
-    return fold(low ^ UInt64(truncatingIfNeeded: bits >> 64), 0xE703_7ED1_A0B4_28DB)
-}
 
-@inline(never)
-private func widenedAreEqual(
-    _ own: PackedRow, _ other: PackedRow, _ column: KeyColumn, _ widening: KeyWidening
-) -> Bool {
-    guard let bits = widening.widened(own, column.own, widening.own) else { return false }
-    return bits == widening.widened(other, column.other, widening.other)
+    /// Of rows whose keys are null in the same places.
+    @inline(never)
+    private func widenedAreEqual(_ own: PackedRow, _ other: PackedRow) -> Bool {
+        widenings.allSatisfy { widening in
+            if own.isNull(widening.ownColumn) { return true }
+            guard let bits = widening.widened(own, widening.ownColumn, widening.own) else { return false }
+            return bits == widening.widened(other, widening.otherColumn, widening.other)
+        }
+    }
 }
 
 @inline(__always)
