@@ -29,15 +29,16 @@ package struct PartitionNames: Hashable, Sendable {
         Dictionary(offsets.map { (name($0.key, topic), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
+    private func rename(_ ranges: inout [OffsetRange], _ topic: String) {
+        for index in ranges.indices { ranges[index].partition = name(ranges[index].partition, topic) }
+    }
+
     package func renamed(_ entry: OffsetsEntry) -> OffsetsEntry {
         if isEmpty { return entry }
         var entry = entry
         for index in entry.sources.indices {
             guard let topic = topicsBySource[entry.sources[index].source] else { continue }
-            for range in entry.sources[index].ranges.indices {
-                entry.sources[index].ranges[range].partition = name(
-                    entry.sources[index].ranges[range].partition, topic)
-            }
+            rename(&entry.sources[index].ranges, topic)
             entry.sources[index].next.next = offsets(entry.sources[index].next.next, topic)
         }
         return entry
@@ -49,10 +50,7 @@ package struct PartitionNames: Hashable, Sendable {
         var record = record
         for index in record.sources.indices {
             guard let topic = topicsBySource[record.sources[index].source] else { continue }
-            for range in record.sources[index].ranges.indices {
-                record.sources[index].ranges[range].partition = name(
-                    record.sources[index].ranges[range].partition, topic)
-            }
+            rename(&record.sources[index].ranges, topic)
         }
         return record
     }

@@ -81,6 +81,7 @@ enum ForeignWords {
     private static let toUTF8 = "leave it out: text is UTF-8; convert it before (`iconv -t UTF-8`)"
     private static let toQuotes = "leave it out: what needs quotes is quoted"
     private static let toNumbers = "leave it out: numbers are `NaN`, `Inf` and `-Inf` where they are none"
+    private static let toTimePattern = "write `pattern: …` on the column, or `unit: ms` for a number since 1970"
     private static let toWhere = "write `where: CONDITION`"
     private static let toGroup = "leave it out: lag tools see the progress in the group `sluice-<query>`"
 
@@ -130,7 +131,7 @@ enum ForeignWords {
         "samplingratio": "leave it out: types stand in `columns`", "locale": "leave it out: numbers have no locale",
         "sep": "write `format: { csv: { separator: \";\" } }`",
         "delimiter": "write `format: { csv: { separator: \";\" } }`",
-        "timestampformat": "leave it out: timestamps are read as ISO 8601, or as seconds since 1970",
+        "timestampformat": toTimePattern, "dateformat": toTimePattern,
         "mode": toBadRows, "columnnameofcorruptrecord": toBadRows, "filter": toWhere, "having": toWhere,
         "selectexpr": "write `select: { name: expression }`", "groupby": toAggregate, "agg": toAggregate,
         "aggregate": toAggregate, "multiplewatermarkpolicy": "write `watermark_policy: min` or `max` on the query",

@@ -14,6 +14,19 @@ extension KafkaEndToEndTests {
             #"{"page":"none","display_time":"2024-01-01T\#(time):00Z","campaign_name":"c"}"#
         }
 
+        /// Runs the spec to the end of what is there. Returns how many rows of its first source were late.
+        private func runAndCountLate(_ folder: TemporaryFolder, _ kafka: KafkaCluster) throws -> Int {
+            let before = progressRecords(folder).count
+            let outcome = try SluiceProcess.run(
+                ["run", "spec.yaml", "--progress", "progress.jsonl", "--trigger", "available_now"], in: folder,
+                environment: ["KAFKA_BROKERS": kafka.plain])
+            #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+            return progressRecords(folder).dropFirst(before).reduce(0) { count, record in
+                let sources = record["sources"] as? [[String: Any]]
+                return count + (sources?.first?["numRowsDroppedByWatermark"] as? Int ?? 0)
+            }
+        }
+
         @Test(arguments: [false, true])
         func `A row is late by what its source has shown, or by what the slowest partition has`(
             isPerPartition: Bool
@@ -28,30 +41,19 @@ extension KafkaEndToEndTests {
                 .replacing(watermark, with: watermark + ", per_partition: \(isPerPartition)")
                 .replacing(/kafka: .* topic: visits-enriched \}/, with: "file: { path: out }")
             try folder.write("spec.yaml", spec)
-            func run() throws -> Int {
-                let before = progressRecords(folder).count
-                let outcome = try SluiceProcess.run(
-                    ["run", "spec.yaml", "--progress", "progress.jsonl", "--trigger", "available_now"], in: folder,
-                    environment: ["KAFKA_BROKERS": kafka.plain])
-                #expect(outcome.exitCode == 0, "\(outcome.standardError)")
-                return progressRecords(folder).dropFirst(before).reduce(0) { count, record in
-                    let sources = record["sources"] as? [[String: Any]]
-                    return count + (sources?.first?["numRowsDroppedByWatermark"] as? Int ?? 0)
-                }
-            }
             // The start is the latest offset.
-            #expect(try run() == 0)
+            #expect(try runAndCountLate(folder, kafka) == 0)
             try kafka.kcat.produce([visit("fast", "12:00")], to: visits, partition: 0)
             try kafka.kcat.produce([visit("slow-1", "10:00")], to: visits, partition: 1)
             try kafka.kcat.produce([ad("12:00")], to: ads)
-            #expect(try run() == 0, "a batch is judged by what was known before it")
+            #expect(try runAndCountLate(folder, kafka) == 0, "a batch is judged by what was known before it")
             // Behind the source's newest row by more than the delay, and ahead of all that its partition has shown.
             try kafka.kcat.produce([visit("slow-2", "10:05")], to: visits, partition: 1)
-            #expect(try run() == (isPerPartition ? 0 : 1))
+            #expect(try runAndCountLate(folder, kafka) == (isPerPartition ? 0 : 1))
             try kafka.kcat.produce([visit("fast-end", "14:00")], to: visits, partition: 0)
             try kafka.kcat.produce([visit("slow-end", "14:00")], to: visits, partition: 1)
             try kafka.kcat.produce([ad("14:00")], to: ads)
-            #expect(try run() == 0)
+            #expect(try runAndCountLate(folder, kafka) == 0)
             let ids = folder.rows(in: "out").compactMap { jsonObject($0)?["visit_id"] as? String }
             #expect(ids.sorted() == ["fast", "slow-1"] + (isPerPartition ? ["slow-2"] : []))
         }
@@ -72,27 +74,16 @@ extension KafkaEndToEndTests {
                 .replacing(watermark, with: watermark + ", per_topic: \(isPerTopic)")
                 .replacing(/kafka: .* topic: visits-enriched \}/, with: "file: { path: out }")
             try folder.write("spec.yaml", spec)
-            func runAndCountLate() throws -> Int {
-                let before = progressRecords(folder).count
-                let outcome = try SluiceProcess.run(
-                    ["run", "spec.yaml", "--progress", "progress.jsonl", "--trigger", "available_now"], in: folder,
-                    environment: ["KAFKA_BROKERS": kafka.plain])
-                #expect(outcome.exitCode == 0, "\(outcome.standardError)")
-                return progressRecords(folder).dropFirst(before).reduce(0) { count, record in
-                    let sources = record["sources"] as? [[String: Any]]
-                    return count + (sources?.first?["numRowsDroppedByWatermark"] as? Int ?? 0)
-                }
-            }
             try kafka.kcat.produce([visit("fast", "12:00")], to: fast, partition: 0)
             try kafka.kcat.produce([visit("slow-1", "10:00")], to: slow)
             try kafka.kcat.produce([ad("12:00")], to: ads)
-            #expect(try runAndCountLate() == 0)
+            #expect(try runAndCountLate(folder, kafka) == 0)
             let commits = "checkpoints/visits_ads/commits"
             let newest = try #require(folder.names(in: commits).compactMap { Int($0) }.max())
             let isWrittenDown = folder.read("\(commits)/\(newest)")?.contains("\"\(slow)\":") == true
             #expect(isWrittenDown == isPerTopic)
             try kafka.kcat.produce([visit("slow-2", "10:05")], to: slow)
-            #expect(try runAndCountLate() == (isPerTopic ? 0 : 1))
+            #expect(try runAndCountLate(folder, kafka) == (isPerTopic ? 0 : 1))
         }
     }
 }
