@@ -47,6 +47,9 @@ let package = Package(
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
 
+        // libcurl: HTTP with TLS, logins and proxies, for schema registries.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
         // libmicrohttpd: a small HTTP/1.1 server in one thread of its own, with limits on everything a client can send.
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
 
@@ -59,7 +62,9 @@ let package = Package(
         .target(name: "SluiceSystem", dependencies: ["CMemory"], swiftSettings: strictWithPointers),
         .target(
             name: "SluiceConnectors",
-            dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CZlib", "CZstd"],
+            dependencies: [
+                "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CZlib", "CZstd",
+            ],
             swiftSettings: strictWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
         .target(name: "SluicePage", resources: [.embedInCode("Page")], swiftSettings: strict),
@@ -84,6 +89,10 @@ let package = Package(
             swiftSettings: strictWithPointers),
         // A real Kafka, its own tools and kcat.
         .target(name: "KafkaTesting", path: "Tests/KafkaTesting", swiftSettings: strict),
+        // A schema registry over real HTTP.
+        .target(
+            name: "RegistryTesting", dependencies: ["KafkaTesting"], path: "Tests/RegistryTesting",
+            exclude: ["registry.py"], swiftSettings: strict),
         .testTarget(name: "KafkaTestingTests", dependencies: ["KafkaTesting"], swiftSettings: strict),
         .testTarget(
             name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
@@ -100,7 +109,7 @@ let package = Package(
             name: "SluiceConnectorsTests",
             dependencies: [
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
-                "CRdKafka",
+                "CRdKafka", "KafkaTesting", "RegistryTesting",
             ],
             exclude: ["Spark"], swiftSettings: strict),
         .testTarget(

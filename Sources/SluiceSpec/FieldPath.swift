@@ -31,6 +31,13 @@ extension FieldPath {
     /// Reads a path as a spec writes it. Throws for what cannot be one, with the form that was meant where there is
     /// one.
     package init(text: String) throws(PathProblem) {
+        if let star = text.firstRange(of: "[*]") ?? text.firstRange(of: ".*") {
+            let array = text[..<star.lowerBound].drop { $0 == "$" || $0 == "." }
+            throw PathProblem(
+                message: "`\(text)` leads to many values, and a row has one",
+                fix: "set `each: \(array.isEmpty ? "PATH" : array)` on the source, which makes a row of each element, "
+                    + "and take `each` or `each.NAME`; or name one, as in `items[0]`")
+        }
         if let meant = Self.foreignForm(of: text) {
             throw PathProblem(message: "`\(text)` is not a path", fix: "write `\(meant)`")
         }
