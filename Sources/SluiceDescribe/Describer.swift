@@ -10,7 +10,7 @@
 //
 // All but `sample` is pure. It ends: a column has a few forms, and one that none of them reads is left out.
 
-internal import SluiceConnectors
+package import SluiceConnectors
 internal import SluiceEngine
 internal import SluiceSpec
 package import SluiceSystem
@@ -20,35 +20,26 @@ package import SluiceSystem
 extension Sample {
     /// Reads a sample.
     /// - Throws: what a query would end with: nothing there, no text, no broker.
-    package init(_ target: SampleTarget, fileSystem: any FileSystem, clock: any Clock) throws(ConnectorFailure) {
-        do throws(ConnectorError) {
-            switch target {
-            case .files(let path):
-                let files = try FileSample(path: path, lineCount: sampledRecordCount, fileSystem)
-                self.init(
-                    target: target, parts: files.parts.map { Part(place: $0.path, content: .text($0.text)) },
-                    isAll: files.parts.allSatisfy(\.isWhole) && files.parts.count == files.fileCount,
-                    fileCount: files.fileCount)
-            case .topic(let brokers, let name):
-                let place = SourcePosition(file: "describe", line: 1, column: 1)
-                let spec = KafkaSourceSpec(
-                    position: place, brokers: Located(brokers, at: place, length: 1), topics: KafkaTopics(.one(name)))
-                let topic = try KafkaSample(
-                    spec, recordCount: sampledRecordCount, fileSystem: fileSystem, clock: clock)
-                let parts = topic.parts.filter { !$0.values.isEmpty }
-                self.init(
-                    target: target, parts: parts.map { Part(place: $0.partition, content: .messages($0.values)) },
-                    isAll: false)
-            }
-        } catch {
-            throw ConnectorFailure(description: error.message)
+    package init(_ target: SampleTarget, fileSystem: any FileSystem, clock: any Clock) throws(ConnectorError) {
+        switch target {
+        case .files(let path):
+            let files = try FileSample(path: path, lineCount: sampledRecordCount, fileSystem)
+            self.init(
+                target: target, parts: files.parts.map { Part(place: $0.path, content: .text($0.text)) },
+                isAll: files.parts.allSatisfy(\.isWhole) && files.parts.count == files.fileCount,
+                fileCount: files.fileCount)
+        case .topic(let brokers, let name):
+            let place = SourcePosition(file: "describe", line: 1, column: 1)
+            let spec = KafkaSourceSpec(
+                position: place, brokers: Located(brokers, at: place, length: 1), topics: KafkaTopics(.one(name)))
+            let topic = try KafkaSample(
+                spec, recordCount: sampledRecordCount, fileSystem: fileSystem, clock: clock)
+            let parts = topic.parts.filter { !$0.values.isEmpty }
+            self.init(
+                target: target, parts: parts.map { Part(place: $0.partition, content: .messages($0.values)) },
+                isAll: false)
         }
     }
-}
-
-/// Why no sample could be read.
-package struct ConnectorFailure: Error, Hashable, CustomStringConvertible {
-    package var description: String
 }
 
 // MARK: Describing

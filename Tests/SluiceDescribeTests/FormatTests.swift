@@ -54,7 +54,9 @@ import Testing
     @Test(
         arguments: [
             ("{\n  \"a\": 1,\n  \"b\": 2\n}\n", "objects over several lines"), ("\n \n", "nothing but blank lines"),
-            ("word\nother words\n", "neither JSON"), ("{}\n{}\n", "nothing but empty objects"),
+            ("word\nother words\n", "neither JSON"),
+            ("a b\nc d\n{\"a\":1}\ne f\n", "JSON objects in 1 of its first 4 lines"),
+            ("{}\n{}\n", "nothing but empty objects"),
             ("\u{0}\u{1}\u{2}\n\u{0}\u{5}\n", "is no text"), ("id,name\n", "a header and no records"),
         ])
     func `What is no records is said in one sentence`(text: String, expected: String) {

@@ -58,6 +58,11 @@ import Testing
             ])
     }
 
+    @Test func `Records of many kinds have the fields of all`() throws {
+        let found = try columns((0..<40).map { "{\"kind\":\"k\($0)\",\"f\($0)\":1}\n" }.joined())
+        #expect(found.count == 41 && found["f7"] == "int")
+    }
+
     @Test func `An object whose names are data is one column`() throws {
         let text = (0..<40).map { "{\"id\":\($0),\"by_user\":{\"u\($0)\":\($0)}}\n" }.joined()
         #expect(try columns(text) == ["id": "int", "by_user": "json"])

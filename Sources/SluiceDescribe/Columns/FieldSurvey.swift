@@ -65,9 +65,8 @@ final class FieldNode {
 
     /// The places that become columns, below this one, by their steps from here.
     func leaves(_ steps: [String] = []) -> [(steps: [String], node: FieldNode)] {
-        guard facts.isObject, !isVaried, !children.isEmpty, steps.count < Self.depthMax else {
-            return steps.isEmpty ? [] : [(steps, self)]
-        }
+        let isOpened = facts.isObject && !isVaried && !children.isEmpty && steps.count < Self.depthMax
+        guard isOpened || steps.isEmpty else { return [(steps, self)] }
         return children.flatMap { $0.leaves(steps + [$0.name]) }
     }
 }

@@ -87,14 +87,15 @@ private struct RecordShape {
 
     private mutating func suggestEach(_ places: [Envelope.Place]) {
         for place in places where place.node.facts.isArrayOfObjects {
-            guard let path = path(place.steps),
-                let field = place.node.elements?.children.first(where: { child in
-                    self.path(["x", child.name]) != nil
-                })
+            guard let path = path(place.steps), let elements = place.node.elements,
+                let field = elements.children.first(where: { elementPath([$0.name]) != nil })
             else { continue }
+            let total = elements.facts.objectCount
+            let column = draft(
+                Place(steps: [field.name], named: [], isOfElement: true, node: field, total: total), name: "")
             notes.append(
                 "`\(shown(path))` holds arrays of objects: `each: \(shown(path))` makes a row of each element, with "
-                    + "columns such as `{ type: string, from: \(shown(elementPath([field.name]) ?? "each")) }`")
+                    + "columns such as `\(shown(column.value.flowYAML))`")
         }
     }
 

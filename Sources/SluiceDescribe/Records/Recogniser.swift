@@ -1,6 +1,7 @@
 // The seam for formats. A recogniser is a value that takes a sample for records of one format, or does not; the first
 // that does has the word. To add a format write one, and put it into `all` where its turn is.
 
+internal import SluiceEngine
 internal import SluiceSpec
 
 /// Why nothing can be described.
@@ -60,6 +61,11 @@ extension Sample {
         if lines[0].bytes.drop(while: { $0 == 0x20 }).first == UInt8(ascii: "{") {
             return "\(target.shown) has objects over several lines, and records are JSON objects, one a line: convert "
                 + "it (`jq -c .`)"
+        }
+        let objects = lines.count { JSONTree(record: $0.bytes) != nil }
+        if objects > 0 {
+            return "\(target.shown) has JSON objects in \(grouped(objects)) of its first \(grouped(lines.count)) lines "
+                + "only: take the other lines out, or describe another file"
         }
         return "\(target.shown) is neither JSON, an object a line, nor CSV: no character separates its lines into "
             + "the same number of fields"
