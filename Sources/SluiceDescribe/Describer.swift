@@ -12,6 +12,7 @@
 
 package import SluiceConnectors
 internal import SluiceEngine
+internal import SluicePlan
 internal import SluiceSpec
 package import SluiceSystem
 
@@ -110,11 +111,11 @@ extension Sample {
     private func head(_ outcomes: [RecordProbe.Outcome]) -> String {
         let bad = badReasons(outcomes)
         let badCount = bad.reduce(0) { $0 + $1.count }
-        let all = grouped(outcomes.count) + (outcomes.count == 1 ? " record" : " records")
+        let all = counted(outcomes.count, "record", "records")
         let place =
             switch target {
             case .topic(_, let name):
-                "the latest of the topic \(shown(name)) (\(parts.count) partition\(parts.count == 1 ? "" : "s"))"
+                "the latest of the topic \(shown(name)) (\(counted(parts.count, "partition", "partitions")))"
             case .files(let path):
                 (isAll ? "all" : "the first") + " of \(shown(path))"
                     + (fileCount > 1 ? " (\(grouped(parts.count)) of \(grouped(fileCount)) files)" : "")
@@ -122,7 +123,8 @@ extension Sample {
         guard badCount > 0 else { return "\(all), \(place): none of them is bad" }
         let permille = max(1, (badCount * 1000 + outcomes.count / 2) / outcomes.count)
         let reasons = bad.prefix(3).map { "\(grouped($0.count)): \($0.reason)" }.joined(separator: "; ")
-        return "\(all), \(place): \(grouped(badCount)) of them bad, \(permille / 10).\(permille % 10) % (\(reasons))"
+        return
+            "\(all), \(place): \(grouped(badCount)) of them bad, \(permille / 10).\(permille % 10) % (\(reasons))"
     }
 }
 
@@ -189,7 +191,8 @@ extension Sample {
         let aheadCount = try reader.read(found.records, by: source, isFramed: isFramed).count(where: \.isAhead)
         guard aheadCount > 0 else { return }
         source.watermarkRemarks.append(
-            "no max_ahead: with it \(grouped(aheadCount)) of the sample would be bad, as ahead of this machine's clock")
+            "no max_ahead: with it \(grouped(aheadCount)) of the sample would be bad, as ahead of the clock"
+        )
         source.watermark = watermark(time.column, delay: delay, hasMaxAhead: false)
     }
 
@@ -197,21 +200,10 @@ extension Sample {
         guard time.lateCount > 0 else {
             return "delay: a guess, as no row of the sample is behind one before it"
         }
-        let seconds = time.disorderMicros / 1_000_000
-        let distance = seconds == 0 ? "less than a second" : spokenDuration(seconds: seconds)
-        let rows = time.lateCount == 1 ? "1 row of the sample is" : "\(grouped(time.lateCount)) rows of the sample are"
+        let distance = spoken(time.disorderMicros)
+        let rows =
+            time.lateCount == 1 ? "1 row of the sample is" : "\(grouped(time.lateCount)) rows of the sample are"
         return "delay: \(rows) behind one before, by up to \(distance)"
             + (time.isForward ? "; rounded up" : "; rounded up. They do not come in the order of this time")
     }
-}
-
-/// A count with its thousands apart.
-func grouped(_ count: Int) -> String {
-    var digits = String(count)
-    var index = digits.count - 3
-    while index > 0 {
-        digits.insert(",", at: digits.index(digits.startIndex, offsetBy: index))
-        index -= 3
-    }
-    return digits
 }

@@ -90,7 +90,7 @@ import Testing
         #expect(
             description.yaml.contains("watermark: { column: created_ts, delay: 10 minutes, max_ahead: 1 hour }"),
             "\(description.yaml)")
-        #expect(description.yaml.contains("by up to 6 minutes 10 seconds; rounded up"))
+        #expect(description.yaml.contains("by up to 6 min 10 s; rounded up"))
         #expect(description.notes.contains { $0.contains("`updated_at` is a time in every record, too") })
     }
 

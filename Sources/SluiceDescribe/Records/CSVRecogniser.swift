@@ -2,6 +2,7 @@
 // good rows. Lines are cut into fields by the engine's own code.
 
 internal import SluiceEngine
+internal import SluicePlan
 internal import SluiceSpec
 
 extension Recogniser {
@@ -179,7 +180,7 @@ private struct CSVTable {
         let left = all.count - places.count
         if left > 0 {
             notes.append(
-                "\(left) field\(left == 1 ? "" : "s") left out: names in the header that are empty, not unique, or "
+                "\(counted(left, "field", "fields")) left out: names in the header that are empty, not unique, or "
                     + "begin as a reserved one does")
         }
         if places.count > columnCountMax {

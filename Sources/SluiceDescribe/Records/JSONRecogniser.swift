@@ -1,6 +1,7 @@
 // Records of JSON: objects, flat or nested, perhaps in an envelope of Kafka Connect or Debezium.
 
 internal import SluiceEngine
+internal import SluicePlan
 internal import SluiceSpec
 
 extension Recogniser {
@@ -106,7 +107,7 @@ private struct RecordShape {
         let unwritable = all.count - places.count
         if unwritable > 0 {
             notes.append(
-                "\(unwritable) field\(unwritable == 1 ? "" : "s") left out: no path can hold a name with both kinds of "
+                "\(counted(unwritable, "field", "fields")) left out: no path can hold a name with both kinds of "
                     + "quotes in it")
         }
         if places.count > columnCountMax {

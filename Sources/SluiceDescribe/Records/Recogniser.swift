@@ -2,6 +2,7 @@
 // that does has the word. To add a format write one, and put it into `all` where its turn is.
 
 internal import SluiceEngine
+internal import SluicePlan
 internal import SluiceSpec
 
 /// Why nothing can be described.
@@ -64,7 +65,8 @@ extension Sample {
         }
         let objects = lines.count { JSONTree(record: $0.bytes) != nil }
         if objects > 0 {
-            return "\(target.shown) has JSON objects in \(grouped(objects)) of its first \(grouped(lines.count)) lines "
+            return
+                "\(target.shown) has JSON objects in \(grouped(objects)) of its first \(grouped(lines.count)) lines "
                 + "only: take the other lines out, or describe another file"
         }
         return "\(target.shown) is neither JSON, an object a line, nor CSV: no character separates its lines into "

@@ -40,28 +40,15 @@ package struct EventTimeCandidate: Hashable, Sendable {
     var isForward: Bool { disorderMicros <= (newestMicros - oldestMicros) / 2 }
 }
 
-/// Durations that people write, in seconds.
-private let plainSeconds: [Int64] = [
-    10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600,
-    2_592_000,
-]
+/// Durations that people write.
+private let plainDurations: [(micros: Int64, text: String)] = [
+    (10, "10 seconds"), (30, "30 seconds"), (60, "1 minute"), (120, "2 minutes"), (300, "5 minutes"),
+    (600, "10 minutes"), (900, "15 minutes"), (1800, "30 minutes"), (3600, "1 hour"), (7200, "2 hours"),
+    (10_800, "3 hours"), (21_600, "6 hours"), (43_200, "12 hours"), (86_400, "1 day"),
+].map { ($0.0 * 1_000_000, $0.1) }
 
-/// The next plain duration that is not shorter, as a spec writes it; ten seconds at least.
+/// The next of them that is not shorter, or so many days.
 func plainDuration(atLeastMicros micros: Int64) -> String {
-    let seconds = micros / 1_000_000 + (micros % 1_000_000 > 0 ? 1 : 0)
-    return spokenDuration(
-        seconds: plainSeconds.first { $0 >= seconds } ?? (seconds + 86_399) / 86_400 * 86_400, isRounded: true)
-}
-
-/// In words, the two largest units; or one, which has to do.
-func spokenDuration(seconds: Int64, isRounded: Bool = false) -> String {
-    let units: [(name: String, seconds: Int64)] = [("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)]
-    var left = seconds
-    var words: [String] = []
-    for unit in units where left >= unit.seconds && words.count < 2 {
-        let count = left / unit.seconds
-        words.append("\(count) \(unit.name)\(count == 1 ? "" : "s")")
-        left %= unit.seconds
-    }
-    return words.isEmpty ? "0 seconds" : words.joined(separator: " ")
+    let day: Int64 = 86_400_000_000
+    return plainDurations.first { $0.micros >= micros }?.text ?? "\(micros / day + (micros % day > 0 ? 1 : 0)) days"
 }
