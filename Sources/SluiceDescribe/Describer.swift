@@ -38,7 +38,7 @@ extension Sample {
             let parts = topic.parts.filter { !$0.values.isEmpty }
             self.init(
                 target: target, parts: parts.map { Part(place: $0.partition, content: .messages($0.values)) },
-                isAll: false)
+                isAll: false, tombstoneCount: topic.parts.reduce(0) { $0 + $1.tombstoneCount })
         }
     }
 }
@@ -51,6 +51,10 @@ extension Sample {
         var found = try recognised(reader)
         let outcomes = try fit(&found, reader)
         var notes = found.notes + guesses(found)
+        if tombstoneCount > 0 {
+            let tombstones = counted(tombstoneCount, "record without a value (a tombstone)", "tombstones")
+            notes.append("\(tombstones) beside these, which make no row")
+        }
         let times = try eventTimes(found, outcomes, reader)
         var source = text(found)
         try addWatermark(to: &source, times, reader, found, &notes)

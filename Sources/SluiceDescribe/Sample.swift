@@ -31,8 +31,11 @@ package struct Sample: Sendable {
     package var isAll: Bool
     /// How many files there are, sampled or not; 1 for a topic.
     package var fileCount: Int
+    /// Messages without a value that were met.
+    package var tombstoneCount: Int
 
-    package init(target: SampleTarget, parts: [Part], isAll: Bool, fileCount: Int = 1) {
+    package init(target: SampleTarget, parts: [Part], isAll: Bool, fileCount: Int = 1, tombstoneCount: Int = 0) {
+        self.tombstoneCount = tombstoneCount
         self.target = target
         self.parts = parts
         self.fileCount = fileCount

@@ -57,6 +57,7 @@ extension KafkaEndToEndTests {
             let described = try describe(topic, try TemporaryFolder(), ["--format", "json"])
             let object = jsonObject(described.standardOutput)
             #expect((object?["sample"] as? [String: Any])?["records"] as? Int == 5, "\(described)")
+            #expect(described.standardOutput.contains("1 record without a value (a tombstone) beside these"))
             #expect(described.standardOutput.contains("column_3") && described.standardOutput.contains("dd/MM/yyyy"))
         }
 
