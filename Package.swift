@@ -4,7 +4,9 @@ import PackageDescription
 // The modules carry the flow: a spec becomes a plan, sources feed the engine, the engine feeds sinks, and the
 // runtime drives one micro-batch after another. Imports only ever point to the left in this list:
 //     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceRuntime <- sluice
-// SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and runtime may use them.
+// SluiceDescribe (from a sample of records to a source of a spec) stands beside SluiceRuntime: neither knows the other.
+// SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and what is right of them
+// may use them.
 
 /// Settings every Swift target shares.
 let strict: [SwiftSetting] = [
@@ -75,11 +77,15 @@ let package = Package(
                 "CDeflate", "CMicroHTTPD",
             ],
             swiftSettings: strictWithPointers),
+        .target(
+            name: "SluiceDescribe",
+            dependencies: ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            swiftSettings: strictWithPointers),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
-                "CEarlySignals",
+                "SluiceRuntime", "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
+                "SluiceSystem", "CEarlySignals",
             ],
             swiftSettings: strict),
 
@@ -119,6 +125,12 @@ let package = Package(
                 "SluiceSimulation",
             ],
             exclude: ["Checkpoint/Golden", "Spark"], swiftSettings: strict),
+        .testTarget(
+            name: "SluiceDescribeTests",
+            dependencies: [
+                "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+            ],
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
         // The built binary in a process of its own.

@@ -108,6 +108,8 @@ extension FieldPath {
         }
         if text.hasPrefix("$.") { return String(text.dropFirst(2)) }
         if text.hasPrefix("$[") { return String(text.dropFirst()) }
+        // What stands in brackets and quotes is a name, whatever it looks like.
+        if text.contains("['") || text.contains("[\"") { return nil }
         if text.hasPrefix("/") { return joined(text.split(separator: "/")) }
         if text.contains("->") {
             return joined(text.replacing("->>", with: "->").replacing("->", with: "\n").split(separator: "\n"))
@@ -124,7 +126,8 @@ extension FieldPath: CustomStringConvertible {
         for (index, step) in steps.enumerated() {
             switch step {
             case .element(let element): text += "[\(element)]"
-            case .name(let name) where Self.needsBrackets(name, isFirst: index == 0): text += "['\(name)']"
+            case .name(let name) where Self.needsBrackets(name, isFirst: index == 0):
+                text += name.contains("'") ? "[\"\(name)\"]" : "['\(name)']"
             case .name(let name): text += (index == 0 ? "" : ".") + name
             }
         }

@@ -23,9 +23,10 @@ import Testing
             "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
             "CMicroHTTPD", "Synchronization",
         ],
+        "SluiceDescribe": ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
         "sluice": [
-            "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
-            "CEarlySignals", "Synchronization",
+            "SluiceRuntime", "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
+            "SluiceSystem", "CEarlySignals", "Synchronization",
         ],
     ]
 

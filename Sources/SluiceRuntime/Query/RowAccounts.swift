@@ -183,7 +183,7 @@ private struct RowAccount {
     /// `3,000 read: 2,756 out, 244 still wait for ads (…), 0 late, 0 bad`. A row that only a partner brings out has
     /// `left` when it is done with, and not come out.
     var text: String {
-        func counted(_ count: Int, _ words: String) -> String { "\(grouped(Int64(count))) \(words)" }
+        func counted(_ count: Int, _ words: String) -> String { "\(grouped(count)) \(words)" }
         let passed = counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows
         var parts = [counted(passed + rowsBefore - rowsInState, isPreserved ? "out" : "left")]
         if let other { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
@@ -200,7 +200,7 @@ private struct RowAccount {
         }
         let empty = columns.empty(in: firstRows)
         if !empty.isEmpty { parts.append("never a value of \(empty.joined(separator: " and "))") }
-        let before = rowsBefore > 0 ? " and \(grouped(Int64(rowsBefore))) from before" : ""
+        let before = rowsBefore > 0 ? " and \(grouped(rowsBefore)) from before" : ""
         return "\(counted(counters.inputRows, "read"))\(before): " + parts.joined(separator: ", ")
     }
 
