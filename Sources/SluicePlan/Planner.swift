@@ -50,6 +50,7 @@ package enum Planner {
             result.optimized = plan
             let (records, mistakes) = RecordChecks(query: query, sinks: result.sinks).read()
             result.diagnostics += JoinChecks.diagnose(plan) + UnmatchedRowChecks.diagnose(plan) + mistakes
+            result.diagnostics += OutputChecks.diagnose(query, result.sinks)
             if !result.diagnostics.contains(where: { $0.severity == .error }) {
                 result.physical = PhysicalPlanner.plan(
                     plan, query: query, sources: sources, sinks: sinks, records: records)

@@ -80,6 +80,30 @@ package enum EpochUnit: String, Hashable, Sendable, CaseIterable {
     case milliseconds = "ms"
     case microseconds = "us"
     case nanoseconds = "ns"
+
+    /// The unit smaller than a second that the name of a field ends with: `ts_ms`, `createdMillis`, `epoch-us`.
+    init?(inName name: String) {
+        let words: [(unit: EpochUnit, endings: [String])] = [
+            (.milliseconds, ["ms", "millis", "milliseconds", "msec"]),
+            (.microseconds, ["us", "micros", "microseconds", "usec"]),
+            (.nanoseconds, ["ns", "nanos", "nanoseconds", "nsec"]),
+        ]
+        // The last word: what stands behind a sign that is no letter, or from the last capital on.
+        let starts = [name.lastIndex { !$0.isLetter }, name.lastIndex { $0.isUppercase }]
+        let last = starts.map { name[($0 ?? name.startIndex)...].drop { !$0.isLetter }.lowercased() }
+        guard let unit = words.first(where: { $0.endings.contains(where: last.contains) })?.unit else { return nil }
+        self = unit
+    }
+
+    /// As a sentence names it.
+    package var noun: String {
+        switch self {
+        case .seconds: "seconds"
+        case .milliseconds: "milliseconds"
+        case .microseconds: "microseconds"
+        case .nanoseconds: "nanoseconds"
+        }
+    }
 }
 
 /// A pattern as a spec writes it, and what it says.
@@ -277,11 +301,16 @@ package struct JoinSpec: Sendable {
 
 package struct OutputColumnSpec: Sendable {
     package var name: String
+    /// The names of the objects that it stands in, outermost first. Columns of one object follow one another.
+    package var objects: [String]
     package var expression: Expression<ColumnReference>
     package var position: SourcePosition
 
-    package init(name: String, expression: Expression<ColumnReference>, position: SourcePosition) {
+    package init(
+        name: String, objects: [String] = [], expression: Expression<ColumnReference>, position: SourcePosition
+    ) {
         self.name = name
+        self.objects = objects
         self.expression = expression
         self.position = position
     }
@@ -389,6 +418,14 @@ extension OutputFormat {
         switch self {
         case .json: "jsonl"
         case .csv: "csv"
+        }
+    }
+
+    /// Whether a column may stand in an object.
+    package var hasObjects: Bool {
+        switch self {
+        case .json: true
+        case .csv: false
         }
     }
 

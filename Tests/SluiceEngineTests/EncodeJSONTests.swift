@@ -116,6 +116,54 @@ func encodedValue(_ type: DataType, _ value: Value, zone: String = "UTC") -> Str
         #expect(encoded([("k", column(0, .int)), ("k", column(1, .int))], [row]) == #"{"k":1,"k":2}"# + "\n")
     }
 
+    @Test(arguments: [
+        (Value.string("a"), Value.integer(1), false, #"{"id":"a","user":{"id":"a","page":{"n":1},"o":{"n":1}},"z":1}"#),
+        (.null, .null, false, #"{"user":{"page":{},"o":{}}}"#),
+        (.null, .null, true, #"{"id":null,"user":{"id":null,"page":{"n":null},"o":{"n":null}},"z":null}"#),
+        (.null, .integer(1), false, #"{"user":{"page":{"n":1},"o":{"n":1}},"z":1}"#),
+    ])
+    func `Columns stand in objects`(id: Value, number: Value, writesNulls: Bool, expected: String) {
+        let id = TestColumn(type: .string, value: id)
+        let number = TestColumn(type: .long, value: number)
+        #expect(
+            encodedObjects(
+                [
+                    ([], "id", id), (["user"], "id", id), (["user", "page"], "n", number),
+                    (["user", "o"], "n", number), ([], "z", number),
+                ], writesNulls: writesNulls) == expected + "\n")
+    }
+
+    @Test func `An object may be the first, the last and all there is`() {
+        let one = TestColumn(type: .long, value: .integer(1))
+        #expect(
+            encodedObjects([(["a"], "n", one), ([], "b", one), (["c", "d"], "n", one)])
+                == #"{"a":{"n":1},"b":1,"c":{"d":{"n":1}}}"# + "\n")
+        let deep = (0..<64).map { "o\($0)" }
+        #expect(
+            encodedObjects([(deep, "n", one)])
+                == deep.map { "{\"\($0)\":" }.joined() + #"{"n":1}"# + String(repeating: "}", count: 64) + "\n")
+    }
+
+    private struct TestColumn {
+        var type: DataType
+        var value: Value
+    }
+
+    private func encodedObjects(
+        _ columns: [(objects: [String], name: String, column: TestColumn)], writesNulls: Bool = false
+    ) -> String {
+        let row = TestRow(columns.map(\.column.type), columns.map(\.column.value))
+        let outputs = columns.enumerated().map { index, item in
+            OutputColumn(name: item.name, objects: item.objects, expression: column(index, item.column.type))
+        }
+        var encoder = RowEncoder(
+            output: OutputPlan(filter: nil, columns: outputs, sinks: []),
+            format: .json(timeZone: "UTC", writesNulls: writesNulls), layouts: [row.layout], zones: systemTimeZones)
+        var buffer = ByteBuffer()
+        _ = encoder.encode(left: row.pointer, right: nil, into: &buffer)
+        return String(decoding: buffer.array(), as: UTF8.self)
+    }
+
     @Test func namesAreEscapedAndMayBeOfAnyLength() {
         let row = TestRow([.int, .string], [.integer(1), .string("x")])
         for length in 0..<70 {

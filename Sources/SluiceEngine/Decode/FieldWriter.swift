@@ -38,14 +38,14 @@ struct FieldWriter {
             }
             return unsafe setText(slot, column, text, in: &arena)
         case .epoch, .timestampPattern, .datePattern:
-            return unsafe setOwnForm(slot, column, text, in: &arena)
+            return unsafe setTimeForm(slot, column, text, in: &arena)
         case .int, .long, .boolean, .none, .json, .object, .array:
             return false
         }
     }
 
     /// Text of a column with a unit or a pattern.
-    private mutating func setOwnForm(
+    private mutating func setTimeForm(
         _ slot: Int, _ column: DecodedColumn, _ text: UnsafeRawBufferPointer, in arena: inout ByteBuffer
     ) -> Bool {
         let value =
@@ -75,7 +75,7 @@ struct FieldWriter {
         case .decimal:
             return unsafe setDecimal(slot, column, text, in: &arena)
         case .epoch:
-            return unsafe setOwnForm(slot, column, text, in: &arena)
+            return unsafe setTimeForm(slot, column, text, in: &arena)
         case .string, .boolean, .date, .timestampPattern, .datePattern, .none, .json, .object, .array:
             return false
         }
@@ -116,7 +116,7 @@ struct FieldWriter {
             guard let value = unsafe FieldWriter.csvBoolean(text) else { return false }
             builder.set(slot, bits: value ? 1 : 0, in: &arena)
         case .epoch, .timestampPattern, .datePattern:
-            return unsafe setOwnForm(slot, column, text, in: &arena)
+            return unsafe setTimeForm(slot, column, text, in: &arena)
         case .string, .timestamp, .date, .decimal, .none, .json, .object, .array:
             return unsafe setText(slot, column, text, in: &arena)
         }

@@ -5,14 +5,14 @@
 // opening brace. So nothing asks, field by field, whether it is the first that is not null.
 
 internal import Glibc
-package import SluicePlan
-package import SluiceSpec
+internal import SluicePlan
+internal import SluiceSpec
 
 /// Encodes the rows of one output in one format. One per worker and format: it holds scratch memory and caches.
 @safe struct RowEncoder: ~Copyable {
     /// The line of column names that a CSV file begins with, `\n` included; empty when the format has none.
     let header: [UInt8]
-    private let format: Format
+    private let format: EncodedFormat
     private let columns: UnsafeMutablePointer<EncodedColumn>
     private let columnCount: Int
     /// What stands before values: `,"name":` with the quote that opens the value, if there is one. Padded for `write`.
@@ -32,32 +32,13 @@ package import SluiceSpec
     init(output: OutputPlan, format: OutputFormat, layouts: [RowLayout], zones: TimeZones) {
         var zones = zones
         let zone = zones.rules(named: format.timeZone) ?? .utc
-        self.format = Format(format, hasParts: output.columns.contains { $0.expression.type == .json })
-        var columns: [EncodedColumn] = []
-        var prefixes: [UInt8] = []
-        var expressions: [CompiledExpression] = []
-        var formatterCount: UInt16 = 0
-        for (index, output) in output.columns.enumerated() {
-            let type = output.expression.type
-            var column = EncodedColumn(kind: type == .json ? .json : ValueKind(type), scale: type.scale)
-            // The loop over columns knows no bytes that are no text: a part of a record comes as a computed value.
-            if case .column(let slot) = output.expression.kind, type != .json {
-                column.slot = SlotAddress(slot, layout: layouts[slot.input])
-            } else {
-                column.expression = Int32(expressions.count)
-                expressions.append(
-                    CompiledExpression(output.expression, layouts: layouts, zone: zone, zones: zones))
-            }
-            if case .timestamp = type {
-                column.formatter = formatterCount
-                formatterCount += 1
-            }
-            let prefix = self.format.prefix(of: output.name, at: index, isQuoted: column.isQuoted)
-            column.prefixOffset = UInt32(prefixes.count)
-            column.prefixByteCount = UInt32(prefix.count)
-            prefixes += prefix + [UInt8](repeating: 0, count: prefixPadding - prefix.count % prefixPadding)
-            columns.append(column)
-        }
+        self.format = EncodedFormat(
+            format, isNested: output.columns.contains { $0.expression.type == .json || !$0.objects.isEmpty })
+        var builder = EncodedColumns(layouts: layouts, zone: zone, zones: zones)
+        builder.add(output.columns[...], in: 0, self.format)
+        let columns = builder.columns
+        let prefixes = builder.prefixes
+        var expressions = builder.expressions
         filter = output.filter == nil ? -1 : expressions.count
         if let filter = output.filter {
             expressions.append(CompiledExpression(filter, layouts: layouts, zone: zone, zones: zones))
@@ -67,15 +48,15 @@ package import SluiceSpec
         for (index, expression) in expressions.enumerated() { unsafe runners[index] = expression.runner }
         header = self.format.header(output.columns.map(\.name))
         columnCount = columns.count
-        self.formatterCount = Int(formatterCount)
+        formatterCount = Int(builder.formatterCount)
         unsafe self.columns = .allocate(capacity: max(1, columns.count))
         for (index, column) in columns.enumerated() { unsafe self.columns[index] = column }
         unsafe self.prefixes = .allocate(byteCount: max(1, prefixes.count), alignment: 16)
         for (index, byte) in prefixes.enumerated() {
             unsafe self.prefixes.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
         }
-        unsafe formatters = .allocate(capacity: max(1, self.formatterCount))
-        unsafe formatters.initialize(repeating: TimestampFormatter(rules: zone), count: self.formatterCount)
+        unsafe formatters = .allocate(capacity: max(1, formatterCount))
+        unsafe formatters.initialize(repeating: TimestampFormatter(rules: zone), count: formatterCount)
     }
 
     deinit {
@@ -106,8 +87,10 @@ package import SluiceSpec
     mutating func encodeAccepted(left: UnsafeRawPointer?, right: UnsafeRawPointer?, into output: inout ByteBuffer) {
         let rows = unsafe RowPair(left: left, right: right)
         switch format {
-        case .json(let writesNulls, hasParts: false): encodeJSON(rows, writesNulls: writesNulls, into: &output)
-        case .json(let writesNulls, hasParts: true): encodeJSONOfParts(rows, writesNulls: writesNulls, into: &output)
+        case .json(let writesNulls, isNested: false): encodeJSON(rows, writesNulls: writesNulls, into: &output)
+        case .json(let writesNulls, isNested: true):
+            encodeObject(rows, 0..<columnCount, writesNulls: writesNulls, into: &output)
+            output.append(UInt8(ascii: "\n"))
         case .csv(let separator, _): encodeCSV(rows, separator: separator, into: &output)
         }
     }
@@ -130,63 +113,98 @@ package import SluiceSpec
     }
 
     private mutating func encodeJSON(_ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer) {
-        encodeFields(rows, hasParts: false, writesNulls: writesNulls, into: &output)
-    }
-
-    /// As `encodeJSON`, of an output with columns that are JSON already. Compiled apart, so that other rows do not pay.
-    @inline(never)
-    private mutating func encodeJSONOfParts(_ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer) {
-        encodeFields(rows, hasParts: true, writesNulls: writesNulls, into: &output)
-    }
-
-    @inline(__always)
-    private mutating func encodeFields(
-        _ rows: RowPair, hasParts: Bool, writesNulls: Bool, into output: inout ByteBuffer
-    ) {
         let start = output.count
         for index in 0..<columnCount {
+            unsafe encodeField(UnsafePointer(columns + index), rows, writesNulls: writesNulls, into: &output)
+        }
+        openAndClose(from: start, in: &output)
+        unsafe output.base.storeBytes(of: UInt8(ascii: "\n"), toByteOffset: output.count, as: UInt8.self)
+        output.advance(by: 1)
+    }
+
+    /// As `encodeJSON`, without the line's end, of columns some of which are objects or JSON already. Compiled apart, so
+    /// that other rows do not pay. An object whose fields are all left out is `{}`, as Spark writes a struct.
+    @inline(never)
+    private mutating func encodeObject(
+        _ rows: RowPair, _ fields: Range<Int>, writesNulls: Bool, into output: inout ByteBuffer
+    ) {
+        let start = output.count
+        var index = fields.lowerBound
+        while index < fields.upperBound {
             let column = unsafe UnsafePointer(columns + index)
-            let value = unsafe value(column, rows)
-            if value.isNull {
-                if writesNulls { unsafe appendNull(column, to: &output) }
-                continue
-            }
-            if hasParts, unsafe column.pointee.kind == .json {
-                unsafe appendPrefix(column, room: value.bytes.count, to: &output)
-                unsafe output.append(value.bytes)
-                continue
-            }
-            switch unsafe column.pointee.kind {
-            case .string:
-                let text = unsafe value.bytes
-                unsafe appendPrefix(column, room: jsonTextRoom(text.count) &+ 1, to: &output)
-                let place = unsafe output.base + output.count
-                let count = unsafe writeJSONText(text, to: place)
-                unsafe place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: count, as: UInt8.self)
-                output.advance(by: count &+ 1)
-            case .timestamp:
-                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
-                unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)
-                output.append(UInt8(ascii: "\""))
-            case .date:
-                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
-                formatDate(value.integer, into: &output)
-                output.append(UInt8(ascii: "\""))
-            case .double where !value.double.isFinite:
-                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
-                output.append(UInt8(ascii: "\""))
-                unsafe appendPlain(value, column, to: &output)
-                output.append(UInt8(ascii: "\""))
-            default:
-                unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
-                unsafe appendPlain(value, column, to: &output)
+            index += 1
+            if unsafe column.pointee.fieldsEnd > 0 {
+                unsafe appendPrefix(column, room: 0, to: &output)
+                let end = unsafe Int(column.pointee.fieldsEnd)
+                encodeObject(rows, index..<end, writesNulls: writesNulls, into: &output)
+                index = end
+            } else if unsafe column.pointee.kind == .json {
+                unsafe encodePart(column, rows, writesNulls: writesNulls, into: &output)
+            } else {
+                unsafe encodeField(column, rows, writesNulls: writesNulls, into: &output)
             }
         }
+        openAndClose(from: start, in: &output)
+    }
+
+    /// A value that is JSON as it is.
+    private mutating func encodePart(
+        _ column: UnsafePointer<EncodedColumn>, _ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer
+    ) {
+        let value = unsafe value(column, rows)
+        if value.isNull {
+            if writesNulls { unsafe appendNull(column, to: &output) }
+            return
+        }
+        unsafe appendPrefix(column, room: value.bytes.count, to: &output)
+        unsafe output.append(value.bytes)
+    }
+
+    /// Makes an object of the fields from `start` on: the comma before the first of them becomes its opening brace.
+    /// Keeps room for a byte more.
+    @inline(__always)
+    private func openAndClose(from start: Int, in output: inout ByteBuffer) {
         output.reserve(4)
         if output.count == start { output.advance(by: 1) }
         unsafe output.base.storeBytes(of: UInt8(ascii: "{"), toByteOffset: start, as: UInt8.self)
-        unsafe output.base.storeBytes(of: 0x0A7D, toByteOffset: output.count, as: UInt16.self)
-        output.advance(by: 2)
+        unsafe output.base.storeBytes(of: UInt8(ascii: "}"), toByteOffset: output.count, as: UInt8.self)
+        output.advance(by: 1)
+    }
+
+    @inline(__always)
+    private mutating func encodeField(
+        _ column: UnsafePointer<EncodedColumn>, _ rows: RowPair, writesNulls: Bool, into output: inout ByteBuffer
+    ) {
+        let value = unsafe value(column, rows)
+        if value.isNull {
+            if writesNulls { unsafe appendNull(column, to: &output) }
+            return
+        }
+        switch unsafe column.pointee.kind {
+        case .string:
+            let text = unsafe value.bytes
+            unsafe appendPrefix(column, room: jsonTextRoom(text.count) &+ 1, to: &output)
+            let place = unsafe output.base + output.count
+            let count = unsafe writeJSONText(text, to: place)
+            unsafe place.storeBytes(of: UInt8(ascii: "\""), toByteOffset: count, as: UInt8.self)
+            output.advance(by: count &+ 1)
+        case .timestamp:
+            unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
+            unsafe formatters[Int(column.pointee.formatter)].append(value.integer, to: &output)
+            output.append(UInt8(ascii: "\""))
+        case .date:
+            unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
+            formatDate(value.integer, into: &output)
+            output.append(UInt8(ascii: "\""))
+        case .double where !value.double.isFinite:
+            unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
+            output.append(UInt8(ascii: "\""))
+            unsafe appendPlain(value, column, to: &output)
+            output.append(UInt8(ascii: "\""))
+        default:
+            unsafe appendPrefix(column, room: fixedValueRoom, to: &output)
+            unsafe appendPlain(value, column, to: &output)
+        }
     }
 
     private mutating func encodeCSV(_ rows: RowPair, separator: UInt8, into output: inout ByteBuffer) {
@@ -262,72 +280,6 @@ package import SluiceSpec
 }
 
 /// Prefixes are padded to multiples of so many bytes, the first of which are copied without a look at the length.
-private let prefixPadding = 32
+let prefixPadding = 32
 /// More than any value takes that is no string, with the room its writer asks for.
 private let fixedValueRoom = 160
-
-private struct EncodedColumn {
-    var kind: ValueKind
-    var scale: UInt8
-    var formatter: UInt16 = 0
-    /// Number of the compiled expression; -1: the value is in `slot`.
-    var expression: Int32 = -1
-    var slot = SlotAddress.none
-    var prefixOffset: UInt32 = 0
-    var prefixByteCount: UInt32 = 0
-
-    init(kind: ValueKind, scale: UInt8) {
-        self.kind = kind
-        self.scale = scale
-    }
-
-    /// Whether the prefix ends with the quote that opens the value.
-    var isQuoted: Bool { kind == .string || kind == .timestamp || kind == .date }
-}
-
-/// What a format means for every column.
-extension OutputPlan {
-    /// The line of column names that output in a format begins with, `\n` included; empty when it has none.
-    package func csvHeader(_ format: OutputFormat) -> [UInt8] { Format(format).header(columns.map(\.name)) }
-}
-
-private enum Format {
-    /// With parts where a column is JSON already.
-    case json(writesNulls: Bool, hasParts: Bool)
-    case csv(separator: UInt8, writesHeader: Bool)
-
-    init(_ format: OutputFormat, hasParts: Bool = false) {
-        switch format {
-        case .json(_, let writesNulls): self = .json(writesNulls: writesNulls, hasParts: hasParts)
-        case .csv(_, let separator, let writesHeader): self = .csv(separator: separator, writesHeader: writesHeader)
-        }
-    }
-
-    /// The bytes before the value of column number `index`.
-    func prefix(of name: String, at index: Int, isQuoted: Bool) -> [UInt8] {
-        switch self {
-        case .csv(let separator, _): return index == 0 ? [] : [separator]
-        case .json:
-            let name = Array(name.utf8)
-            var escaped = ByteBuffer(capacity: jsonTextRoom(name.count))
-            let count = unsafe name.withUnsafeBytes { unsafe writeJSONText($0, to: escaped.base) }
-            escaped.advance(by: count)
-            return Array(",\"".utf8) + escaped.array() + Array((isQuoted ? "\":\"" : "\":").utf8)
-        }
-    }
-
-    /// The line of names, `\n` included; empty when there is none.
-    func header(_ names: [String]) -> [UInt8] {
-        guard case .csv(let separator, true) = self else { return [] }
-        var line = ByteBuffer()
-        for (index, name) in names.enumerated() {
-            if index > 0 { line.append(separator) }
-            let name = Array(name.utf8)
-            unsafe name.withUnsafeBytes {
-                unsafe appendCSVText($0, separator: separator, isFirst: index == 0, to: &line)
-            }
-        }
-        line.append(UInt8(ascii: "\n"))
-        return line.array()
-    }
-}

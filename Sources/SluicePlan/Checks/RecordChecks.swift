@@ -50,11 +50,12 @@ struct RecordChecks {
 
     private func mistake(in timestamp: Located<String>) -> Diagnostic? {
         let name = timestamp.value
-        guard let column = query.select.first(where: { $0.name == name }) else {
+        let columns = query.select.filter(\.objects.isEmpty)
+        guard let column = columns.first(where: { $0.name == name }) else {
             return Diagnostic(
                 .error, .unknownColumn, at: timestamp.position, length: timestamp.length,
                 "the query `\(query.name.value)` has no output column `\(name)`",
-                fix: suggestion(for: name, in: query.select.map(\.name), listing: "its output columns are"))
+                fix: suggestion(for: name, in: columns.map(\.name), listing: "its output columns are"))
         }
         if column.expression.type == .timestamp { return nil }
         return Diagnostic(

@@ -31,10 +31,12 @@ extension LogicalPlan {
     }
 
     private static func text(_ column: ProjectedColumn) -> String {
-        if case .column(let reference) = column.expression.kind, reference.column == column.name {
+        if case .column(let reference) = column.expression.kind, reference.column == column.name,
+            column.objects.isEmpty
+        {
             return reference.description
         }
-        return "\(column.expression) as \(quotedName(column.name))"
+        return "\(column.expression) as \(outputName(column.objects, column.name))"
     }
 
     /// Conjuncts in one line.

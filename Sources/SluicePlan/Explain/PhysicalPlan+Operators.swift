@@ -129,10 +129,12 @@ extension PhysicalPlan {
     func text(_ expression: Expression<ColumnSlot>) -> String { expression.text(column: name) }
 
     private func text(_ column: OutputColumn) -> String {
-        if case .column(let slot) = column.expression.kind, inputs[slot.input].columns[slot.index].name == column.name {
+        if case .column(let slot) = column.expression.kind, column.objects.isEmpty,
+            inputs[slot.input].columns[slot.index].name == column.name
+        {
             return name(slot)
         }
-        return "\(text(column.expression)) as \(quotedName(column.name))"
+        return "\(text(column.expression)) as \(outputName(column.objects, column.name))"
     }
 
     private static func text(_ sink: OutputSink) -> String { "\(quotedName(sink.name)) (\(sink.format.name))" }

@@ -58,6 +58,8 @@ package struct Filter: Hashable, Sendable {
 /// An output column, or a column that a projection lets through.
 package struct ProjectedColumn: Hashable, Sendable {
     package var name: String
+    /// The names of the objects that an output column stands in, outermost first.
+    package var objects: [String] = []
     package var expression: LogicalExpression
 }
 

@@ -13,7 +13,10 @@ enum LogicalPlanBuilder {
                 self.join(join, in: query), left: plan, right: input(with, position: join.with.position))
         }
         if let filter = query.filter { plan = .filter(Filter(conjuncts: filter.conjuncts, place: .query), plan) }
-        plan = .project(query.select.map { ProjectedColumn(name: $0.name, expression: $0.expression) }, plan)
+        let outputs = query.select.map {
+            ProjectedColumn(name: $0.name, objects: $0.objects, expression: $0.expression)
+        }
+        plan = .project(outputs, plan)
         return .sink(query.sinks.map(\.value), plan)
     }
 

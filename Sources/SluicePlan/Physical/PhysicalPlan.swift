@@ -239,10 +239,13 @@ package struct JoinPlan: Hashable, Sendable {
 
 package struct OutputColumn: Hashable, Sendable {
     package var name: String
+    /// The names of the objects that it stands in, outermost first. Columns of one object follow one another.
+    package var objects: [String]
     package var expression: Expression<ColumnSlot>
 
-    package init(name: String, expression: Expression<ColumnSlot>) {
+    package init(name: String, objects: [String] = [], expression: Expression<ColumnSlot>) {
         self.name = name
+        self.objects = objects
         self.expression = expression
     }
 }

@@ -38,7 +38,9 @@ struct PhysicalPlanner {
         } else {
             guard let chain = InputChain(body), planner.add(chain) else { return nil }
         }
-        let outputColumns = columns.map { OutputColumn(name: $0.name, expression: planner.resolve($0.expression)) }
+        let outputColumns = columns.map {
+            OutputColumn(name: $0.name, objects: $0.objects, expression: planner.resolve($0.expression))
+        }
         let output = OutputPlan(
             filter: planner.condition(filter), columns: outputColumns,
             sinks: sinkNames.compactMap { name in
@@ -123,7 +125,7 @@ struct PhysicalPlanner {
     /// A sink's record over slots: each name of an output column gives way to what that column computes.
     private static func record(_ record: OutputRecord, _ columns: [OutputColumn]) -> RecordPlan {
         func column(_ name: String) -> Expression<ColumnSlot> {
-            guard let column = columns.first(where: { $0.name == name }) else {
+            guard let column = columns.first(where: { $0.objects.isEmpty && $0.name == name }) else {
                 preconditionFailure("no output column \(name)")
             }
             return column.expression

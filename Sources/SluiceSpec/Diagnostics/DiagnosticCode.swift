@@ -83,6 +83,9 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     /// A value of the right kind outside its limits.
     case outOfRange = "out-of-range"
 
+    /// A time without a unit whose name says one.
+    case unitInName = "unit-in-name"
+
     // References
     /// A `${…}` that has none of the known forms.
     case badReference = "bad-reference"

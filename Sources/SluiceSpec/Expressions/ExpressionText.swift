@@ -16,6 +16,11 @@ package func quotedName(_ name: String) -> String {
     isPlainName(name) ? name : "`\(name.replacing("`", with: "``"))`"
 }
 
+/// The name of an output column with those of the objects that it stands in: `user.id`.
+package func outputName(_ objects: [String], _ name: String) -> String {
+    (objects + [name]).map(quotedName).joined(separator: ".")
+}
+
 /// The digits of a decimal with their point.
 package func decimalText(_ digits: Int128, scale: Int) -> String {
     let text = String(digits.magnitude)

@@ -34,7 +34,9 @@ struct OutputScope {
     private let columns: [OutputColumnSpec]
     private let types: [String: DataType]
 
+    /// Columns in objects have no name of their own here.
     init(query: String, columns: [OutputColumnSpec]) {
+        let columns = columns.filter(\.objects.isEmpty)
         self.query = query
         self.columns = columns
         types = Dictionary(columns.map { ($0.name, $0.expression.type) }, uniquingKeysWith: { first, _ in first })

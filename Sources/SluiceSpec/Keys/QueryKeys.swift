@@ -25,10 +25,11 @@ struct QueryKeys: SpecKeys {
     let select = Key(
         "select",
         .node(
-            "a map from names to expressions, or a list of columns",
+            "a map from names to expressions or to such maps, or a list of columns",
             .object(["type": .array([.string("object"), .string("array")])])),
-        "The columns that come out.", without: "all columns, left then right",
-        example: "{ visit_id: visits.visit_id, page: upper(visits.page) }")
+        "The columns that come out; a map in an expression's place makes an object.",
+        without: "all columns, left then right",
+        example: "{ visit_id: visits.visit_id, user: { id: visits.user, page: upper(visits.page) } }")
     let trigger = Key(
         "trigger",
         .node(

@@ -118,7 +118,7 @@ struct WatermarkKeys: SpecKeys {
     let maxAhead = Key(
         "max_ahead", .duration(atLeast: 0),
         "A row whose time is further ahead of the clock than this is bad, and does not move the watermark.",
-        without: "no row is too far ahead", example: "1 hour", since: "0.2")
+        without: "no row is too far ahead", example: "1 hour")
     let perPartition = DefaultedKey(
         "per_partition", .boolean, default: false,
         "Each partition of a Kafka source has its own watermark, and the source's is the lowest of them.")

@@ -198,10 +198,11 @@ extension SpecBuilder {
         let broken = ColumnDraft.broken(name: entry.key)
         guard case .mapping = entry.value.kind else {
             guard let type = readType(entry.value, of: entry.key, in: context.format) else { return broken }
-            return .column(
-                ColumnSpec(
-                    name: entry.key, type: type, origin: .field(FieldPath(name: entry.key)),
-                    position: entry.keyPlace.position))
+            let column = ColumnSpec(
+                name: entry.key, type: type, origin: .field(FieldPath(name: entry.key)),
+                position: entry.keyPlace.position)
+            warnOfUnitInName(column, at: entry.keyPlace)
+            return .column(column)
         }
         guard let map = MapReader<ColumnKeys>(entry.value, at: entry.keyPlace, self) else { return broken }
         if map.contains(\.expr) { return readComputed(map, entry, context) ?? broken }
@@ -220,6 +221,7 @@ extension SpecBuilder {
         guard let origin else { return broken }
         var column = ColumnSpec(name: entry.key, type: type, origin: origin, position: entry.keyPlace.position)
         column.form = form
+        warnOfUnitInName(column, at: from?.place ?? entry.keyPlace)
         return .column(column)
     }
 
@@ -236,6 +238,20 @@ extension SpecBuilder {
             .unknownType, at: node.place, "`\(scalar.shown)` is not a type",
             fix: scalar.isSecret ? nil : DataType.fix(for: scalar.text))
         return nil
+    }
+
+    /// A number without a unit is seconds, as in Spark; a field that is called `ts_ms` holds none.
+    private func warnOfUnitInName(_ column: ColumnSpec, at place: Place) {
+        guard column.type == .timestamp, column.form == .usual, case .field(let path) = column.origin,
+            case .name(let field)? = path.steps.last, let unit = EpochUnit(inName: field)
+        else { return }
+        let isPlain = isPlainName(field) && path.steps.count == 1
+        let text = isPlain ? "\(path)" : "\"\(path)\""
+        let from = path == FieldPath(name: column.name) ? "" : ", from: \(text)"
+        diagnostics.warning(
+            .unitInName, at: place,
+            "`\(field)` sounds like \(unit.noun) since 1970, and a number without a unit is read as seconds",
+            fix: "write `\(quotedName(column.name)): { type: timestamp\(from), unit: \(unit.rawValue) }`")
     }
 
     /// How a time is written; nil after a report.

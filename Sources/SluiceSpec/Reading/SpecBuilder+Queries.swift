@@ -80,27 +80,27 @@ extension SpecBuilder {
         switch node.kind {
         case .mapping(let entries):
             if entries.isEmpty { diagnostics.error(.missingValue, at: node.place, "`select` names no column") }
-            return entries.compactMap { selected($0, scope) }
+            return entries.flatMap { selected($0, scope) }
         case .sequence(let items):
             if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`select` names no column") }
             var seen: [String: Place] = [:]
-            return items.compactMap { item in
+            return items.flatMap { item -> [OutputColumnSpec] in
                 if case .mapping(let entries) = item.kind, entries.count == 1 {
                     return unlessDuplicate(selected(entries[0], scope), entries[0].keyPlace, &seen)
                 }
-                guard let parsed = syntax(item, "a column of `select`") else { return nil }
+                guard let parsed = syntax(item, "a column of `select`") else { return [] }
                 guard case .name(_, let column) = parsed.syntax.kind else {
                     diagnostics.error(
                         .wrongShape, at: item.place, "an expression in a list of columns has no name",
                         fix: "make `select` a map: `name: expression`")
-                    return nil
+                    return []
                 }
                 let expression = TypeChecker(text: parsed.text, scope: scope, diagnostics: diagnostics)
                     .check(parsed.syntax)
                 let output = expression.map {
                     OutputColumnSpec(name: column, expression: $0, position: item.place.position)
                 }
-                return unlessDuplicate(output, item.place, &seen)
+                return unlessDuplicate(output.map { [$0] } ?? [], item.place, &seen)
             }
         case .scalar:
             diagnostics.error(
@@ -111,10 +111,23 @@ extension SpecBuilder {
         }
     }
 
-    private func selected(_ entry: YAMLEntry, _ scope: ColumnScope) -> OutputColumnSpec? {
+    /// The columns of an entry: one, or those of an object. `objects` are the names of those that it stands in.
+    private func selected(_ entry: YAMLEntry, _ scope: ColumnScope, in objects: [String] = []) -> [OutputColumnSpec] {
         if entry.key.isEmpty {
             diagnostics.error(.badName, at: entry.keyPlace, "an output column needs a name")
         }
+        guard case .mapping(let entries) = entry.value.kind else {
+            return selectedColumn(entry, scope, in: objects).map { [$0] } ?? []
+        }
+        if entries.isEmpty {
+            diagnostics.error(
+                .missingValue, at: entry.value.place, "the object `\(entry.key)` has no field",
+                fix: "write its fields as `name: expression`, or leave it out")
+        }
+        return entries.flatMap { selected($0, scope, in: objects + [entry.key]) }
+    }
+
+    private func selectedColumn(_ entry: YAMLEntry, _ scope: ColumnScope, in objects: [String]) -> OutputColumnSpec? {
         guard var expression = expression(entry.value, "`\(entry.key)`", scope: scope) else { return nil }
         if expression.type == .duration {
             diagnostics.error(
@@ -125,22 +138,26 @@ extension SpecBuilder {
         if expression.type == .null {
             expression.type = .string
         }
-        return OutputColumnSpec(name: entry.key, expression: expression, position: entry.keyPlace.position)
+        return OutputColumnSpec(
+            name: entry.key, objects: objects, expression: expression, position: entry.keyPlace.position)
     }
 
+    /// What one item of a list gives, unless its name was there before.
     private func unlessDuplicate(
-        _ output: OutputColumnSpec?, _ place: Place, _ seen: inout [String: Place]
-    ) -> OutputColumnSpec? {
-        guard let output else { return nil }
-        if let first = seen[output.name] {
+        _ outputs: [OutputColumnSpec], _ place: Place, _ seen: inout [String: Place]
+    ) -> [OutputColumnSpec] {
+        guard let output = outputs.first else { return [] }
+        let name = output.objects.first ?? output.name
+        if let first = seen[name] {
+            let value = output.objects.isEmpty ? "\(output.expression)" : "{ … }"
             diagnostics.error(
-                .duplicateOutput, at: place, "a second output column `\(output.name)`",
+                .duplicateOutput, at: place, "a second output column `\(name)`",
                 fix: "the other is in line \(first.position.line); make `select` a map and rename one:"
-                    + " `other_\(output.name): \(output.expression)`")
-            return nil
+                    + " `other_\(name): \(value)`")
+            return []
         }
-        seen[output.name] = place
-        return output
+        seen[name] = place
+        return outputs
     }
 
     /// All columns, left then right, as Spark's `select *`. Two columns of one name would be written twice.
