@@ -80,7 +80,8 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
             let part = String(text.prefix(count))
             #expect(decoded(part, plan)?.kind == DecodedRecord.Kind.none, "\(part)")
         }
-        for (piece, broken) in [(#""n":3"#, "n:3"), ("{\"y\"", "{]\"y\""), ("s1\"}", "s1\",}"), ("\"a\"", #""\q""#)] {
+        let breaks = [(#""n":3"#, "n:3"), (#"{"y""#, #"{]"y""#), (#"s1"}"#, #"s1",}"#), (#""a""#, #""\q""#)]
+        for (piece, broken) in breaks {
             let record = try #require(decoded(text.replacing(piece, with: broken), plan))
             #expect(record.kind == .none && record.fault == .malformed, "\(broken): \(record)")
         }
