@@ -1,5 +1,7 @@
 // Numbers as people say them: two or three digits and a unit.
 
+internal import SluiceSpec
+
 /// `0.85 ms`, `12 ms`, `1.3 s`, `4.2 min`, `3 h`.
 func roundedDuration(micros: Double) -> String {
     let magnitude = abs(micros)
@@ -56,8 +58,7 @@ private func trimmed(_ value: Double, digits: Int) -> String {
     let scale = digits == 1 ? 10.0 : 100.0
     let number = Int64((value * scale).rounded())
     let (whole, rest) = number.magnitude.quotientAndRemainder(dividingBy: UInt64(scale))
-    var fraction = String(rest)
-    fraction = String(repeating: "0", count: digits - fraction.count) + fraction
+    var fraction = zeroPadded(rest, digits)
     while fraction.last == "0" { fraction.removeLast() }
     return (number < 0 ? "-" : "") + "\(whole)" + (fraction.isEmpty ? "" : ".\(fraction)")
 }
