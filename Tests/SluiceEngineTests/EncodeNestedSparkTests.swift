@@ -50,7 +50,8 @@ private struct Truth: Decodable {
         switch type {
         case .string: return .string(text)
         case .int, .long: return .integer(try #require(Int64(text)))
-        case .double: return .double(try #require(["Infinity": .infinity, "-Infinity": -.infinity][text] ?? Double(text)))
+        case .double:
+            return .double(try #require(["Infinity": .infinity, "-Infinity": -.infinity][text] ?? Double(text)))
         case .boolean: return .boolean(text == "true")
         case .timestamp: return .timestamp(try #require(Int64(text)))
         case .date: return .date(try #require(Int64(text)))

@@ -39,8 +39,9 @@ import Testing
 
     private func eachPlan(keepsEmpty: Bool) throws -> InputPlan {
         let origins: [(ColumnSpec.Origin, DataType)] = [
-            (.each(FieldPath(name: "sku")), .string), (.eachPlace, .int), (.each(try FieldPath(text: "tags[1]")), .long),
-            (.each(nil), .json), (.field(FieldPath(name: "id")), .string),
+            (.each(FieldPath(name: "sku")), .string), (.eachPlace, .int),
+            (.each(try FieldPath(text: "tags[1]")), .long), (.each(nil), .json),
+            (.field(FieldPath(name: "id")), .string),
             (.field(try FieldPath(text: "user.page.n")), .int),
         ]
         var plan = InputPlan(

@@ -1,5 +1,5 @@
-// Every record of Spark/nested.json was given to from_json of Spark 4.1.1 with the nested schema that the columns' paths
-// lead through (record_nested.py). Both readers must find at each path what Spark did.
+// Every record of Spark/nested.json was given to from_json of Spark 4.1.1 with the schema that the columns' paths lead
+// through (record_nested.py). Both readers must find at each path what Spark did.
 
 import Foundation
 import SluicePlan

@@ -71,7 +71,8 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
     }
 
     @Test func `A record that breaks off or breaks anywhere is none`() throws {
-        let text = #"{"user":{"id":"a","page":{"n":3}},"items":[{"sku":"s0"},{"sku":"s1"}],"meta":{"x":[1,{"y":null}]}}"#
+        let text =
+            #"{"user":{"id":"a","page":{"n":3}},"items":[{"sku":"s0"},{"sku":"s1"}],"meta":{"x":[1,{"y":null}]}}"#
         let plan = try plan([
             ("user.id", .string), ("user.page.n", .int), ("items[1].sku", .string), ("meta", .json),
         ])
@@ -100,6 +101,7 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
             (#"{"a": true }"#, "true"), (#"{"a": -1e5 }"#, "-1e5"), (#"{"a": [ ]}"#, "[]"), (#"{"a":null}"#, nil),
             (#"{"a":"\u0041\n"}"#, #""A\n""#), (#"{"a":{'b':NaN}}"#, #"{"b":"NaN"}"#), (#"{"b":1}"#, nil),
             (#"{"a":{"b":null}}"#, #"{"b":null}"#),
+            (#"{"a":[NaN,12345678901234567.250,-0]}"#, #"["NaN",12345678901234567.250,-0]"#),
         ] as [(String, String?)])
     func `A part of a record is JSON again`(text: String, part: String?) throws {
         #expect(try #require(decoded(text, try plan([("a", .json)]))).values == [part])

@@ -8,6 +8,10 @@ A case is the array's path, columns as a spec of `each` writes them (`each.sku`,
 the array) and records: the text, whether Spark called it corrupt, the rows of posexplode, and whether posexplode_outer
 gave these, or one of nulls in their place. That explode and explode_outer give the same rows without the position is
 checked here. Values are shown as in nested.json; cases are by hand and then random, with a fixed seed.
+
+Spark judges an array as a whole, and calls all rows of a record corrupt that has one element at fault. Where that
+decides, the rows stand a third time, each with its own flag: what Spark makes of each element by itself, `{"each": …}`,
+beside what it makes of the record without the array.
 """
 
 import json
@@ -16,7 +20,8 @@ from pathlib import Path
 
 from pyspark.sql import functions as f
 
-from record_nested import damaged, leaves, parsed, schema, session, shown, text, LEAVES
+from record_nested import (
+    LEAVES, Fits, Members, damaged, leaves, one_by_one, parsed, read, schema, session, shown, text, written)
 
 ITEMS = {"id": "string", "items": [{"sku": "string", "n": "int", "deep": {"at": "timestamp"}, "tags": ["long"]}]}
 PLAIN = {"id": "string", "items": ["long"]}
@@ -143,7 +148,55 @@ def values(frame, columns):
     return found
 
 
-def record(spark, kind, path, lines):
+def split(value, steps):
+    """The tree with null in the place of the array at a path, and the array; None where it is not to be found, or twice."""
+    if not steps:
+        return None, value if isinstance(value, list) and not isinstance(value, Members) else None
+    step, *rest = steps
+    if step == "0" and isinstance(value, list) and not isinstance(value, Members) and value:
+        inner, found = split(value[0], rest)
+        return [inner, *value[1:]], found
+    places = [place for place, part in enumerate(value) if part[0] == step] if isinstance(value, Members) else []
+    if len(places) != 1:
+        return value, None
+    inner, found = split(value[places[0]][1], rest)
+    return Members([*value[:places[0]], (step, inner), *value[places[0] + 1:]]), found
+
+
+def apart(spark, kind, path, lines, fits):
+    """Of each line whose array is to be found its rows by element, each with its flag."""
+    outer, element = outside(kind, path)
+    inner_columns = list(leaves(element, f.col("v").getField("each"), "each", 2))
+    outer_columns = list(leaves(outer, f.col("v"), "", 1))
+    for _ in range(2):
+        # The first round asks which elements of arrays further in fit.
+        records, elements, shape = [], [], []
+        for number, line in enumerate(lines):
+            rest, array = split(read(line), path.replace("[0]", ".0").split("."))
+            if array is None:
+                continue
+            value, unfit = one_by_one(outer, rest, 1, fits)
+            shape.append((number, len(array)))
+            records.append((written(value), unfit))
+            for part in array:
+                value, unfit = one_by_one(element, part, 2, fits)
+                elements.append((written(Members([("each", value)])), unfit))
+        fits.ask(spark)
+    outers, inners = [
+        [(row.bad or unfit, list(row[2:])) for row, (_, unfit) in zip(
+            parsed(spark, tree, [text for text, _ in texts]).select("number", "bad", *[
+                shown(leaf, value).alias(f"c{index}") for index, (_, leaf, value) in enumerate(columns)
+            ]).orderBy("number").collect(), texts)]
+        for tree, texts, columns in [(outer, records, outer_columns), ({"each": element}, elements, inner_columns)]]
+    found, place = {}, 0
+    for (number, count), (bad, values) in zip(shape, outers):
+        found[number] = [
+            [bad or wrong, [str(index), *made, *values]] for index, (wrong, made) in enumerate(inners[place:place + count])]
+        place += count
+    return found
+
+
+def record(spark, kind, path, lines, fits):
     outer, element = outside(kind, path)
     inner = list(leaves(element, f.col("e"), "each", 2))
     columns = inner + list(leaves(outer, f.col("v"), "", 1))
@@ -157,17 +210,21 @@ def record(spark, kind, path, lines):
         # The order of the rows is the array's, so sorting by an equal position keeps it.
         assert {n: [row[1:] for row in found] for n, found in plain.items()} == {
             n: [row[1:] for row in found] for n, found in made.items()}
+    by_element = apart(spark, kind, path, lines, fits)
     records = []
     for number, line in enumerate(lines):
         given = rows.get(number, [])
         assert kept[number] == given if given else len(kept[number]) == 1 and kept[number][0][0] is None
-        records.append([line, bad[number], given, kept[number]])
+        found = by_element.get(number)
+        same = found is None or found == [[bad[number], row] for row in given]
+        records.append([line, bad[number], given, kept[number], *([] if same else [found])])
     return {"each": path, "columns": [["each.#", "int"]] + [[name, leaf] for name, leaf, _ in columns], "records": records}
 
 
 def main():
     spark = session()
-    made = [record(spark, *case) for case in cases()]
+    fits = Fits()
+    made = [record(spark, *case, fits) for case in cases()]
     lines = ",\n".join(json.dumps(case, ensure_ascii=True, separators=(",", ":")) for case in made)
     Path(__file__).with_name("explode.json").write_text('{"cases":[\n' + lines + "\n]}\n")
     print(len(made), "cases,", sum(len(case["records"]) for case in made), "records")

@@ -368,8 +368,9 @@ class Fits(dict):
         return True
 
     def ask(self, spark):
-        for kind in TYPES:
-            texts = sorted(text for leaf, text in self.unknown if leaf == kind)
+        unknown, self.unknown = self.unknown, set()
+        for kind in sorted({leaf for leaf, _ in unknown}):
+            texts = sorted(text for leaf, text in unknown if leaf == kind)
             rows = parsed(spark, {"v": kind}, ['{"v":' + text + "}" for text in texts]).select("number", "bad").collect()
             self.update({(kind, texts[row.number]): not row.bad for row in rows})
 

@@ -191,7 +191,7 @@ extension JSONRecordDecoder {
         }
         reader.reset(to: mark)
         let start = arena.count
-        try copyJSONValue(from: &reader, to: &arena)
+        try copyJSONValue(from: &reader, to: &arena, keepsNumbers: true)
         row.fields.builder.setAppended(slot, from: start, in: &arena)
         return true
     }
