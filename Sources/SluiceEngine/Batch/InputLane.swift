@@ -27,26 +27,24 @@ class InputLane {
     fileprivate(set) var firstLate = LateRow()
     fileprivate(set) var firstLeap = LateRow()
     fileprivate(set) var spillFailure: SpillError?
-    /// The first rows of all chunks of this process, up to `FirstLook.rowCountMax`, less what was taken.
-    private(set) var firstLook: FirstLook?
-    private var lookedCount = 0
+    /// The first rows of this process, up to `FirstLook.rowCountMax`, less what was taken.
+    fileprivate var look: FirstLook
+    private var takenCount = 0
 
-    fileprivate init(_ facts: LaneFacts) { self.facts = facts }
-
-    /// Whether there are rows to look at before a chunk is decoded.
-    fileprivate var looksAtRows: Bool { lookedCount < FirstLook.rowCountMax }
-
-    fileprivate func add(_ look: FirstLook) {
-        guard look.rowCount > 0 else { return }
-        lookedCount += look.rowCount
-        var all = firstLook ?? FirstLook(columnCount: facts.plan.columns.count)
-        all.add(look)
-        firstLook = all
+    fileprivate init(_ facts: LaneFacts) {
+        self.facts = facts
+        look = FirstLook(columnCount: facts.plan.columns.count)
     }
 
+    /// How many rows are still to be looked at.
+    fileprivate var lookCount: Int { FirstLook.rowCountMax - takenCount - look.rowCount }
+
+    /// What has been seen of the first rows: at once of the very first, and then in pieces that are worth a look.
     func takeFirstLook() -> FirstLook? {
-        defer { firstLook = nil }
-        return firstLook
+        guard look.rowCount > (takenCount == 0 ? 0 : FirstLook.rowCountMax / 10) else { return nil }
+        defer { look = FirstLook(columnCount: facts.plan.columns.count) }
+        takenCount += look.rowCount
+        return look
     }
 
     /// Decodes all records of a chunk, whose rows go to `output`. False at a bad one that must not be.
@@ -75,9 +73,9 @@ final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
         _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
         _ bounds: EventTimeBounds, into output: DecodedChunk
     ) -> Bool {
-        if looksAtRows {
+        if lookCount > 0 {
             unsafe input.begin(chunk, records, startsFile: startsFile, bounds)
-            add(input.look())
+            input.look(at: lookCount, &look)
         }
         unsafe input.begin(chunk, records, startsFile: startsFile, bounds)
         let isGood = input.decodeRecords(into: &output.content)
@@ -285,15 +283,14 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Looks at the chunk's first rows that the filters let pass. `begin` must follow before anything else.
+    /// Looks at so many of the chunk's records that the filters let pass. `begin` must follow before anything else.
     @inline(never)
-    mutating func look() -> FirstLook {
-        var look = FirstLook(columnCount: facts.plan.columns.count)
-        for _ in 0..<FirstLook.rowCountMax {
+    mutating func look(at count: Int, _ look: inout FirstLook) {
+        for _ in 0..<count {
             row.removeAll()
             var badSlot: Int?
             switch decoder.next(into: &row) {
-            case .end: return look
+            case .end: return
             case .noRows, .noRecord, .tombstone: continue
             case .row: break
             case .badRow: badSlot = decoder.fault.slot
@@ -305,7 +302,6 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             if let filter = facts.filterAbove, !filter.isTrue(rows, &scratch) { continue }
             look.note(unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset), badSlot: badSlot, facts.timeSlots)
         }
-        return look
     }
 
     private mutating func noteBad() {

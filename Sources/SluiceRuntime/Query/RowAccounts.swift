@@ -199,7 +199,11 @@ private struct RowAccount {
             parts.append(counted(counters.recordsWithoutRows, "records without rows"))
         }
         let empty = columns.empty(in: firstRows)
-        if !empty.isEmpty { parts.append("never a value of \(empty.joined(separator: " and "))") }
+        if !empty.isEmpty {
+            let isAll = firstRows.rowCount == counters.inputRows
+            let rows = isAll ? "any row" : "the first \(grouped(firstRows.rowCount)) rows"
+            parts.append("no value of \(empty.joined(separator: " and ")) in \(rows)")
+        }
         let before = rowsBefore > 0 ? " and \(grouped(rowsBefore)) from before" : ""
         return "\(counted(counters.inputRows, "read"))\(before): " + parts.joined(separator: ", ")
     }
