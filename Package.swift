@@ -29,6 +29,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // libzstd for sources' zstd files, as a stream too.
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        // libsnappy for the blocks of Avro container files.
+        .systemLibrary(name: "CSnappy", pkgConfig: "snappy", providers: [.apt(["libsnappy-dev"])]),
         // simdjson finds the structure of JSON text at gigabytes a second; it stays behind a small C API, because C++
         // interoperability would spread to every module that imports it.
         .target(
@@ -59,7 +61,9 @@ let package = Package(
         .target(name: "SluiceSystem", dependencies: ["CMemory"], swiftSettings: strictWithPointers),
         .target(
             name: "SluiceConnectors",
-            dependencies: ["SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CZlib", "CZstd"],
+            dependencies: [
+                "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CSnappy", "CZlib", "CZstd",
+            ],
             swiftSettings: strictWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
         .target(name: "SluicePage", resources: [.embedInCode("Page")], swiftSettings: strict),
@@ -102,7 +106,7 @@ let package = Package(
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
                 "CRdKafka",
             ],
-            exclude: ["Spark"], swiftSettings: strict),
+            exclude: ["Avro", "Spark"], swiftSettings: strict),
         .testTarget(
             name: "SluiceRuntimeTests",
             dependencies: [

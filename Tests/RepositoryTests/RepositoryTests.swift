@@ -16,7 +16,7 @@ import Testing
         "SluiceSystem": ["CMemory", "Synchronization"],
         "SluicePage": [],
         "SluiceConnectors": [
-            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CZlib", "CZstd",
+            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CSnappy", "CZlib", "CZstd",
             "Synchronization",
         ],
         "SluiceRuntime": [
