@@ -285,12 +285,34 @@ private func isSame(_ a: JSONValue, _ b: JSONValue) -> Bool {
         #expect(found.first?.values == [expected])
     }
 
+    @Test func `A text that is not UTF-8 is said to be none`() throws {
+        let found = try decoded(
+            record(#"{"name":"a","type":"int"},{"name":"s","type":"string"}"#), [("s", .string), ("a", .int)],
+            [Datum().long(5).bytes([0xC3, 0x28])])
+        #expect(found == [DecodedRecord(kind: .bad, fault: .fieldEncoding(slot: 0), values: [nil, "5"])])
+    }
+
     @Test func `A local time is of the source's zone`() throws {
         let type = #"{"name":"a","type":{"type":"long","logicalType":"local-timestamp-millis"}}"#
         let options = AvroOptions(schema: try schema(record(type)), framing: .none)
         let plan = try plan(options, [("a", .timestamp, .usual)], timeZone: "Europe/Paris")
         // Noon of 1 July 2024 in Paris is ten o'clock.
         #expect(decode(framed([Datum().long(1_719_835_200_000).bytes]), plan).first?.values == ["1719828000000000"])
+    }
+
+    @Test func `Numbers of every length are read`() throws {
+        let writer = record(#"{"name":"a","type":"long"},{"name":"b","type":"long"}"#)
+        var numbers: [Int64] = [.min, .max]
+        for shift in 0..<63 { for offset in -1...1 as ClosedRange<Int64> { numbers.append(1 << shift + offset) } }
+        numbers += numbers.map { 0 &- $0 }
+        let found = try decoded(
+            writer, [("a", .long), ("b", .long)], numbers.map { Datum().long($0).long(1) })
+        #expect(found.map(\.values) == numbers.map { ["\($0)", "1"] })
+        // More bytes than are needed are as good, up to ten.
+        let padded = try decoded(
+            writer, [("a", .long), ("b", .long)],
+            (1...9).map { Datum(bytes: [UInt8](repeating: 0x80, count: $0) + [0, 2]) })
+        #expect(padded.map(\.values) == (1...9).map { _ in ["0", "1"] })
     }
 
     // MARK: - Paths

@@ -14,6 +14,8 @@ internal import Glibc
     var end: UnsafeRawPointer
     /// The first column of the datum in hand whose value its type does not hold; -1 for none.
     private(set) var unfitSlot: Int32 = -1
+    /// True when that is a text that is not UTF-8.
+    private(set) var isUnfitText = false
     /// Where the array begins whose elements make rows; nil where there is none, or null.
     private(set) var eachStart: UnsafeRawPointer?
     private(set) var eachType = 0
@@ -60,15 +62,22 @@ internal import Glibc
 
     @inline(__always)
     private mutating func number() -> UInt64? {
-        let byte = unsafe cursor.load(as: UInt8.self)
-        if byte < 0x80 {
+        let word = unsafe UInt64(littleEndian: cursor.loadUnaligned(as: UInt64.self))
+        if word & 0x80 == 0 {
             unsafe cursor += 1
-            return UInt64(byte)
+            return word & 0x7F
         }
-        return longNumber()
+        // The high bit of its last byte is not set. What is below is put together, two parts of seven bits at a time.
+        let ends = ~word & 0x8080_8080_8080_8080
+        guard ends != 0 else { return longNumber() }
+        unsafe cursor += ends.trailingZeroBitCount &>> 3 &+ 1
+        var value = word & (ends ^ (ends &- 1)) & 0x7F7F_7F7F_7F7F_7F7F
+        value = value & 0x007F_007F_007F_007F | (value & 0x7F00_7F00_7F00_7F00) &>> 1
+        value = value & 0x0000_3FFF_0000_3FFF | (value & 0x3FFF_0000_3FFF_0000) &>> 2
+        return value & 0x0FFF_FFFF | (value & 0x0FFF_FFFF_0000_0000) &>> 4
     }
 
-    /// Of two bytes or more; nil for more than ten, or more than 64 bits.
+    /// Of more than eight bytes; nil for more than ten, or more than 64 bits.
     @inline(never)
     private mutating func longNumber() -> UInt64? {
         var value: UInt64 = 0
@@ -244,7 +253,7 @@ internal import Glibc
                 if unsafe isText(cursor, count) {
                     unsafe row.fields.builder.set(Int(instruction.slot), padded: cursor, count: count, in: &arena)
                 } else {
-                    noteUnfit(instruction.slot)
+                    noteUnfit(instruction.slot, isText: true)
                 }
                 unsafe cursor += count
             case .call:
@@ -329,8 +338,15 @@ internal import Glibc
     }
 
     @inline(never)
-    private mutating func noteUnfit(_ slot: Int32) {
-        if unfitSlot < 0 { unfitSlot = slot }
+    private mutating func noteUnfit(_ slot: Int32, isText: Bool = false) {
+        guard unfitSlot < 0 else { return }
+        unfitSlot = slot
+        isUnfitText = isText
+    }
+
+    /// What is wrong with the datum in hand where a slot is unfit.
+    var unfitFault: RecordFault {
+        isUnfitText ? .fieldEncoding(slot: Int(unfitSlot)) : .field(slot: Int(unfitSlot))
     }
 
     // MARK: - What is rare

@@ -172,7 +172,7 @@ package enum AvroBlock {
         }
         let byteCount = row.fields.builder.finish(&arena)
         guard machine.unfitSlot >= 0 else { return .row(byteCount: byteCount) }
-        row.fault = .field(slot: Int(machine.unfitSlot))
+        row.fault = machine.unfitFault
         return .badRow(byteCount: byteCount)
     }
 
@@ -207,7 +207,7 @@ package enum AvroBlock {
         }
         _ = row.fields.builder.finish(&outer)
         isOuterBad = machine.unfitSlot >= 0
-        if isOuterBad { outerFault = .field(slot: Int(machine.unfitSlot)) }
+        if isOuterBad { outerFault = machine.unfitFault }
         unsafe datumEnd = unsafe machine.cursor
         if machine.isEachMissing {
             row.fault = .noArray
