@@ -4,7 +4,9 @@ import PackageDescription
 // The modules carry the flow: a spec becomes a plan, sources feed the engine, the engine feeds sinks, and the
 // runtime drives one micro-batch after another. Imports only ever point to the left in this list:
 //     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceRuntime <- sluice
-// SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and runtime may use them.
+// SluiceDescribe (from a sample of records to a source of a spec) stands beside SluiceRuntime: neither knows the other.
+// SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and what is right of them
+// may use them.
 
 /// Settings every Swift target shares.
 let strict: [SwiftSetting] = [
@@ -49,6 +51,9 @@ let package = Package(
         // librdkafka: the C client of Kafka, used directly, with its threads and its memory.
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
 
+        // libcurl: HTTP with TLS, logins and proxies, for schema registries.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
         // libmicrohttpd: a small HTTP/1.1 server in one thread of its own, with limits on everything a client can send.
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
 
@@ -62,7 +67,8 @@ let package = Package(
         .target(
             name: "SluiceConnectors",
             dependencies: [
-                "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CSnappy", "CZlib", "CZstd",
+                "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CSnappy", "CZlib",
+                "CZstd",
             ],
             swiftSettings: strictWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
@@ -74,11 +80,15 @@ let package = Package(
                 "CDeflate", "CMicroHTTPD",
             ],
             swiftSettings: strictWithPointers),
+        .target(
+            name: "SluiceDescribe",
+            dependencies: ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
+            swiftSettings: strictWithPointers),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
-                "CEarlySignals",
+                "SluiceRuntime", "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
+                "SluiceSystem", "CEarlySignals",
             ],
             swiftSettings: strict),
 
@@ -88,6 +98,10 @@ let package = Package(
             swiftSettings: strictWithPointers),
         // A real Kafka, its own tools and kcat.
         .target(name: "KafkaTesting", path: "Tests/KafkaTesting", swiftSettings: strict),
+        // A schema registry over real HTTP.
+        .target(
+            name: "RegistryTesting", dependencies: ["KafkaTesting"], path: "Tests/RegistryTesting",
+            exclude: ["registry.py"], swiftSettings: strict),
         .testTarget(name: "KafkaTestingTests", dependencies: ["KafkaTesting"], swiftSettings: strict),
         .testTarget(
             name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
@@ -104,7 +118,7 @@ let package = Package(
             name: "SluiceConnectorsTests",
             dependencies: [
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
-                "CRdKafka",
+                "CRdKafka", "KafkaTesting", "RegistryTesting",
             ],
             exclude: ["Avro", "Spark"], swiftSettings: strict),
         .testTarget(
@@ -114,6 +128,12 @@ let package = Package(
                 "SluiceSimulation",
             ],
             exclude: ["Checkpoint/Golden", "Spark"], swiftSettings: strict),
+        .testTarget(
+            name: "SluiceDescribeTests",
+            dependencies: [
+                "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+            ],
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
         // The built binary in a process of its own.

@@ -16,6 +16,8 @@ package struct ConnectorEnvironment: Sendable {
     package var shouldStop: @Sendable () -> Bool
     /// How long to wait for a broker; nil: as long as it takes.
     package var patienceMillis: Int64?
+    /// Why no longer, to end a sentence with.
+    package var patienceReason = ", as the query ends by itself"
     /// Where connectors say what they wait for.
     package var waiting: Waiting
 

@@ -31,6 +31,13 @@ extension FieldPath {
     /// Reads a path as a spec writes it. Throws for what cannot be one, with the form that was meant where there is
     /// one.
     package init(text: String) throws(PathProblem) {
+        if let star = text.firstRange(of: "[*]") ?? text.firstRange(of: ".*") {
+            let array = text[..<star.lowerBound].drop { $0 == "$" || $0 == "." }
+            throw PathProblem(
+                message: "`\(text)` leads to many values, and a row has one",
+                fix: "set `each: \(array.isEmpty ? "PATH" : array)` on the source, which makes a row of each element, "
+                    + "and take `each` or `each.NAME`; or name one, as in `items[0]`")
+        }
         if let meant = Self.foreignForm(of: text) {
             throw PathProblem(message: "`\(text)` is not a path", fix: "write `\(meant)`")
         }
@@ -101,6 +108,8 @@ extension FieldPath {
         }
         if text.hasPrefix("$.") { return String(text.dropFirst(2)) }
         if text.hasPrefix("$[") { return String(text.dropFirst()) }
+        // What stands in brackets and quotes is a name, whatever it looks like.
+        if text.contains("['") || text.contains("[\"") { return nil }
         if text.hasPrefix("/") { return joined(text.split(separator: "/")) }
         if text.contains("->") {
             return joined(text.replacing("->>", with: "->").replacing("->", with: "\n").split(separator: "\n"))
@@ -117,7 +126,8 @@ extension FieldPath: CustomStringConvertible {
         for (index, step) in steps.enumerated() {
             switch step {
             case .element(let element): text += "[\(element)]"
-            case .name(let name) where Self.needsBrackets(name, isFirst: index == 0): text += "['\(name)']"
+            case .name(let name) where Self.needsBrackets(name, isFirst: index == 0):
+                text += name.contains("'") ? "[\"\(name)\"]" : "['\(name)']"
             case .name(let name): text += (index == 0 ? "" : ".") + name
             }
         }

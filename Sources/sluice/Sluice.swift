@@ -46,6 +46,8 @@ struct Sluice {
                 return try RunCommand(options, files: files, clock: clock, output: output, signals: signals).run()
             case .check(let options): return try CheckCommand(options, files: files).run()
             case .explain(let options): return try ExplainCommand(options, files: files).run()
+            case .describe(let options):
+                return try DescribeCommand(options, files: files, clock: clock, output: output).run()
             case .control(let options): return try ControlCommand(options, files: files).run()
             case .tune(let options): return try TuneCommand(options, files: files, clock: clock).run()
             case .checkpoint(let options):

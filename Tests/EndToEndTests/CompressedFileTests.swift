@@ -50,22 +50,8 @@ import Testing
                 mkdir -p \(name)/l \(name)/r && for f in plain/*/*; do
                 t=\(name)/${f#plain/}; (head -n 100 $f | \(tool); tail -n +101 $f | \(tool)) > $t; done
                 """
-            try shell(script, in: folder)
+            try folder.shell(script)
         }
-    }
-
-    @discardableResult private func shell(_ script: String, in folder: TemporaryFolder) throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-ec", script]
-        process.currentDirectoryURL = URL(filePath: folder.path)
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(script)")
-        return String(decoding: text, as: UTF8.self)
     }
 
     private func run(_ folder: TemporaryFolder, _ spec: String) throws -> RunOutcome {
@@ -85,7 +71,7 @@ import Testing
                 .replacing("path: out-\(name) }", with: "path: out-\(name), compression: gzip }")
             #expect(try run(folder, text).exitCode == 0)
             #expect(folder.names(in: "out-\(name)").allSatisfy { $0.hasSuffix(".jsonl.gz") })
-            try shell("gunzip out-\(name)/*.gz", in: folder)
+            try folder.shell("gunzip out-\(name)/*.gz")
             var found = folder.contents(of: "out-\(name)")
             found[".sluice-owner"] = expected[".sluice-owner"]
             #expect(found == expected)
@@ -97,7 +83,7 @@ import Testing
     @Test func `A file that is larger than a batch goes on after a kill where it was`() throws {
         let folder = try TemporaryFolder()
         try makeInput(folder)
-        try shell("mkdir one one/l one/r; cat gzip/l/* > one/l/all; cat zstd/r/* > one/r/all", in: folder)
+        try folder.shell("mkdir one one/l one/r; cat gzip/l/* > one/l/all; cat zstd/r/* > one/r/all")
         #expect(try run(folder, spec("plain", "out-plain")).exitCode == 0)
         let limits = ", max_bytes_per_trigger: 2kB"
         try folder.write("spec.yaml", spec("one", "out-one", limits: limits))

@@ -258,7 +258,69 @@ import Testing
                 columns: { t: timestamp }
                 watermark: { column: t, delay: 1 minute }
             """, "    from: a", ["a.jsonl": "{\"t\":1700000000000}\n{\"t\":1700000000001}\n"])
-        #expect(log.contains("All event times are in the wrong unit"))
-        #expect(log.contains("unit: ms"))
+        #expect(log.contains("Times are in the wrong unit"))
+        #expect(log.contains("a number is read as seconds, so write `unit: ms`"))
+    }
+
+    /// What the log says of times of a column as it is declared, and of other columns beside it.
+    private func said(_ column: String, _ times: [String], others: String = "") throws -> String {
+        try run(
+            """
+              a:
+                file: { path: a.jsonl }
+                columns: { t: \(column)\(others) }
+                watermark: { column: t, delay: 1 minute }
+            """, "    from: a", ["a.jsonl": times.map { "{\"t\":\($0)}\n" }.joined()]
+        ).1
+    }
+
+    @Test(arguments: [
+        ("timestamp", "1700000000000", "read as seconds, so write `unit: ms`"),
+        ("{ type: timestamp, unit: s }", "1700000000000", "read as seconds, so write `unit: ms`"),
+        ("{ type: timestamp, unit: ms }", "1700000000", "read as milliseconds, so write `unit: s`"),
+        ("{ type: timestamp, unit: ms }", "1700000000000000", "read as milliseconds, so write `unit: us`"),
+        ("{ type: timestamp, unit: us }", "1700000000000", "read as microseconds, so write `unit: ms`"),
+        ("{ type: timestamp, unit: us }", "1700000000000000000", "read as microseconds, so write `unit: ns`"),
+    ])
+    func `Times in another unit are said with the right one, though some row be right`(
+        column: String, time: String, words: String
+    ) throws {
+        let times = [String](repeating: time, count: 20) + ["\"2024-01-01T00:00:00Z\""]
+        let log = try said(column, times)
+        #expect(log.contains("Times are in the wrong unit") && log.contains(words), "\(log)")
+    }
+
+    @Test(arguments: [
+        ["\"1975-06-01T00:00:00Z\"", "\"1975-06-02T00:00:00Z\""], ["1700000000", "1700000001"],
+    ])
+    func `Times that make sense as they are read advise no other unit`(times: [String]) throws {
+        #expect(try !said("timestamp", times).contains("so write `unit"))
+    }
+
+    @Test func `One row of the far future among the first is said`() throws {
+        let times = (10..<60).map { "\"2024-01-01T00:00:\($0)Z\"" } + ["\"2099-01-01T00:00:00Z\""]
+        let log = try said("timestamp", times)
+        #expect(log.contains("One row moves the watermark by more than a day"))
+        #expect(log.contains("2099-01-01T00:00:00.000Z is more than a day ahead of all others"))
+        #expect(try !said("timestamp", Array(times.dropLast())).contains("One row moves"))
+    }
+
+    @Test func `A column whose path leads nowhere is said, with the path`() throws {
+        let times = (0..<120).map { _ in "\"2024-01-01T00:00:00Z\"" }
+        let others = ", user: { type: string, from: usr.id }, page: string, gone: { expr: lower(page) }"
+        let log = try said("timestamp", times, others: others)
+        #expect(log.contains("Some columns have no value in any row so far"))
+        #expect(log.contains("sluice.column=\"user (usr.id), page\" sluice.count=120"), "\(log)")
+        #expect(log.contains("never a value of user (usr.id) and page"))
+        // Too few rows to warn; what the run prints at its end says it all the same.
+        let few = try said("timestamp", Array(times.prefix(3)), others: ", page: string")
+        #expect(!few.contains("Some columns") && few.contains("never a value of page"))
+    }
+
+    @Test func `A warning of bad rows names all columns at fault`() throws {
+        let (_, log) = try run(
+            "  a: { file: { path: a.jsonl }, columns: { n: int, m: long, s: string } }", "    from: a",
+            ["a.jsonl": "{\"n\":1,\"m\":\"x\"}\n{\"n\":\"y\",\"m\":1}\n{\"n\":2,\"m\":\"z\"}\n{\"s\":\"t\"}\n"])
+        #expect(log.contains("sluice.columns=\"m 2, n 1\""), "\(log)")
     }
 }

@@ -53,6 +53,21 @@ final class TemporaryFolder {
         try FileManager.default.copyItem(atPath: source, toPath: "\(path)/\(name)")
     }
 
+    /// What a shell script prints that runs in the folder; one that fails is an issue.
+    @discardableResult func shell(_ script: String) throws -> String {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-ec", script]
+        process.currentDirectoryURL = URL(filePath: path)
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(script)")
+        return String(decoding: text, as: UTF8.self)
+    }
+
     func bytes(_ name: String) -> Data? { FileManager.default.contents(atPath: "\(path)/\(name)") }
 
     func read(_ name: String) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }

@@ -16,16 +16,17 @@ import Testing
         "SluiceSystem": ["CMemory", "Synchronization"],
         "SluicePage": [],
         "SluiceConnectors": [
-            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CRdKafka", "CSnappy", "CZlib", "CZstd",
-            "Synchronization",
+            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CSnappy", "CZlib",
+            "CZstd", "Synchronization",
         ],
         "SluiceRuntime": [
             "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
             "CMicroHTTPD", "Synchronization",
         ],
+        "SluiceDescribe": ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
         "sluice": [
-            "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
-            "CEarlySignals", "Synchronization",
+            "SluiceRuntime", "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
+            "SluiceSystem", "CEarlySignals", "Synchronization",
         ],
     ]
 

@@ -31,6 +31,10 @@ struct CommandLineTests {
             parseCommandLine(["explain", "--format=dot", "a"])
                 == .command(.explain(ExplainOptions(spec: "a", format: .dot))))
         #expect(
+            parseCommandLine(["describe", "kafka://h:9092/t", "--format", "json"])
+                == .command(.describe(DescribeOptions(target: "kafka://h:9092/t", format: .json))))
+        #expect(parseCommandLine(["describe", "a"]) == .command(.describe(DescribeOptions(target: "a"))))
+        #expect(
             parseCommandLine([
                 "tune", "a", "--query", "q", "--latency=1s", "--intervals", "1s,2s", "--checkpoint", "c",
                 "--format", "json",
@@ -65,6 +69,7 @@ struct CommandLineTests {
                 "The value 'xml' is invalid for '--format <format>'. Please provide 'text' or 'json'.", "sluice check"
             ),
             (["explain", "a", "b"], "Unexpected argument 'b'.", "sluice explain"),
+            (["describe"], "Missing expected argument '<from>'.", "sluice describe"),
             (["tune", "a"], "Missing expected option '--query <name>'.", "sluice tune"),
             (["demo", "x"], "Unexpected argument 'x'.", "sluice demo"),
             (["rnu", "a"], "Unknown command 'rnu'. Did you mean 'run'?", "sluice"),

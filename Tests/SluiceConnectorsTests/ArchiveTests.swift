@@ -395,6 +395,37 @@ struct ArchiveTests {
         #expect(errorCount > archive.count)
     }
 
+    @Test(
+        "Bytes that are lost, repeated, moved in or changed are an error that names it, or have lost nothing",
+        arguments: ["gzip -n", "zstd -q -c"], 0..<10 as Range<UInt64>)
+    func edited(command: String, seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        // Two members, so that what is between them is hit too.
+        let archive = try packed(Self.sample, by: command) + packed(Self.sample, by: command)
+        let magicByteCount = command.hasPrefix("gzip") ? 2 : 4
+        for round in 0..<40 {
+            var bytes = archive
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: magicByteCount...bytes.count, using: &random)
+                let end = min(bytes.count, place + Int.random(in: 1...8, using: &random))
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: bytes.removeSubrange(place..<end)
+                case 1: bytes.insert(contentsOf: bytes[place..<end], at: place)
+                case 2: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
+                default: if place < bytes.count { bytes[place] = UInt8.random(in: 0...255, using: &random) }
+                }
+            }
+            let (text, trouble) = try outcome(bytes)
+            if let text {
+                #expect(text == Self.sample + Self.sample, "seed \(seed), round \(round)")
+            } else {
+                #expect(
+                    trouble?.isOfOneFile == true && trouble?.message.hasPrefix("/in/a ") == true,
+                    "seed \(seed), round \(round): \(trouble as Any)")
+            }
+        }
+    }
+
     @Test("Anything behind the last member is damage, as Spark has it", arguments: ["gzip -n", "zstd -q -c"])
     func trailing(command: String) throws {
         let archive = try packed(Self.sample, by: command)

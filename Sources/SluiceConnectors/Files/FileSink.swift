@@ -260,8 +260,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     private func path(_ name: String) -> String { folder.hasSuffix("/") ? folder + name : folder + "/" + name }
 
     private func fileName(_ batch: Int64) -> String {
-        let digits = String(batch)
-        return "batch-" + String(repeating: "0", count: max(0, 10 - digits.utf8.count)) + digits + "." + fileExtension
+        BatchFileName(batch: batch, fileExtension: fileExtension).description
     }
 
     private static let temporarySuffix = ".tmp"
@@ -269,21 +268,15 @@ package final class FileSink: Sink, @unchecked Sendable {
     private func temporaryName(_ batch: Int64) -> String { "." + fileName(batch) + Self.temporarySuffix }
 
     /// The batch that a visible file is of by its name, whatever format a sink has written it in.
-    private func visibleBatch(_ name: String) -> Int64? {
-        let prefix = "batch-"
-        guard name.hasPrefix(prefix), let dot = name.firstIndex(of: ".") else { return nil }
-        let digits = name[..<dot].dropFirst(prefix.count)
-        guard digits.utf8.count >= 10, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        return Int64(digits)
-    }
+    private func visibleBatch(_ name: String) -> Int64? { BatchFileName(name)?.batch }
 
-    /// What a name ends with that a sink gives, whatever its settings.
-    private static let suffixes = [".jsonl", ".csv", ".jsonl.gz", ".csv.gz"]
+    /// What a sink's names end with, whatever its settings.
+    private static let fileExtensions = ["jsonl", "csv", "jsonl.gz", "csv.gz"]
 
     /// As `visibleBatch`, but nil for what others may have put beside a batch's file, such as its checksum.
     private func batch(ofSink name: String) -> Int64? {
-        guard let dot = name.firstIndex(of: "."), Self.suffixes.contains(String(name[dot...])) else { return nil }
-        return visibleBatch(name)
+        guard let name = BatchFileName(name), Self.fileExtensions.contains(name.fileExtension) else { return nil }
+        return name.batch
     }
 }
 

@@ -144,7 +144,7 @@ extension LogKey {
         if let patience = environment.patienceMillis, outage.millis(atNanos: now) > patience {
             var failure = explained(failure)
             failure.kind = .permanent
-            failure.message += ": gave up after \(patience / 1000) s, as the query ends by itself"
+            failure.message += ": gave up after \(patience / 1000) s\(environment.patienceReason)"
             throw failure
         }
     }

@@ -11,6 +11,12 @@ package struct RecordFields: Hashable, Sendable {
     package var hasTimestamp: Bool
     package var hasTopic: Bool
 
+    init(attributes: [KafkaField], hasTimestamp: Bool, hasTopic: Bool) {
+        self.attributes = attributes
+        self.hasTimestamp = hasTimestamp
+        self.hasTopic = hasTopic
+    }
+
     package init(_ input: InputPlan) {
         attributes = input.wantedAttributes
         hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }

@@ -50,6 +50,8 @@ package struct SourceCounters: Hashable, Sendable {
     /// Rows that are more than a day ahead of the source's newest one so far.
     package var leapingRows = 0
     package var firstLeap: RecordSample?
+    /// What the first rows hold that this process has read; nil once there were enough of them.
+    package var firstLook: FirstLook?
     /// Rows that reached the watermark.
     package var watermarkRows = 0
     /// Rows among them that have an event time, and its extremes and sum in microseconds.
@@ -80,6 +82,14 @@ package struct SourceCounters: Hashable, Sendable {
         maxEventTimeMicros = max(maxEventTimeMicros, other.maxEventTimeMicros)
         eventTimeSumMicros += other.eventTimeSumMicros
         for (part, micros) in other.maxEventTimeMicrosByPart { note(micros, part: part) }
+        if let look = other.firstLook { add(look) }
+    }
+
+    /// Takes in a look at first rows.
+    package mutating func add(_ look: FirstLook) {
+        var all = firstLook ?? FirstLook(columnCount: look.nullCounts.count)
+        all.add(look)
+        firstLook = all
     }
 
     /// Takes in what a chunk of one part has shown.

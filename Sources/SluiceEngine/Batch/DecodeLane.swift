@@ -66,6 +66,7 @@ final class DecodeLane: @unchecked Sendable {
             unsafe lane.decode(input, records, startsFile: startsFile, bounds, into: chunk)
         }
         counters.add(lane.counters)
+        if let look = lane.takeFirstLook() { counters.add(look) }
         if isGood { sample(lane, bytes, number, order: chunk.order) }
         if let part = part(bytes, number, lane.facts.watermarkParts) { counters.add(lane.counters, part: part) }
         guard isGood else {

@@ -27,8 +27,27 @@ class InputLane {
     fileprivate(set) var firstLate = LateRow()
     fileprivate(set) var firstLeap = LateRow()
     fileprivate(set) var spillFailure: SpillError?
+    /// The first rows of all chunks of this process, up to `FirstLook.rowCountMax`, less what was taken.
+    private(set) var firstLook: FirstLook?
+    private var lookedCount = 0
 
     fileprivate init(_ facts: LaneFacts) { self.facts = facts }
+
+    /// Whether there are rows to look at before a chunk is decoded.
+    fileprivate var looksAtRows: Bool { lookedCount < FirstLook.rowCountMax }
+
+    fileprivate func add(_ look: FirstLook) {
+        guard look.rowCount > 0 else { return }
+        lookedCount += look.rowCount
+        var all = firstLook ?? FirstLook(columnCount: facts.plan.columns.count)
+        all.add(look)
+        firstLook = all
+    }
+
+    func takeFirstLook() -> FirstLook? {
+        defer { firstLook = nil }
+        return firstLook
+    }
 
     /// Decodes all records of a chunk, whose rows go to `output`. False at a bad one that must not be.
     func decode(
@@ -57,6 +76,10 @@ final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
         _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
         _ bounds: EventTimeBounds, into output: DecodedChunk
     ) -> Bool {
+        if looksAtRows {
+            unsafe input.begin(chunk, records, startsFile: startsFile, bounds)
+            add(input.look())
+        }
         unsafe input.begin(chunk, records, startsFile: startsFile, bounds)
         let isGood = input.decodeRecords(into: &output.content)
         counters = input.counters
@@ -115,6 +138,8 @@ struct LaneFacts {
     let needsProjection: Bool
     /// How the state columns are copied; they come first.
     let stateKinds: [KeyKind]
+    /// The slots of timestamps.
+    let timeSlots: [Int]
 
     init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
         let plan = physical.inputs[number]
@@ -153,6 +178,7 @@ struct LaneFacts {
         let stateColumnCount = side?.stateColumnCount ?? plan.columns.count
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
+        timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
     }
 
     /// The column that lateness is judged by.
@@ -258,6 +284,29 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
                 take(byteCount, isBad: false, &output)
             }
         }
+    }
+
+    /// Looks at the chunk's first rows that the filters let pass. `begin` must follow before anything else.
+    @inline(never)
+    mutating func look() -> FirstLook {
+        var look = FirstLook(columnCount: facts.plan.columns.count)
+        for _ in 0..<FirstLook.rowCountMax {
+            row.removeAll()
+            var badSlot: Int?
+            switch decoder.next(into: &row) {
+            case .end: return look
+            case .noRows, .noRecord, .tombstone: continue
+            case .row: break
+            case .badRow: badSlot = decoder.fault.slot
+            }
+            if !computer.isEmpty { _ = computer.compute(&row, &scratch) }
+            let base = unsafe UnsafeRawPointer(row.base)
+            let rows = unsafe RowPair(base, ofInput: facts.number)
+            if let filter = facts.filterBelow, !filter.isTrue(rows, &scratch) { continue }
+            if let filter = facts.filterAbove, !filter.isTrue(rows, &scratch) { continue }
+            look.note(unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset), badSlot: badSlot, facts.timeSlots)
+        }
+        return look
     }
 
     private mutating func noteBad() {

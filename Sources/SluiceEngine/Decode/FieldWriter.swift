@@ -3,6 +3,7 @@
 // there), as in Spark's partial results.
 
 internal import SluicePlan
+internal import SluiceSpec
 
 struct FieldWriter {
     var builder: RowBuilder

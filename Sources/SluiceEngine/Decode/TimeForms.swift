@@ -28,13 +28,6 @@ extension EpochUnit {
     }
 }
 
-extension Int128 {
-    fileprivate func flooredQuotient(by divisor: Int128) -> Int128 {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? quotient - 1 : quotient
-    }
-}
-
 /// The readers of columns with a pattern.
 struct PatternReaders {
     private let readers: [Int: (reader: DateTimeReader, isDate: Bool)]

@@ -122,8 +122,8 @@ internal import SluiceSpec
         output.advance(by: 1)
     }
 
-    /// As `encodeJSON`, without the line's end, of columns some of which are objects or JSON already. Compiled apart, so
-    /// that other rows do not pay. An object whose fields are all left out is `{}`, as Spark writes a struct.
+    /// As `encodeJSON`, without the line's end, of columns some of which are objects or JSON already. Compiled apart,
+    /// so that other rows do not pay. An object whose fields are all left out is `{}`, as Spark writes a struct.
     @inline(never)
     private mutating func encodeObject(
         _ rows: RowPair, _ fields: Range<Int>, writesNulls: Bool, into output: inout ByteBuffer

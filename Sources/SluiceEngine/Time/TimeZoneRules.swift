@@ -7,6 +7,8 @@
 //
 //     localThreshold = transition + max(offset before, offset after)
 
+internal import SluiceSpec
+
 /// The offsets of one zone. Immutable, so any thread may use it.
 final class TimeZoneRules: Sendable {
     /// For how long an offset is in force, half open, in seconds.

@@ -1,6 +1,8 @@
 // Times and dates as Spark writes them. Consecutive rows nearly always fall into the same local day, so the text of
 // the date and of the offset is kept and only the time of day is written anew.
 
+internal import SluiceSpec
+
 /// Writes timestamps as `yyyy-MM-dd'T'HH:mm:ss.SSSXXX` in one zone. Source: Spark's TimestampFormatter with the
 /// default pattern of to_json; always three digits, rounded down.
 struct TimestampFormatter {

@@ -1,6 +1,8 @@
 // The usual form of a timestamp, `2024-01-01T08:18:00[.fraction][Z|+01:00]`, read eight bytes at a time at fixed
 // positions. Rows that follow each other share the day, and text without a zone the offset, so both are kept.
 
+internal import SluiceSpec
+
 /// Reads timestamps of one source: the usual form by position, every other form through `parseTimestamp`.
 struct TimestampReader {
     let rules: TimeZoneRules

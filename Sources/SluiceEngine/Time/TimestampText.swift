@@ -4,6 +4,8 @@
 // answer must not depend on when a row is read.
 // Source: Spark's SparkDateTimeUtils.parseTimestampString, stringToTimestamp and stringToDate.
 
+internal import SluiceSpec
+
 /// Reads text as a timestamp, microseconds since the epoch, as Spark's cast does; nil when it is none. Text without a
 /// zone is read in `rules`. `zones` finds the zones that text may name.
 func parseTimestamp(

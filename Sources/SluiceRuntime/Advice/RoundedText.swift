@@ -1,5 +1,8 @@
 // Numbers as people say them: two or three digits and a unit.
 
+internal import SluicePlan
+internal import SluiceSpec
+
 /// `0.85 ms`, `12 ms`, `1.3 s`, `4.2 min`, `3 h`.
 func roundedDuration(micros: Double) -> String {
     let magnitude = abs(micros)
@@ -36,28 +39,11 @@ func roundedNumber(_ value: Double) -> String {
 /// `3 %`, `0.4 %`.
 func roundedPercent(_ share: Double) -> String { "\(roundedNumber(share * 100)) %" }
 
-/// `1,234,567`.
-func grouped(_ value: Int64) -> String {
-    let digits = Array(String(value.magnitude))
-    var text = value < 0 ? "-" : ""
-    for (index, digit) in digits.enumerated() {
-        if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
-        text.append(digit)
-    }
-    return text
-}
-
-/// `1 batch`, `97 batches`.
-func counted(_ count: Int, _ noun: String, _ plural: String) -> String {
-    "\(grouped(Int64(count))) \(count == 1 ? noun : plural)"
-}
-
 private func trimmed(_ value: Double, digits: Int) -> String {
     let scale = digits == 1 ? 10.0 : 100.0
     let number = Int64((value * scale).rounded())
     let (whole, rest) = number.magnitude.quotientAndRemainder(dividingBy: UInt64(scale))
-    var fraction = String(rest)
-    fraction = String(repeating: "0", count: digits - fraction.count) + fraction
+    var fraction = zeroPadded(rest, digits)
     while fraction.last == "0" { fraction.removeLast() }
     return (number < 0 ? "-" : "") + "\(whole)" + (fraction.isEmpty ? "" : ".\(fraction)")
 }

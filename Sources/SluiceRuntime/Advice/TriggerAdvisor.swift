@@ -1,5 +1,6 @@
 // From a query's last batches to advice. Pure: records and facts in, advice out.
 
+internal import SluicePlan
 package import SluiceSpec
 
 /// What somebody wants to know.

@@ -72,10 +72,7 @@ extension CheckpointMetadata {
 }
 
 /// A checksum as files name it: eight hexadecimal digits.
-func checksumDigits(_ checksum: UInt32) -> String {
-    let digits = String(checksum, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
-}
+func checksumDigits(_ checksum: UInt32) -> String { zeroPadded(checksum, 8, radix: 16) }
 
 extension JSONValue {
     static func checksum(_ checksum: UInt32?) -> JSONValue { checksum.map { .string(checksumDigits($0)) } ?? .null }

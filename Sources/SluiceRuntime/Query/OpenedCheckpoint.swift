@@ -3,6 +3,7 @@
 
 internal import SluiceConnectors
 internal import SluicePlan
+internal import SluiceSpec
 internal import SluiceSystem
 
 struct OpenedCheckpoint {
@@ -67,20 +68,14 @@ extension PlanLayout {
 }
 
 /// A random name for a life of a checkpoint: short, as every file carries it, and only to differ from a few others.
-func randomLife() -> String {
-    let digits = String(randomSeed(), radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-}
+func randomLife() -> String { zeroPadded(randomSeed(), 16, radix: 16) }
 
 /// A random UUID (version 4), for naming checkpoints and runs.
 package func randomUUID() -> String {
     var random = SplitMix64(seed: randomSeed())
     let high = random.next() & ~0xF000 | 0x4000
     let low = random.next() & ~(3 << 62) | 1 << 63
-    func hex(_ value: UInt64, _ digits: Int) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: digits - text.count) + text
-    }
+    func hex(_ value: UInt64, _ digits: Int) -> String { zeroPadded(value, digits, radix: 16) }
     return [
         hex(high >> 32, 8), hex(high >> 16 & 0xFFFF, 4), hex(high & 0xFFFF, 4), hex(low >> 48, 4),
         hex(low & 0xFFFF_FFFF_FFFF, 12),

@@ -36,13 +36,24 @@ package final class RowAccounts: Sendable {
                 if let notice = sources[index].bad.due(atNanos: now, silenceNanos: Self.silenceNanos) {
                     log.warning(
                         "Some rows are bad",
-                        notice.metadata + [(.dropped, .integer(Int64(notice.droppedCount)))])
+                        notice.metadata + [(.dropped, .integer(Int64(notice.droppedCount)))]
+                            + sources[index].badColumns.map { (.columns, .string($0)) })
                 }
                 if let notice = sources[index].leaping.due(atNanos: now, silenceNanos: Self.silenceNanos) {
                     log.warning("One row moves the watermark by more than a day", notice.metadata)
                 }
                 if let unit = sources[index].wrongUnit {
-                    log.warning("All event times are in the wrong unit", [(.reason, .string(unit))])
+                    log.warning(
+                        "Times are in the wrong unit",
+                        [(.column, .string(unit.column)), (.reason, .string(unit.reason))])
+                }
+                if let unused = sources[index].unusedColumns {
+                    log.warning(
+                        "Some columns have no value in any row so far",
+                        [
+                            (.column, .string(unused.names.joined(separator: ", "))),
+                            (.count, .integer(Int64(unused.rowCount))),
+                        ])
                 }
                 if let notice = sources[index].late.due(atNanos: now, silenceNanos: Self.silenceNanos) {
                     log.warning("Some rows are late and were dropped", notice.metadata)
@@ -60,6 +71,7 @@ package final class RowAccounts: Sendable {
 extension LogKey {
     static let place = LogKey("sluice.place")
     static let column = LogKey("sluice.column")
+    static let columns = LogKey("sluice.columns")
     static let reason = LogKey("sluice.reason")
     static let count = LogKey("sluice.count")
     static let dropped = LogKey("sluice.dropped")
@@ -115,8 +127,14 @@ private struct RowAccount {
     /// Rows that alone are more than a day ahead of all others.
     var leaping = RowTrouble()
     /// What to do about times that cannot be right, once.
-    private(set) var wrongUnit: String?
-    private var hasLookedAtUnit = false
+    private(set) var wrongUnit: FirstRowColumns.WrongUnit?
+    /// The columns that have had no value so far, and in how many rows; once.
+    private(set) var unusedColumns: (names: [String], rowCount: Int)?
+    private var leap: RecordSample?
+    private let columns: FirstRowColumns
+    private var firstRows = FirstLook(columnCount: 0)
+    /// Fewer say nothing of what a source always holds.
+    private static let rowsToJudge = 100
 
     init(_ plan: PhysicalPlan, _ input: Int, rowsBefore: Int) {
         name = plan.inputs[input].source
@@ -124,6 +142,7 @@ private struct RowAccount {
         isPreserved = plan.join.map { input == 0 ? $0.left.isPreserved : $0.right.isPreserved } ?? true
         self.rowsBefore = rowsBefore
         rowsInState = rowsBefore
+        columns = FirstRowColumns(plan.inputs[input])
     }
 
     var hasRead: Bool { counters.inputRows + counters.tombstones + counters.recordsWithoutRows > 0 }
@@ -136,29 +155,35 @@ private struct RowAccount {
         bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
         late.add(batch.lateRows, dropped: batch.lateRows, first: batch.firstLate)
         if batch.leapingRows == 1 { leaping.add(1, dropped: 0, first: batch.firstLeap) }
-        lookAtUnit(batch)
+        look(at: batch)
+        if let leap { leaping.add(1, dropped: 0, first: leap) }
     }
 
-    /// Says once that no time of the source can be right: all beyond the year 3000, or all before 1980.
-    private mutating func lookAtUnit(_ batch: SourceCounters) {
-        wrongUnit = nil
-        guard batch.eventTimeCount > 0, !hasLookedAtUnit else { return }
-        let (year1980, year3000): (Int64, Int64) = (315_532_800_000_000, 32_503_680_000_000_000)
-        let isFar = batch.minEventTimeMicros >= year3000
-        hasLookedAtUnit = true
-        guard isFar || batch.maxEventTimeMicros < year1980 else { return }
-        let time = utcText(millis: batch.minEventTimeMicros / 1000)
-        wrongUnit =
-            isFar
-            ? "the first is \(time), beyond the year 3000: a number is read as seconds, so write `unit: ms` (or `us`, "
-                + "`ns`) on the column"
-            : "the newest is before 1980 (\(time)): write the unit that the numbers have, such as `unit: s`"
+    /// Takes in the first rows; says once what is hardly meant about them.
+    private mutating func look(at batch: SourceCounters) {
+        (wrongUnit, unusedColumns, leap) = (nil, nil, nil)
+        guard let look = batch.firstLook else { return }
+        if firstRows.rowCount == 0 {
+            wrongUnit = columns.wrongUnit(in: look)
+            if wrongUnit == nil { leap = columns.leap(in: look) }
+        }
+        let wasShort = firstRows.rowCount < Self.rowsToJudge
+        firstRows.add(look)
+        guard wasShort, firstRows.rowCount >= Self.rowsToJudge else { return }
+        let empty = columns.empty(in: firstRows)
+        if !empty.isEmpty { unusedColumns = (empty, firstRows.rowCount) }
+    }
+
+    /// The columns that have made rows bad among the first ones, where there is more than one: `amount 7, at 2`.
+    var badColumns: [String] {
+        let all = columns.bad(in: firstRows)
+        return all.count > 1 ? [all.joined(separator: ", ")] : []
     }
 
     /// `3,000 read: 2,756 out, 244 still wait for ads (…), 0 late, 0 bad`. A row that only a partner brings out has
     /// `left` when it is done with, and not come out.
     var text: String {
-        func counted(_ count: Int, _ words: String) -> String { "\(grouped(Int64(count))) \(words)" }
+        func counted(_ count: Int, _ words: String) -> String { "\(grouped(count)) \(words)" }
         let passed = counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows
         var parts = [counted(passed + rowsBefore - rowsInState, isPreserved ? "out" : "left")]
         if let other { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
@@ -173,7 +198,9 @@ private struct RowAccount {
         if counters.recordsWithoutRows > 0 {
             parts.append(counted(counters.recordsWithoutRows, "records without rows"))
         }
-        let before = rowsBefore > 0 ? " and \(grouped(Int64(rowsBefore))) from before" : ""
+        let empty = columns.empty(in: firstRows)
+        if !empty.isEmpty { parts.append("never a value of \(empty.joined(separator: " and "))") }
+        let before = rowsBefore > 0 ? " and \(grouped(rowsBefore)) from before" : ""
         return "\(counted(counters.inputRows, "read"))\(before): " + parts.joined(separator: ", ")
     }
 

@@ -1,5 +1,6 @@
 // The server's answers for a person at a terminal.
 
+internal import SluicePlan
 internal import SluiceSpec
 
 package enum StatusText {

@@ -62,8 +62,8 @@ extension FileSourceSpec: SourceConnector {
         guard path.hasPrefix(folder + "/") else { return false }
         let pattern = String(path.dropFirst(folder.utf8.count + 1))
         let isCompressed = (sink as? FileSinkSpec)?.isCompressed ?? false
-        let name = "batch-0000000000.\(format.fileExtension)" + (isCompressed ? ".gz" : "")
-        return unsafe fnmatch(pattern, name, FNM_PATHNAME) == 0
+        let name = BatchFileName(batch: 0, fileExtension: format.fileExtension + (isCompressed ? ".gz" : ""))
+        return unsafe fnmatch(pattern, name.description, FNM_PATHNAME) == 0
     }
 }
 

@@ -88,7 +88,6 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case badTimeZone = "bad-time-zone"
     /// A value of the right kind outside its limits.
     case outOfRange = "out-of-range"
-
     /// A time without a unit whose name says one.
     case unitInName = "unit-in-name"
 

@@ -1,54 +1,26 @@
 // Points in time as specs write them, and back. Only UTC and fixed offsets: a spec's text is read without a time zone
 // database; rows are the engine's business.
 
-/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar. The year is counted from March so that the leap
-/// day is its last.
-func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
-    let shifted = month <= 2 ? year - 1 : year
-    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-    let yearOfEra = shifted - era * 400
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    return era * 146_097 + dayOfEra - 719_468
-}
-
-/// The day that lies `days` after 1970-01-01.
-func civilDate(days: Int) -> (year: Int, month: Int, day: Int) {
-    let shifted = days + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    return (year, month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
-}
-
-private func padded(_ number: Int, _ width: Int) -> String {
-    let digits = String(abs(number))
-    return (number < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
-}
-
 /// `2024-01-31`.
 package func dateText(days: Int64) -> String {
-    let date = civilDate(days: Int(days))
-    return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))"
+    let date = CivilDate(daysSinceEpoch: Int(days))
+    let year = (date.year < 0 ? "-" : "") + zeroPadded(date.year.magnitude, 4)
+    return "\(year)-\(zeroPadded(date.month, 2))-\(zeroPadded(date.day, 2))"
 }
 
 /// `2024-01-31T08:18:00Z`, with as many digits behind the second as the value has (none, 3 or 6).
 package func timestampText(micros: Int64) -> String {
     let day = 86_400_000_000 as Int64
-    let days = micros >= 0 ? micros / day : -((-1 - micros) / day) - 1
+    let days = micros.flooredQuotient(by: day)
     let rest = Int(micros - days * day)
     let seconds = rest / 1_000_000
     let fraction = rest % 1_000_000
-    var text = dateText(days: days) + "T\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2))"
-    text += ":\(padded(seconds % 60, 2))"
+    var text = dateText(days: days) + "T\(zeroPadded(seconds / 3600, 2)):\(zeroPadded(seconds / 60 % 60, 2))"
+    text += ":\(zeroPadded(seconds % 60, 2))"
     if fraction % 1000 != 0 {
-        text += ".\(padded(fraction, 6))"
+        text += ".\(zeroPadded(fraction, 6))"
     } else if fraction != 0 {
-        text += ".\(padded(fraction / 1000, 3))"
+        text += ".\(zeroPadded(fraction / 1000, 3))"
     }
     return text + "Z"
 }
@@ -99,11 +71,10 @@ private struct CalendarReader {
 
     mutating func date() -> Int? {
         guard let year = number(digits: 4...4), take("-"), let month = number(digits: 1...2), take("-"),
-            let day = number(digits: 1...2), (1...12).contains(month), day >= 1
+            let day = number(digits: 1...2)
         else { return nil }
-        let days = daysSinceEpoch(year: year, month: month, day: day)
-        let back = civilDate(days: days)
-        return back.month == month && back.day == day ? days : nil
+        let date = CivilDate(year: year, month: month, day: day)
+        return date.isValid ? date.daysSinceEpoch : nil
     }
 
     /// Microseconds since midnight.

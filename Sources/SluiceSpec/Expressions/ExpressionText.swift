@@ -23,8 +23,7 @@ package func outputName(_ objects: [String], _ name: String) -> String {
 
 /// The digits of a decimal with their point.
 package func decimalText(_ digits: Int128, scale: Int) -> String {
-    let text = String(digits.magnitude)
-    let padded = String(repeating: "0", count: max(0, scale + 1 - text.utf8.count)) + text
+    let padded = zeroPadded(digits.magnitude, scale + 1)
     let whole = padded.dropLast(scale)
     return (digits < 0 ? "-" : "") + whole + (scale > 0 ? "." + padded.suffix(scale) : "")
 }

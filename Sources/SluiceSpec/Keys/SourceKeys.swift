@@ -31,7 +31,8 @@ struct SourceKeys: SpecKeys {
         .node(
             "the path of an array, or a map", .object(["anyOf": .array([.text, .reference(to: EachKeys.self)])]),
             inner: [EachKeys.self]),
-        "Makes one row of each element of an array; columns take from it as `each`, `each.NAME` and `each.#`.",
+        "Makes one row of each element of an array; columns take from it as `each`, `each.NAME` and `each.#` (its "
+            + "place, from 0).",
         example: "items")
     let eventTime = Key(
         "event_time", .node("the name of a column", .text),
@@ -50,14 +51,16 @@ struct SourceKeys: SpecKeys {
     let badRows = Key(
         "bad_rows",
         .node(
-            "`null`, `permissive`, `drop`, `fail` or `{ to: SINK }`",
+            "`null`, `permissive`, `drop` or `fail`; `{ to: SINK }` is not supported yet",
             .object([
                 "anyOf": .array([
                     .words(["null", "permissive", "drop", "fail"]), .object(["type": .string("null")]),
                     .reference(to: RouteKeys.self),
                 ])
             ]), inner: [RouteKeys.self], takesNull: true),
-        "What becomes of a row that does not fit its columns, and of a record that is none.", without: "null",
+        "What becomes of a bad row. `null`: a field that does not fit is null, and what is no record is dropped; "
+            + "`permissive`: that is a row of nulls, as in Spark; `drop`: no bad row goes on; `fail`: the query ends.",
+        without: "null",
         example: "drop")
 
     static let connectors = [set.keys.kafka.facts.name, set.keys.file.facts.name, set.keys.stdin.facts.name]

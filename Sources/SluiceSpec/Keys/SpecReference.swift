@@ -6,9 +6,9 @@ package enum SpecReference {
     static let maps: [any SpecKeys.Type] = [
         SpecFileKeys.self, DefaultsKeys.self, SourceKeys.self, KafkaSourceKeys.self, FileSourceKeys.self,
         StandardInputKeys.self, JSONFormatKeys.self, CSVFormatKeys.self, ColumnKeys.self, EachKeys.self,
-        WatermarkKeys.self,
-        RouteKeys.self, QueryKeys.self, JoinKeys.self, TriggerKeys.self, StateKeys.self, SinkKeys.self,
-        KafkaSinkKeys.self, FileSinkKeys.self, StandardOutputKeys.self, JSONOutputKeys.self, CSVOutputKeys.self,
+        WatermarkKeys.self, RouteKeys.self, QueryKeys.self, JoinKeys.self, TriggerKeys.self, StateKeys.self,
+        SinkKeys.self, KafkaSinkKeys.self, FileSinkKeys.self, StandardOutputKeys.self, JSONOutputKeys.self,
+        CSVOutputKeys.self,
     ]
 
     // MARK: Text
@@ -25,7 +25,8 @@ package enum SpecReference {
         return
             (sections + [
                 "`sluice help spec KEY` says more of one key, as in `sluice help spec watermark`;",
-                "`sluice help spec functions` lists the functions of expressions.",
+                "`sluice help spec types` lists the types of columns, `sluice help spec functions` the functions of "
+                    + "expressions.",
             ])
             .joined(separator: "\n\n")
     }
@@ -34,6 +35,8 @@ package enum SpecReference {
     /// `watermark`). nil if there is neither.
     package static func text(of name: String) -> String? {
         if name == functionsName { return functions }
+        if name == typesName { return types }
+        let type = TypeDefinition.all.first { $0.usage.prefix { $0 != "(" } == name }
         if let function = FunctionDefinition.all.first(where: { $0.name == name }) { return entry(function) }
         let parts = name.split(separator: ".")
         let key = parts.last.map(String.init) ?? name
@@ -43,12 +46,26 @@ package enum SpecReference {
             holders.flatMap { map in
                 map.described.filter { $0.facts.name == key }.map { entry($0.facts, in: map) }
             }
-            + maps.filter { $0.id == name }.flatMap { map in map.described.map { entry($0.facts, in: map) } }
-        return entries.isEmpty ? nil : entries.joined(separator: "\n\n")
+            + maps.filter { $0.id == name || $0.id.hasSuffix("." + name) }.flatMap { map in
+                map.described.map { entry($0.facts, in: map) }
+            }
+        let all = (type.map { ["\($0.usage): \($0.takes)"] } ?? []) + entries
+        return all.isEmpty ? nil : all.joined(separator: "\n\n")
     }
 
     /// What lists the functions in place of a key.
     private static let functionsName = "functions"
+
+    /// What lists the types in place of a key.
+    private static let typesName = "types"
+
+    /// The types of columns, a line each.
+    private static var types: String {
+        let width = TypeDefinition.all.map(\.usage.count).max() ?? 0
+        let lines = TypeDefinition.all.map { "  \($0.usage.padded(to: width))  \($0.takes)" }
+        return (["The types of columns, and what each takes; any other value is null and makes the row bad:"] + lines)
+            .joined(separator: "\n")
+    }
 
     /// The functions of expressions, a line each.
     private static var functions: String {
@@ -64,7 +81,8 @@ package enum SpecReference {
 
     /// The key nearest to a name that is none.
     package static func nearestKey(to name: String) -> String? {
-        let names = maps.flatMap { $0.names } + FunctionDefinition.all.map(\.name) + [functionsName]
+        let types = TypeDefinition.all.map { String($0.usage.prefix { $0 != "(" }) }
+        let names = maps.flatMap { $0.names } + FunctionDefinition.all.map(\.name) + types + [functionsName, typesName]
         return nearest(to: name, in: Set(names).sorted())
     }
 
@@ -93,6 +111,9 @@ package enum SpecReference {
             lines += ["| key | value | what it does | without it | example |", "|---|---|---|---|---|"]
             lines += map.described.map { row($0.facts) }
         }
+        lines += ["", "## Types of columns", "", "Any other value is null and makes the row bad.", ""]
+        lines += ["| type | takes |", "|---|---|"]
+        lines += TypeDefinition.all.map { "| `\($0.usage)` | \($0.takes) |" }
         lines += ["", "## Functions of expressions", "", "| function | result | what it does | example |"]
         lines += ["|---|---|---|---|"]
         lines += FunctionDefinition.all.map { function in

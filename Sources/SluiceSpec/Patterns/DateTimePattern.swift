@@ -50,9 +50,32 @@ package struct DateTimePattern: Hashable, Sendable {
 
     /// Reads a pattern. Throws with the letter at fault and its place. O(length).
     package init(_ text: String) throws(PatternProblem) {
+        if let meant = Self.inSparksLetters(text) {
+            throw PatternProblem(0, "`%` begins no field here: patterns are Spark's", fix: "write `\(meant)`")
+        }
         var reader = Reader(Array(text.unicodeScalars))
         try reader.run()
         steps = reader.steps
+    }
+
+    /// What a pattern of C's `strftime`, which Python and many others have, is in Spark's letters; nil for other text.
+    private static func inSparksLetters(_ text: String) -> String? {
+        let letters: [Character: String] = [
+            "Y": "yyyy", "y": "yy", "m": "MM", "d": "dd", "H": "HH", "I": "hh", "M": "mm", "S": "ss", "f": "SSSSSS",
+            "p": "a", "b": "MMM", "B": "MMMM", "j": "DDD", "z": "xx", "Z": "VV", "F": "yyyy-MM-dd", "T": "HH:mm:ss",
+        ]
+        guard text.contains("%") else { return nil }
+        var meant = ""
+        var rest = Substring(text)
+        while let next = rest.popFirst() {
+            guard next == "%" else {
+                meant += next.isLetter ? "'\(next)'" : "\(next)"
+                continue
+            }
+            guard let letter = rest.popFirst(), let field = letters[letter] else { return nil }
+            meant += field
+        }
+        return meant
     }
 
     fileprivate static let allowed =

@@ -12,7 +12,7 @@ extension SpecBuilder {
         let delay = map[\.maxTriggerDelay]
         let fails = map[\.onDataLoss]
         let committed = map[\.isolation]
-        let options = readKafkaOptions(map[\.options]?.value, refused: KafkaOptions.source)
+        let options = readKafkaOptions(map[\.options]?.value, refused: RefusedOptions.source)
         if let maximum, let minimum, minimum > maximum {
             diagnostics.error(
                 .conflictingKeys, at: map.keyPlace(\.minOffsetsPerTrigger),
@@ -39,7 +39,7 @@ extension SpecBuilder {
         let headers = map[\.headers].map { readHeaders($0.value) } ?? []
         let timestamp = map[\.timestamp]
         let delivery = map[\.delivery]
-        let options = readKafkaOptions(map[\.options]?.value, refused: KafkaOptions.sink)
+        let options = readKafkaOptions(map[\.options]?.value, refused: RefusedOptions.sink)
         guard let brokers, let topic else { return nil }
         var spec = KafkaSinkSpec(position: map.place.position, brokers: brokers, topic: topic)
         spec.key = key.map { OutputExpression(text: $0.text, syntax: $0.syntax) }
@@ -111,14 +111,14 @@ extension SpecBuilder {
             return []
         }
         return entries.compactMap { entry in
-            if let refusal = KafkaOptions.refusal(of: entry.key, in: refused) {
+            if let refusal = RefusedOptions.refusal(of: entry.key, in: refused) {
                 diagnostics.error(
                     .refusedOption, at: entry.keyPlace, "`\(entry.key)` cannot be set: \(refusal.reason)",
                     fix: refusal.instead)
                 return nil
             }
             return scalar(entry.value, "`\(entry.key)`").map {
-                let isFile = KafkaOptions.files.contains(entry.key) && !KafkaOptions.fileWords.contains($0.text)
+                let isFile = RefusedOptions.files.contains(entry.key) && !RefusedOptions.fileWords.contains($0.text)
                 let file = entry.value.place.position.file
                 return KafkaOption(
                     name: Located(entry.key, at: entry.keyPlace.position, length: entry.keyPlace.length),

@@ -76,14 +76,9 @@ package func utcText(millis: Int64) -> String {
     let rest = Int(millis - Int64(seconds) * 1000)
     var parts = unsafe tm()
     unsafe gmtime_r(&seconds, &parts)
-    let date = unsafe [
-        padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2),
-    ]
-    let time = unsafe [padded(Int(parts.tm_hour), 2), padded(Int(parts.tm_min), 2), padded(Int(parts.tm_sec), 2)]
-    return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "." + padded(rest, 3) + "Z"
-}
-
-private func padded(_ number: Int, _ width: Int) -> String {
-    let digits = String(number)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    var text = [CChar](repeating: 0, count: 32)
+    let count = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S.", &parts)
+    // Three digits: a thousand and the rest, without the one in front.
+    return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        + String(1000 + rest).dropFirst() + "Z"
 }

@@ -7,6 +7,7 @@ enum Command: Hashable {
     case run(RunOptions)
     case check(CheckOptions)
     case explain(ExplainOptions)
+    case describe(DescribeOptions)
     case tune(TuneOptions)
     case checkpoint(CheckpointCommandOptions)
     case schema
@@ -74,6 +75,17 @@ struct ExplainOptions: Hashable {
 
     var spec: String
     var format: Format = .text
+}
+
+struct DescribeOptions: Hashable {
+    enum Format: String, CaseIterable {
+        case yaml
+        case json
+    }
+
+    /// A file, a folder, a glob, or `kafka://HOST:PORT/TOPIC`.
+    var target: String
+    var format: Format = .yaml
 }
 
 struct TuneOptions: Hashable {

@@ -60,7 +60,9 @@ private func choices<Choice: RawRepresentable<String> & CaseIterable>(_ type: Ch
 }
 
 extension CommandDefinition {
-    static let all = [run, check, explain, tune, checkpoint, schema, demo, status, pause, resume, trigger, reload]
+    static let all = [
+        run, check, explain, describe, tune, checkpoint, schema, demo, status, pause, resume, trigger, reload,
+    ]
 
     private static let specs = ArgumentDefinition(
         name: "spec", help: "Spec files, or folders whose *.yaml files are taken.", isRepeatable: true)
@@ -169,6 +171,22 @@ extension CommandDefinition {
         make: { parsed in
             .explain(
                 ExplainOptions(spec: parsed.arguments[0], format: parsed.choice("format", default: .text)))
+        })
+
+    private static let describe = CommandDefinition(
+        name: "describe", abstract: "Read a sample of a file or a topic, and write a source for it.",
+        arguments: [
+            ArgumentDefinition(
+                name: "from", help: "A file, a folder or a pattern in quotes, or kafka://HOST:PORT/TOPIC.")
+        ],
+        options: [
+            OptionDefinition(
+                name: "format", valueName: "format", help: "How the source is written; json has the facts beside it.",
+                choices: choices(DescribeOptions.Format.self))
+        ],
+        make: { parsed in
+            .describe(
+                DescribeOptions(target: parsed.arguments[0], format: parsed.choice("format", default: .yaml)))
         })
 
     private static let tune = CommandDefinition(

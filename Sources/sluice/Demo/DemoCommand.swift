@@ -3,6 +3,7 @@
 
 internal import SluiceEngine
 internal import SluiceRuntime
+internal import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 
@@ -57,8 +58,7 @@ struct DemoCommand {
         let kind = progress.inputRows > 0 ? rowsIn : "no data, the watermark moved"
         let stateRows = progress.state?.rowsTotal ?? 0
         print("  batch \(progress.batchID): \(kind); watermark \(watermark); \(stateRows) rows in state")
-        let digits = String(progress.batchID)
-        let path = "\(folder)/out/batch-\(String(repeating: "0", count: 10 - digits.count))\(digits).jsonl"
+        let path = "\(folder)/out/\(BatchFileName(batch: progress.batchID, fileExtension: "jsonl"))"
         guard progress.outputRows > 0 else { return [] }
         let rows = String(decoding: try files.readAll(path), as: UTF8.self).split(separator: "\n").map(String.init)
         for row in rows { print("    -> \(row)") }

@@ -24,6 +24,9 @@ struct Budget: Sendable {
     static let start = Budget("start to first batch", .millis, .atMost, must: 50, goal: 20)
     static let idleMemory = Budget("idle memory", .megabytes, .atMost, must: 50, goal: 25)
     static let fairness = Budget("light batches beside a heavy query, p99", .times, .atMost, must: 2, goal: 1.2)
+    static let nestedJSON = Budget("rate of nested JSON against flat", .times, .atLeast, must: 0.6, goal: 0.8)
+    static let csv = Budget("rate of CSV against JSON", .times, .atLeast, must: 1.0, goal: 1.3)
+    static let gzipInput = Budget("CPU that gzip adds, against gzip -dc", .times, .atMost, must: 1.3, goal: 1.0)
     static let kafkaRate = Budget("Kafka to Kafka, rate against forwarder", .times, .atLeast, must: 0.4, goal: 0.7)
     static let kafkaFixedCost = Budget("a Kafka batch with 1 row a side", .millis, .atMost, must: 25, goal: 10)
 

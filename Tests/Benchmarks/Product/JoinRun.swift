@@ -47,8 +47,12 @@ struct JoinRun {
     var peakMegabytes: Double { Double(cost.peakBytes) / 1e6 }
 
     /// Runs a join over the files of `input` and compares what comes out with `truth`.
-    init(_ bench: Bench, _ input: Input, _ spec: JoinSpec, truth: Answer, processors: Int? = nil) {
-        let folder = RunFolder("\(bench.folder)/run", spec, input.workload)
+    /// - Parameter workload: what the spec declares, where that is not what `input` was made for.
+    init(
+        _ bench: Bench, _ input: Input, _ spec: JoinSpec, of workload: Workload? = nil, truth: Answer,
+        processors: Int? = nil
+    ) {
+        let folder = RunFolder("\(bench.folder)/run", spec, workload ?? input.workload)
         cost = run(folder.command(bench.binary), processors: processors, output: folder.log)
         folder.check(input.workload, truth)
         batches = ProgressRecord.all(in: folder.progress)

@@ -32,13 +32,13 @@ struct JoinSpec {
         sources:
           \(prefix)visits:
             \(visits)
-            format: json
-            columns: \(workload.columns("visit_id: string, event_time: timestamp, page: string"))
+            format: \(workload.format.name)
+            columns: \(workload.columns([("visit_id", "string"), ("event_time", "timestamp"), ("page", "string")]))
             watermark: { column: event_time, delay: \(workload.delayMillis)ms }
           \(prefix)ads:
             \(ads)
-            format: json
-            columns: \(workload.columns("page: string, display_time: timestamp, campaign_name: string"))
+            format: \(workload.format.name)
+            columns: \(workload.columns([("page", "string"), ("display_time", "timestamp"), ("campaign_name", "string")]))
             watermark: { column: display_time, delay: \(workload.delayMillis)ms }
         queries:
           \(query):

@@ -38,7 +38,7 @@ func measureWideRows(_ bench: Bench) -> [Figure] {
     var workload = bench.workload
     workload.rows /= 5
     var wideWorkload = workload
-    wideWorkload.isWide = true
+    wideWorkload.fillerCount = 27
     let narrow = Input(bench, workload, name: "input-narrow")
     let wide = Input(bench, wideWorkload, name: "input-wide")
     defer { for input in [narrow, wide] { input.remove() } }

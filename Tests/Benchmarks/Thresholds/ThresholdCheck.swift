@@ -106,7 +106,7 @@ extension ThresholdCheck {
     /// 1,200 s of event time, whatever the rows: as many buckets of state, with more rows in each.
     private static func input(_ bench: Bench, rows: Int, batches: Int, isWide: Bool = false) -> Input {
         var workload = Workload()
-        (workload.rows, workload.batches, workload.isWide) = (rows, batches, isWide)
+        (workload.rows, workload.batches, workload.fillerCount) = (rows, batches, isWide ? 27 : 0)
         workload.rowsPerSecond = max(1, rows / 1200)
         workload.pages = workload.rowsPerSecond * 120
         return Input(bench, workload)

@@ -10,9 +10,6 @@ extension Workload {
         let adAlone: RowTemplate
     }
 
-    /// The columns besides a row's own three. The join takes two of them, `c09` and `c21`.
-    private static let fillerCount = 27
-
     var forms: Forms {
         let visit = [
             "\"visit_id\":\"visit-<visit>\"", "\"event_time\":\"<eventTime>\"",
@@ -22,20 +19,21 @@ extension Workload {
             "\"page\":\"/shop/page-<adPage>.html\"", "\"display_time\":\"<displayTime>\"",
             "\"campaign_name\":\"campaign-<campaign>\"",
         ]
+        let visitIn = isWide ? widened(visit, c09: "v-<visitC09>", c21: "v-<visitC21>") : visit
+        let adIn = isWide ? widened(ad, c09: "a-<adC09>", c21: "a-<adC21>") : ad
         let visitOut = [visit[0], visit[1], "\"visit_page\":\"/shop/page-<visitPage>.html\""]
         let visitMore = isWide ? ["\"visit_c09\":\"v-<visitC09>\"", "\"visit_c21\":\"v-<visitC21>\""] : []
         let adMore = isWide ? ["\"ad_c09\":\"a-<adC09>\"", "\"ad_c21\":\"a-<adC21>\""] : []
         func form(_ members: [String]) -> RowTemplate { RowTemplate("{\(members.joined(separator: ","))}") }
         return Forms(
-            visit: form(isWide ? widened(visit, c09: "v-<visitC09>", c21: "v-<visitC21>") : visit),
-            ad: form(isWide ? widened(ad, c09: "a-<adC09>", c21: "a-<adC21>") : ad),
+            visit: RowTemplate(format.record(of: visitIn)), ad: RowTemplate(format.record(of: adIn)),
             pair: form(visitOut + ad + visitMore + adMore),
             visitAlone: form(visitOut + visitMore), adAlone: form(ad + adMore))
     }
 
-    /// Nine more columns before each of a row's own.
+    /// A third of the other columns before each of a row's own.
     private func widened(_ members: [String], c09: String, c21: String) -> [String] {
-        (0..<Self.fillerCount).flatMap { number -> [String] in
+        (0..<fillerCount).flatMap { number -> [String] in
             let text =
                 switch number {
                 case 9: "\"\(c09)\""
@@ -45,18 +43,19 @@ extension Workload {
                 default: "\"text of column \(number)\""
                 }
             let filler = "\"c\(padded(number, 2))\":\(text)"
-            return number % 9 == 8 ? [filler, members[number / 9]] : [filler]
+            let third = fillerCount / 3
+            return number % third == third - 1 ? [filler, members[number / third]] : [filler]
         }
     }
 
     /// A source's columns as a spec names them.
-    func columns(_ own: String) -> String {
-        guard isWide else { return "{ \(own) }" }
-        let fillers = (0..<Self.fillerCount).map { number in
-            let type = number == 9 || number == 21 ? "string" : ["long", "double", "string"][number % 3]
-            return "c\(padded(number, 2)): \(type)"
+    func columns(_ own: [(name: String, type: String)]) -> String {
+        let fillers = (0..<fillerCount).compactMap { number -> (name: String, type: String)? in
+            let isUsed = number == 9 || number == 21
+            guard isUsed || declaresFillers else { return nil }
+            return ("c\(padded(number, 2))", isUsed ? "string" : ["long", "double", "string"][number % 3])
         }
-        return "{ \((fillers + [own]).joined(separator: ", ")) }"
+        return "{ \((fillers + own).map { format.column($0.name, $0.type) }.joined(separator: ", ")) }"
     }
 
     func setVisit(_ index: Int, _ visit: Visit, in values: inout RowValues) {

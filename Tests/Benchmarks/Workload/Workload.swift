@@ -36,8 +36,14 @@ struct Workload {
     var delayMillis = 600_000
     var keys = Keys.uniform
     var matches = Matches.byChance
-    /// 30 columns a row, five of which the join needs.
-    var isWide = false
+    /// How rows are written in the input; what comes out is the same in each.
+    var format = RowFormat.json
+    /// Columns beside a row's own three: none, or a multiple of three from 27 on. The join takes `c09` and `c21`.
+    var fillerCount = 0
+    /// Whether a spec declares the columns that the join has no use for.
+    var declaresFillers = true
+
+    var isWide: Bool { fillerCount > 0 }
 
     /// The first of January 2024 at noon, counted as `RowTemplate` does; disorder may reach back by hours.
     static let startMillis = RowTemplate.dayMillis * 3 / 2

@@ -81,6 +81,12 @@ func jsonDecoder(_ plan: InputPlan) -> RecordDecoder<JSONRecordDecoder> {
     RecordDecoder(JSONRecordDecoder(plan), input: plan, zones: systemTimeZones)
 }
 
+/// All rows of a chunk whose records make one of each element of an array.
+func decodeEach(_ text: [UInt8], _ plan: InputPlan) -> [DecodedRecord] {
+    var decoder = RecordDecoder(EachRecordDecoder(plan, zones: systemTimeZones), input: plan, zones: systemTimeZones)
+    return decode(chunk(text), with: &decoder, plan)
+}
+
 func chunk(_ text: [UInt8]) -> InputChunk {
     var chunk = InputChunk()
     chunk.text.append(contentsOf: text)

@@ -49,6 +49,9 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
             // The last field of a name takes the place of all before it.
             (#"{"user":{"id":"a","page":{"n":3}},"user":{"id":"b"}}"#, ["b", nil, nil, nil], false),
             (#"{"user":{"id":"a"},"user":null}"#, [nil, nil, nil, nil], false),
+            // Unless it is of the wrong kind.
+            (#"{"user":{"id":"a"},"user":5}"#, ["a", nil, nil, nil], true),
+            (#"{"items":[{"sku":"s0"}],"items":{}}"#, [nil, nil, "s0", nil], true),
             // Elements of arrays.
             (#"{"items":[{"sku":"s0"},{"sku":"s1"},{"sku":"s2"}]}"#, [nil, nil, "s0", "s2"], false),
             (#"{"items":[{"sku":"s0"}]}"#, [nil, nil, "s0", nil], false),
@@ -56,7 +59,6 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
             (#"{"items":[null,5,{"x":[1,[2]],"sku":"s2"},{"sku":"s3"}]}"#, [nil, nil, nil, "s2"], false),
             (#"{"items":[7]}"#, [nil, nil, nil, nil], true),
             (#"{"items":{"0":{"sku":"a"}}}"#, [nil, nil, nil, nil], true),
-            // An object that is broken gives nothing, a record that is broken is none.
             (#"{"user":{'id':'a'}}"#, ["a", nil, nil, nil], false),
         ] as [(String, [String?], Bool)])
     func `A path leads to its value`(text: String, values: [String?], isBad: Bool) throws {
@@ -66,6 +68,24 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
         let record = try #require(decoded(text, plan))
         #expect(record.values == values)
         #expect(record.kind == (isBad ? .bad : .good))
+    }
+
+    @Test func `A record that breaks off or breaks anywhere is none`() throws {
+        let text =
+            #"{"user":{"id":"a","page":{"n":3}},"items":[{"sku":"s0"},{"sku":"s1"}],"meta":{"x":[1,{"y":null}]}}"#
+        let plan = try plan([
+            ("user.id", .string), ("user.page.n", .int), ("items[1].sku", .string), ("meta", .json),
+        ])
+        #expect(decoded(text, plan)?.kind == .good)
+        for count in 1..<text.utf8.count {
+            let part = String(text.prefix(count))
+            #expect(decoded(part, plan)?.kind == DecodedRecord.Kind.none, "\(part)")
+        }
+        let breaks = [(#""n":3"#, "n:3"), (#"{"y""#, #"{]"y""#), (#"s1"}"#, #"s1",}"#), (#""a""#, #""\q""#)]
+        for (piece, broken) in breaks {
+            let record = try #require(decoded(text.replacing(piece, with: broken), plan))
+            #expect(record.kind == .none && record.fault == .malformed, "\(broken): \(record)")
+        }
     }
 
     @Test func `One field feeds a column, a part and what lies in it`() throws {
@@ -81,6 +101,7 @@ private func decoded(_ text: String, _ plan: InputPlan) -> DecodedRecord? {
             (#"{"a": true }"#, "true"), (#"{"a": -1e5 }"#, "-1e5"), (#"{"a": [ ]}"#, "[]"), (#"{"a":null}"#, nil),
             (#"{"a":"\u0041\n"}"#, #""A\n""#), (#"{"a":{'b':NaN}}"#, #"{"b":"NaN"}"#), (#"{"b":1}"#, nil),
             (#"{"a":{"b":null}}"#, #"{"b":null}"#),
+            (#"{"a":[NaN,12345678901234567.250,-0]}"#, #"["NaN",12345678901234567.250,-0]"#),
         ] as [(String, String?)])
     func `A part of a record is JSON again`(text: String, part: String?) throws {
         #expect(try #require(decoded(text, try plan([("a", .json)]))).values == [part])

@@ -1,3 +1,4 @@
+import SluiceSpec
 import Testing
 
 @testable import SluiceEngine

@@ -6,6 +6,7 @@
 // are believed. What nests in the bytes lies on a stack of its own, which has an end.
 
 internal import Glibc
+internal import SluiceSpec
 
 @safe struct AvroMachine: ~Copyable {
     /// Where the next byte is.

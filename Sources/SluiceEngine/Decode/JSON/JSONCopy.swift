@@ -1,13 +1,14 @@
 // A value that is not a string but stands in a string column is written anew, as Jackson's generator copies a token
 // stream: no blanks, doubles in Java's form, characters beyond the basic plane as two escapes.
 
-/// Appends the value that begins at the reader's current token as compact JSON. On an error the text so far has been
-/// appended and the reader stands where Jackson would.
+/// Appends the value that begins at the reader's current token as compact JSON; `keepsNumbers` as they stand, where
+/// Jackson would write what it has read. On an error the text so far has been appended and the reader stands where
+/// Jackson would.
 func copyJSONValue(
-    from reader: inout JSONTokenReader, to buffer: inout ByteBuffer
+    from reader: inout JSONTokenReader, to buffer: inout ByteBuffer, keepsNumbers: Bool = false
 ) throws(JSONTokenReader.Malformed) {
     guard reader.current == .startObject || reader.current == .startArray else {
-        return try copyToken(from: &reader, to: &buffer)
+        return try copyToken(from: &reader, to: &buffer, keepsNumbers)
     }
     var depth = 0
     var needsComma = false
@@ -31,7 +32,7 @@ func copyJSONValue(
             needsComma = false
         default:
             if needsComma { buffer.append(UInt8(ascii: ",")) }
-            try copyToken(from: &reader, to: &buffer)
+            try copyToken(from: &reader, to: &buffer, keepsNumbers)
             needsComma = true
         }
         token = try reader.next()
@@ -39,10 +40,12 @@ func copyJSONValue(
 }
 
 private func copyToken(
-    from reader: inout JSONTokenReader, to buffer: inout ByteBuffer
+    from reader: inout JSONTokenReader, to buffer: inout ByteBuffer, _ keepsNumbers: Bool
 ) throws(JSONTokenReader.Malformed) {
     switch reader.current {
     case .string: unsafe appendQuoted(try reader.string(), to: &buffer)
+    case .integer where keepsNumbers: unsafe buffer.append(reader.numberText)
+    case .float where keepsNumbers && reader.wordNumber == nil: unsafe buffer.append(reader.numberText)
     case .integer:
         let number = unsafe reader.numberText
         // Jackson reads it as the integer 0.

@@ -7,6 +7,7 @@ extension JSONRecordDecoder {
         _ record: UnsafeRawBufferPointer, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> RecordOutcome {
         unsafe reader.start(record)
+        isBroken = false
         row.begin(&arena)
         var isObject = false
         var badSlot: Int?
@@ -28,6 +29,11 @@ extension JSONRecordDecoder {
             return .noRecord(byteCount: byteCount)
         }
         guard isObject else { return .noRecord(byteCount: byteCount) }
+        if isBroken {
+            // Spark keeps the fields that it could make out, and may have lost its way among them.
+            row.fault = .malformed
+            return .noRecord(byteCount: byteCount)
+        }
         if let badSlot {
             row.fault = .field(slot: badSlot)
         } else if reader.hasMoreText {
@@ -47,20 +53,21 @@ extension JSONRecordDecoder {
         while let token = try reader.next(), token != .endObject {
             var entry = -1
             if let name = unsafe reader.currentName { entry = unsafe columns.column(named: name, in: node) }
-            let bad = try readFields(entry, &row, into: &arena)
+            let bad = try readFields(entry, isElement: false, &row, into: &arena)
             badSlot = badSlot ?? bad
         }
         return badSlot
     }
 
-    /// As `readObject`, of an array.
+    /// As `readObject`, of an array. Spark keeps nothing of an array with an element that is broken.
     private mutating func readElements(
         _ node: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) throws(JSONTokenReader.Malformed) -> Int? {
         var badSlot: Int?
         var element = 0
         while let token = try reader.next(), token != .endArray {
-            let bad = try readFields(columns.column(element: element, in: node), &row, into: &arena)
+            let wanted = columns.column(element: element, in: node)
+            let bad = try readFields(wanted, isElement: true, &row, into: &arena)
             badSlot = badSlot ?? bad
             element += 1
         }
@@ -69,7 +76,7 @@ extension JSONRecordDecoder {
 
     /// Reads the value in hand into an entry and all others that are read from the same field; -1 skips it.
     private mutating func readFields(
-        _ first: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
+        _ first: Int, isElement: Bool, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) throws(JSONTokenReader.Malformed) -> Int? {
         guard first >= 0 else {
             try reader.skipChildren()
@@ -79,7 +86,7 @@ extension JSONRecordDecoder {
         var entry = first
         let mark = reader.mark
         while true {
-            if let bad = readField(entry, &row, into: &arena) {
+            if let bad = try readField(entry, isElement: isElement, &row, into: &arena) {
                 badSlot = badSlot ?? bad
                 try reader.skipChildren()
             }
@@ -89,10 +96,11 @@ extension JSONRecordDecoder {
         }
     }
 
-    /// The column at fault when the field could not be read; the reader then stands wherever the error was.
+    /// The column at fault when the field could not be read; the reader then stands wherever the error was. What is
+    /// broken in an element is the array's trouble.
     private mutating func readField(
-        _ entry: Int, _ row: inout RowWriter, into arena: inout ByteBuffer
-    ) -> Int? {
+        _ entry: Int, isElement: Bool, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) throws(JSONTokenReader.Malformed) -> Int? {
         let arenaCount = arena.count
         let column = unsafe columns.table[entry]
         let isNode = entry >= columns.count
@@ -100,6 +108,8 @@ extension JSONRecordDecoder {
             if isNode { return try readNode(entry, column, &row, into: &arena) }
             if try readValue(entry, column, &row, into: &arena) { return nil }
         } catch {
+            isBroken = true
+            if isElement { throw error }
             // Nothing is kept of an object that is broken outside of its fields.
             if isNode { setNull(entry, &row, into: &arena) }
         }
@@ -107,17 +117,22 @@ extension JSONRecordDecoder {
         return isNode ? columns.leaves(of: entry).first ?? 0 : entry
     }
 
-    /// Reads an object or array that columns lie in; the first column at fault. What an earlier field of the same name
-    /// has left is forgotten first.
+    /// Reads an object or array that columns lie in; the first column at fault. It takes the place of an earlier field
+    /// of the same name; what is neither leaves that in place, as with columns.
     private mutating func readNode(
         _ node: Int, _ column: DecodedColumn, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) throws(JSONTokenReader.Malformed) -> Int? {
-        setNull(node, &row, into: &arena)
         if reader.current == .fieldName { _ = try reader.next() }
         switch reader.current {
-        case nil, .null: return nil
-        case .startObject where column.kind == .object: return try readObject(node, &row, into: &arena)
-        case .startArray where column.kind == .array: return try readElements(node, &row, into: &arena)
+        case nil, .null:
+            setNull(node, &row, into: &arena)
+            return nil
+        case .startObject where column.kind == .object:
+            setNull(node, &row, into: &arena)
+            return try readObject(node, &row, into: &arena)
+        case .startArray where column.kind == .array:
+            setNull(node, &row, into: &arena)
+            return try readElements(node, &row, into: &arena)
         case .startObject, .startArray:
             try reader.skipChildren()
             return columns.leaves(of: node).first
@@ -176,7 +191,7 @@ extension JSONRecordDecoder {
         }
         reader.reset(to: mark)
         let start = arena.count
-        try copyJSONValue(from: &reader, to: &arena)
+        try copyJSONValue(from: &reader, to: &arena, keepsNumbers: true)
         row.fields.builder.setAppended(slot, from: start, in: &arena)
         return true
     }

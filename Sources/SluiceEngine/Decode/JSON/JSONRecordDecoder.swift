@@ -8,6 +8,8 @@ struct JSONRecordDecoder: FormatDecoder, ~Copyable {
     var columns: DecodedColumns
     var reader = JSONTokenReader()
     var walk = JSONWalk()
+    /// True once the complete reader has found text in the record that is not JSON.
+    var isBroken = false
 
     init(_ input: InputPlan) {
         columns = DecodedColumns(input.columns)

@@ -1,28 +1,24 @@
 // Days since the epoch to proleptic Gregorian dates and back, in closed form. Eras of 400 years that begin on 1 March
 // make every month length but February's regular, so no tables and no loops are needed.
 
-/// Microseconds in one second, minute-free arithmetic's only unit besides the day.
-let microsPerSecond: Int64 = 1_000_000
-let secondsPerDay: Int64 = 86_400
-let microsPerDay: Int64 = 86_400_000_000
-
 /// A date of the proleptic Gregorian calendar; year 0 is 1 BC.
-struct CivilDate: Equatable {
-    var year: Int
+package struct CivilDate: Equatable, Sendable {
+    package var year: Int
     /// 1 to 12.
-    var month: Int
+    package var month: Int
     /// 1 to 31.
-    var day: Int
+    package var day: Int
 
-    init(year: Int, month: Int, day: Int) {
+    @inlinable
+    package init(year: Int, month: Int, day: Int) {
         self.year = year
         self.month = month
         self.day = day
     }
 
     /// The date `days` days after 1970-01-01.
-    @inline(__always)
-    init(daysSinceEpoch days: Int) {
+    @inlinable @inline(__always)
+    package init(daysSinceEpoch days: Int) {
         let shifted = days &+ 719_468
         let era = shifted.flooredQuotient(by: 146_097)
         let dayOfEra = shifted &- era &* 146_097
@@ -35,14 +31,14 @@ struct CivilDate: Equatable {
     }
 
     /// True when the calendar has this day.
-    @inline(__always)
-    var isValid: Bool {
+    @inlinable @inline(__always)
+    package var isValid: Bool {
         month >= 1 && month <= 12 && day >= 1 && day <= CivilDate.dayCount(month: month, year: year)
     }
 
     /// Days since 1970-01-01. The date must be valid.
-    @inline(__always)
-    var daysSinceEpoch: Int {
+    @inlinable @inline(__always)
+    package var daysSinceEpoch: Int {
         let marchYear = month <= 2 ? year &- 1 : year
         let era = marchYear.flooredQuotient(by: 400)
         let yearOfEra = marchYear &- era &* 400
@@ -51,22 +47,22 @@ struct CivilDate: Equatable {
         return era &* 146_097 &+ dayOfEra &- 719_468
     }
 
-    @inline(__always)
-    static func dayCount(month: Int, year: Int) -> Int {
+    @inlinable @inline(__always)
+    package static func dayCount(month: Int, year: Int) -> Int {
         if month == 2 { return isLeap(year) ? 29 : 28 }
         return 30 &+ ((month &+ (month &>> 3)) & 1)
     }
 
-    @inline(__always)
-    static func isLeap(_ year: Int) -> Bool {
+    @inlinable @inline(__always)
+    package static func isLeap(_ year: Int) -> Bool {
         (year & 3) == 0 && (year % 100 != 0 || year % 400 == 0)
     }
 }
 
 extension FixedWidthInteger {
     /// Division that rounds down; `divisor` is positive.
-    @inline(__always)
-    func flooredQuotient(by divisor: Self) -> Self {
+    @inlinable @inline(__always)
+    package func flooredQuotient(by divisor: Self) -> Self {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient &- 1 : quotient
     }

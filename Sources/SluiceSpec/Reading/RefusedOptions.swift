@@ -12,7 +12,7 @@ struct RefusedOption {
     var instead: String
 }
 
-enum KafkaOptions {
+enum RefusedOptions {
     /// Options whose value is the path of a file, which is relative to the spec as every path in it is.
     static let files: Set<String> = [
         "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location", "ssl.crl.location",

@@ -1,0 +1,24 @@
+// A schema registry as a spec names it.
+
+/// Where schemas are had from.
+package struct RegistrySpec: Hashable, Sendable {
+    /// `http://` or `https://`, without a slash at its end, a login, a query or a fragment.
+    package var url: Located<String>
+    /// nil: `<topic>-value`.
+    package var subject: Located<String>?
+    package var user: String?
+    package var password: Secret?
+    /// The file of certificates that are trusted in place of the system's, resolved against the spec's folder.
+    package var ca: Located<String>?
+
+    package init(
+        url: Located<String>, subject: Located<String>? = nil, user: String? = nil, password: Secret? = nil,
+        ca: Located<String>? = nil
+    ) {
+        self.url = url
+        self.subject = subject
+        self.user = user
+        self.password = password
+        self.ca = ca
+    }
+}

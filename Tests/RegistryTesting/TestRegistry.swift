@@ -1,0 +1,111 @@
+// A schema registry of the tests' own in a process of its own, over real HTTP (registry.py says what it keeps).
+
+import Foundation
+import FoundationNetworking
+import KafkaTesting
+import Synchronization
+
+package final class TestRegistry: Sendable {
+    private let folder: ScratchFolder
+    private let process: ChildProcess
+    package let port: Int
+    private let usesTLS: Bool
+
+    package var url: String { "\(usesTLS ? "https" : "http")://127.0.0.1:\(port)" }
+
+    /// A certificate for 127.0.0.1 and its key, as files.
+    package struct Certificate: Sendable {
+        package var certificate: String
+        package var key: String
+
+        package init(in folder: String) throws {
+            certificate = "\(folder)/certificate.pem"
+            key = "\(folder)/key.pem"
+            let openssl = Process()
+            openssl.executableURL = URL(filePath: "/usr/bin/env")
+            openssl.arguments = [
+                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+            ]
+            openssl.standardError = FileHandle.nullDevice
+            try openssl.run()
+            openssl.waitUntilExit()
+        }
+    }
+
+    /// - Parameter port: 0 picks one.
+    package init(port: Int = 0, login: String? = nil, certificate: Certificate? = nil) throws {
+        folder = try ScratchFolder()
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "registry.py").path
+        var command = ["python3", script, "\(port)"]
+        if let login { command += ["--login", login] }
+        if let certificate {
+            command += ["--certificate", certificate.certificate, "--key", certificate.key]
+        }
+        let output = "\(folder.path)/output.txt"
+        let error = "\(folder.path)/error.txt"
+        process = try ChildProcess(command, output: output, error: error)
+        usesTLS = certificate != nil
+        let (scratch, child) = (folder, process)
+        try waitUntil("the registry to listen") {
+            if !child.isRunning { throw RegistryTestError(scratch.read(error)) }
+            return scratch.read(output).hasSuffix("\n")
+        }
+        self.port = Int(folder.read(output).split(separator: "\n")[0]) ?? 0
+    }
+
+    /// Ends it as a machine that loses power.
+    package func kill() throws {
+        process.kill()
+        _ = try process.wait(secondsMax: 10)
+    }
+
+    /// Makes it answer as one of the words of registry.py says.
+    package func setMode(_ mode: String) throws { _ = try send("PUT", "/-/mode", Data(mode.utf8)) }
+
+    /// What it was asked for since the last call, such as `GET /schemas/ids/1`.
+    package func takeLog() throws -> [String] {
+        String(decoding: try send("GET", "/-/log"), as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// Takes a schema in, as a producer would; gives its number.
+    /// - Parameter references: name, subject and version of what it refers to.
+    @discardableResult
+    package func register(
+        _ schema: String, as type: String = "AVRO", subject: String, references: [(String, String, Int)] = []
+    ) throws -> Int {
+        let content: [String: Any] = [
+            "schema": schema, "schemaType": type,
+            "references": references.map { ["name": $0.0, "subject": $0.1, "version": $0.2] as [String: Any] },
+        ]
+        let answer = try send(
+            "POST", "/subjects/\(subject)/versions", JSONSerialization.data(withJSONObject: content))
+        let object = try JSONSerialization.jsonObject(with: answer) as? [String: Any]
+        guard let id = object?["id"] as? Int else {
+            throw RegistryTestError(String(decoding: answer, as: UTF8.self))
+        }
+        return id
+    }
+
+    private func send(_ method: String, _ path: String, _ body: Data? = nil) throws -> Data {
+        guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw RegistryTestError(path) }
+        var request = URLRequest(url: url)
+        request.httpMethod = method
+        request.httpBody = body
+        // Blocks, as all does that the client under test does.
+        let answer = Mutex<Data?>(nil)
+        let isDone = DispatchSemaphore(value: 0)
+        URLSession.shared.dataTask(with: request) { data, _, _ in
+            answer.withLock { $0 = data }
+            isDone.signal()
+        }.resume()
+        isDone.wait()
+        guard let data = answer.withLock({ $0 }) else { throw RegistryTestError("\(method) \(path) has no answer") }
+        return data
+    }
+}
+
+package struct RegistryTestError: Error, CustomStringConvertible {
+    package var description: String
+    init(_ description: String) { self.description = description }
+}
