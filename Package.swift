@@ -31,6 +31,8 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // libzstd for sources' zstd files, as a stream too.
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        // libsnappy for the blocks of Avro container files.
+        .systemLibrary(name: "CSnappy", pkgConfig: "snappy", providers: [.apt(["libsnappy-dev"])]),
         // simdjson finds the structure of JSON text at gigabytes a second; it stays behind a small C API, because C++
         // interoperability would spread to every module that imports it.
         .target(
@@ -65,7 +67,8 @@ let package = Package(
         .target(
             name: "SluiceConnectors",
             dependencies: [
-                "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CZlib", "CZstd",
+                "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CSnappy", "CZlib",
+                "CZstd",
             ],
             swiftSettings: strictWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
@@ -117,7 +120,7 @@ let package = Package(
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
                 "CRdKafka", "KafkaTesting", "RegistryTesting",
             ],
-            exclude: ["Spark"], swiftSettings: strict),
+            exclude: ["Avro", "Spark"], swiftSettings: strict),
         .testTarget(
             name: "SluiceRuntimeTests",
             dependencies: [

@@ -23,7 +23,7 @@ package struct SampleReader: Sendable {
         let text = "sluice: 1\n" + source.yaml + query + "sinks:\n  out: { stdout: {} }\n"
         let (spec, diagnostics) = SpecReader.read(
             files: [("describe.yaml", Array(text.utf8))], environment: { _ in nil },
-            readSecretFile: { _ in .failure(UnreadableFile(reason: "a description names no secrets")) })
+            readFile: { _ in .failure(UnreadableFile(reason: "a description names no secrets")) })
         let planned = spec.flatMap { spec in spec.queries.first.map { Planner.plan(query: $0, in: spec) } }
         guard let plan = planned?.physical else {
             let found = diagnostics + (planned?.diagnostics ?? [])

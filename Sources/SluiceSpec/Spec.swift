@@ -223,6 +223,27 @@ package enum LateRowsPolicy: Hashable, Sendable {
 package enum RecordFormat: Hashable, Sendable {
     case json
     case csv(CSVOptions)
+    case avro(AvroOptions)
+}
+
+package struct AvroOptions: Hashable, Sendable {
+    package enum Framing: Hashable, Sendable {
+        /// A value is a datum and nothing else.
+        case none
+        /// Five bytes before each datum, which name its schema.
+        case confluent
+        /// Container files, which have a schema of their own.
+        case container
+    }
+
+    /// What a topic's values are written by; of container files what they are read as. nil: as each file says.
+    package var schema: AvroSchema?
+    package var framing: Framing
+
+    package init(schema: AvroSchema?, framing: Framing) {
+        self.schema = schema
+        self.framing = framing
+    }
 }
 
 package struct CSVOptions: Hashable, Sendable {
@@ -400,6 +421,7 @@ extension RecordFormat {
         switch self {
         case .json: "json"
         case .csv: "csv"
+        case .avro: "avro"
         }
     }
 }

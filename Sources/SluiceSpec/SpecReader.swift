@@ -24,24 +24,24 @@ package struct SecretMask: Hashable, Sendable {
 package enum SpecReader {
     /// The largest file that is a spec.
     package static let fileBytesMax = YAMLLimits.bytes
-    /// The largest file that `${file:…}` takes: certificates are the largest secrets.
-    package static let secretBytesMax = 1 << 20
+    /// The largest file that a spec takes in: schemas are the largest.
+    package static let namedFileBytesMax = AvroSchema.byteCountMax
 
     /// Reads all files of one command line as one namespace.
     ///
     /// `spec` is nil if and only if there are errors; warnings come with a spec. Diagnostics are sorted by place and
     /// complete: a mistake hides others only inside the same expression, or, when the YAML itself is broken, in the
     /// rest of that file. Relative paths are resolved against the folder of their file's name, which is also what
-    /// `readSecretFile` is called with for `${file:…}`. `unread` are findings about files that were not read at all:
-    /// names that are missing may be theirs.
+    /// `readFile` is called with, for `${file:…}` and schemas. `unread` are findings about files that were not read at
+    /// all: names that are missing may be theirs.
     package static func read(
         files: [(name: String, text: [UInt8])], unread: [Diagnostic] = [], environment: @escaping (String) -> String?,
-        readSecretFile: @escaping (String) -> Result<[UInt8], UnreadableFile>
+        readFile: @escaping (String) -> Result<[UInt8], UnreadableFile>
     ) -> (spec: Spec?, diagnostics: [Diagnostic]) {
         let diagnostics = DiagnosticCollector()
         let references = ReferenceResolver(
-            environment: environment, readSecretFile: readSecretFile, diagnostics: diagnostics)
-        let builder = SpecBuilder(diagnostics: diagnostics)
+            environment: environment, readSecretFile: readFile, diagnostics: diagnostics)
+        let builder = SpecBuilder(diagnostics: diagnostics, readFile: readFile)
         builder.hasUnreadableFile = !unread.isEmpty
         for finding in unread { diagnostics.add(finding) }
         for file in files {

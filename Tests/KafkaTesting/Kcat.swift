@@ -61,6 +61,11 @@ package struct Kcat: Sendable {
         try produce(bytes, producerArguments(topic, partition, headers) + id)
     }
 
+    /// Writes records without keys whose values are no text; what ends records must not be in one.
+    package func produce(bytes values: [[UInt8]], to topic: String) throws {
+        try produce(Data(values.flatMap { $0 + Array(Self.recordEnd.utf8) }), producerArguments(topic, nil, []))
+    }
+
     /// Writes records with keys. A value of nil is a tombstone.
     package func produce(
         keyed records: [(key: String, value: String?)], to topic: String, partition: Int? = nil,

@@ -16,8 +16,8 @@ import Testing
         "SluiceSystem": ["CMemory", "Synchronization"],
         "SluicePage": [],
         "SluiceConnectors": [
-            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CZlib", "CZstd",
-            "Synchronization",
+            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CSnappy", "CZlib",
+            "CZstd", "Synchronization",
         ],
         "SluiceRuntime": [
             "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",

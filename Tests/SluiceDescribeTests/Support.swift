@@ -57,7 +57,7 @@ func outcome(
         + "queries:\n  q: { from: \(description.name), to: o }\nsinks:\n  o: { stdout: {} }\n"
     let (spec, diagnostics) = SpecReader.read(
         files: [("t.yaml", Array(text.utf8))], environment: { _ in nil },
-        readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) })
+        readFile: { _ in .failure(UnreadableFile(reason: "none")) })
     var mistakes = diagnostics.map { "\($0.position.line): \($0.message)" }
     guard let spec, let query = spec.queries.first else { return (mistakes, []) }
     let result = Planner.plan(query: query, in: spec)

@@ -129,7 +129,7 @@ private struct Truth: Decodable {
             """
         let (read, diagnostics) = SpecReader.read(
             files: [("x.yaml", Array(spec.utf8))], environment: { _ in nil },
-            readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) })
+            readFile: { _ in .failure(UnreadableFile(reason: "none")) })
         guard let read else {
             #expect(diagnostics.contains { $0.severity == .error })
             return nil

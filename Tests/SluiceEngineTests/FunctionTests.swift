@@ -80,7 +80,7 @@ import Testing
                 """
             let read = SpecReader.read(
                 files: [("x.yaml", Array(spec.utf8))], environment: { _ in nil },
-                readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) }
+                readFile: { _ in .failure(UnreadableFile(reason: "none")) }
             ).0
             let output = try #require(read?.queries.first?.select.first, "\(function.example)")
             let tree = output.expression.mapColumns { _ in ColumnSlot(input: 0, index: 0) }

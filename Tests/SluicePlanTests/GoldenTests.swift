@@ -38,7 +38,7 @@ func readSpec(
     let files = [(name: name, text: Array(text.utf8))]
     let (spec, diagnostics) = SpecReader.read(
         files: files, environment: { _ in nil },
-        readSecretFile: { _ in .failure(UnreadableFile(reason: "No such file or directory")) })
+        readFile: { _ in .failure(UnreadableFile(reason: "No such file or directory")) })
     return (spec, diagnostics, SourceLines(files: files))
 }
 

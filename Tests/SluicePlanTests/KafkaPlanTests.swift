@@ -75,7 +75,7 @@ private func changes(_ old: String, _ new: String) throws -> FingerprintChanges 
             "topic: out", with: "topic: '${file:topic}'")
         let (spec, diagnostics) = SpecReader.read(
             files: [("test.yaml", Array(text.utf8))], environment: { _ in nil },
-            readSecretFile: { .success(Array(($0 == "topic" ? "hidden-topic" : "hunter2").utf8)) })
+            readFile: { .success(Array(($0 == "topic" ? "hidden-topic" : "hunter2").utf8)) })
         #expect(diagnostics.isEmpty)
         let result = Planner.plan(query: try #require(spec).queries[0], in: try #require(spec))
         #expect(result.physical?.output.sinks[0].record?.key != nil)

@@ -6,7 +6,7 @@ import Testing
 private func read(bytes: [UInt8]) -> [Diagnostic] {
     SpecReader.read(
         files: [("job.yaml", bytes)], environment: { _ in nil },
-        readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) }
+        readFile: { _ in .failure(UnreadableFile(reason: "none")) }
     ).diagnostics
 }
 

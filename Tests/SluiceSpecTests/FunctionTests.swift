@@ -23,7 +23,7 @@ import Testing
             """
         let (_, diagnostics) = SpecReader.read(
             files: [("x.yaml", Array(spec.utf8))], environment: { _ in nil },
-            readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) })
+            readFile: { _ in .failure(UnreadableFile(reason: "none")) })
         return diagnostics.filter { $0.severity == .error }.map { diagnostic in
             // The expression begins at column 55 of its line.
             "\(diagnostic.position.column - 54): \(diagnostic.message)" + (diagnostic.fix.map { "; \($0)" } ?? "")

@@ -12,7 +12,7 @@ private func check(_ bytes: [UInt8], _ context: @autoclosure () -> String) -> Re
     let files: [SpecFile] = [("fuzz.yaml", bytes)]
     let (spec, diagnostics) = SpecReader.read(
         files: files, environment: { $0.hasPrefix("K") ? "value" : nil },
-        readSecretFile: { _ in .success(Array("hunter2".utf8)) })
+        readFile: { _ in .success(Array("hunter2".utf8)) })
     let read = ReadSpec(spec: spec, diagnostics: diagnostics, lines: SourceLines(files: files))
     #expect((spec == nil) == !read.errors.isEmpty, "\(context())")
     for diagnostic in diagnostics {

@@ -44,7 +44,7 @@ private let kafkaJob = """
         let job = typedJob(select: "s = '${env:\(name)}'")
         let read = SpecReader.read(
             files: [("job.yaml", Array(job.utf8))], environment: { $0 == name ? secret : nil },
-            readSecretFile: { _ in .failure(UnreadableFile(reason: "none")) })
+            readFile: { _ in .failure(UnreadableFile(reason: "none")) })
         let spec = try #require(read.0)
         #expect(spec.queries[0].select[0].expression.description == (isSecret ? "r.s = •••" : "r.s = '\(secret)'"))
         #expect(spec.secretMask.hide("open \(secret)") == (isSecret ? "open •••" : "open \(secret)"))

@@ -22,7 +22,7 @@ func readSpec(
     let files: [SpecFile] = files.map { ($0.0, Array($0.1.utf8)) }
     let (spec, diagnostics) = SpecReader.read(
         files: files, environment: { environment[$0] },
-        readSecretFile: { path in
+        readFile: { path in
             secrets[path].map { .success(Array($0.utf8)) }
                 ?? .failure(UnreadableFile(reason: "No such file or directory"))
         })

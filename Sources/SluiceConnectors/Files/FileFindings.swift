@@ -16,7 +16,7 @@ package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagno
         guard let path = source.connector.path else { continue }
         let isFollowed = (source.connector as? FileSourceSpec)?.isFollowed ?? false
         let files = PathFindings(spec, path, fileSystem)
-        findings += files.ofSource(source.format, source.columns, isFollowed: isFollowed)
+        findings += files.ofSource(source, isFollowed: isFollowed)
     }
     for sink in spec.sinks {
         guard let path = sink.connector.folder else { continue }
@@ -41,7 +41,7 @@ private struct PathFindings {
         hide = { mask.hide($0) }
     }
 
-    func ofSource(_ format: RecordFormat, _ columns: [ColumnSpec], isFollowed: Bool) -> [Diagnostic] {
+    func ofSource(_ source: SourceSpec, isFollowed: Bool) -> [Diagnostic] {
         if let unexpanded { return [unexpanded] }
         do throws(FileError) {
             let pattern = FilePattern(absolutePath(path.value))
@@ -50,11 +50,11 @@ private struct PathFindings {
             var findings: [Diagnostic] = []
             for (file, info) in match.files.prefix(inspectedCountMax) where info.byteCount > 0 {
                 guard
-                    let kind = try UnreadFileKind.of(file, format: format, isFollowed: isFollowed, fileSystem)
+                    let kind = try UnreadFileKind.of(file, format: source.format, isFollowed: isFollowed, fileSystem)
                 else { continue }
                 findings.append(finding(.error, "file-kind", "\(file) \(kind.sentence)", fix: kind.remedy))
             }
-            if findings.isEmpty, let headers = FileHeaders(format, columns),
+            if findings.isEmpty, let headers = FileHeaders(source.format, source.columns, source.each),
                 let first = match.files.filter({ $0.info.byteCount > 0 }).map(\.path).min(by: precedesInBytes)
             {
                 findings += ofHeader(headers, first, isFollowed: isFollowed)

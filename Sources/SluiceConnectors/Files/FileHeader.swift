@@ -1,6 +1,6 @@
-// The header of a CSV file, where columns are found by its names. It is read from the start of each file, whatever
-// part of the file a batch has, and looked at before a batch is made of it: a file that lacks a column is none of the
-// source.
+// The header of a CSV file, where columns are found by its names, and the schema of an Avro one. It is read from the
+// start of each file, whatever part of the file a batch has, and looked at before a batch is made of it: a file that
+// lacks a column is none of the source.
 
 internal import Glibc
 internal import SluiceEngine
@@ -9,17 +9,28 @@ internal import SluiceSystem
 
 /// What a source wants of the headers of its files.
 struct FileHeaders: Sendable {
-    private let options: CSVOptions
+    private let kind: Kind
     private let columns: [ColumnSpec]
+
+    private enum Kind {
+        case csv(CSVOptions)
+        case avro(AvroOptions, EachSpec?)
+    }
 
     /// A header that goes on longer is none.
     private static let byteCountMax: Int64 = 1 << 20
 
     /// nil for a format that has no headers.
-    init?(_ format: RecordFormat, _ columns: [ColumnSpec]) {
-        guard case .csv(let options) = format, options.hasHeader else { return nil }
-        self.options = options
-        self.columns = columns.filter { $0.origin.csvName != nil }
+    init?(_ format: RecordFormat, _ columns: [ColumnSpec], _ each: EachSpec? = nil) {
+        switch format {
+        case .csv(let options) where options.hasHeader:
+            kind = .csv(options)
+            self.columns = columns.filter { $0.origin.csvName != nil }
+        case .avro(let options):
+            kind = .avro(options, each)
+            self.columns = columns
+        case .json, .csv: return nil
+        }
     }
 
     // MARK: - Reading
@@ -45,6 +56,7 @@ struct FileHeaders: Sendable {
 
     /// As `read` above; nil where a file `isGrowing` and the line has no end yet.
     func read(_ path: String, _ fileSystem: any FileSystem, isGrowing: Bool) throws(ConnectorError) -> [UInt8]? {
+        if case .avro = kind { return try AvroContainerHeader.schema(of: path, fileSystem) }
         let file: any ReadableFile
         let fileByteCount: Int64
         let compression: Compression?
@@ -88,7 +100,7 @@ struct FileHeaders: Sendable {
     }
 
     private func lineEnd(_ head: [UInt8], from start: Int) -> Int? {
-        if options.isMultiline {
+        if case .csv(let options) = kind, options.isMultiline {
             var scan = CSVLineEnds(options)
             if let end = unsafe head.withUnsafeBytes({ unsafe scan.next(in: $0, from: start) }) { return end }
             return nil
@@ -117,8 +129,25 @@ struct FileHeaders: Sendable {
     /// What is wrong with a file's header, column by column; nothing for a file without a line.
     func trouble(_ line: [UInt8]) -> [Trouble] {
         guard !line.isEmpty else { return [] }
-        let names = CSVHeader(line, options).names
-        return columns.compactMap { column in
+        switch kind {
+        case .csv(let options): return trouble(CSVHeader(line, options).names)
+        case .avro(let options, let each): return trouble(schema: line, options, each)
+        }
+    }
+
+    /// A schema that is none was refused when it was read.
+    private func trouble(schema: [UInt8], _ options: AvroOptions, _ each: EachSpec?) -> [Trouble] {
+        guard let writer = try? AvroSchema(text: schema) else { return [] }
+        return AvroResolution(writer: writer, reader: options.schema).problems(of: columns, each: each).map { problem in
+            Trouble(
+                column: problem.column,
+                sentence: "cannot give the column `\(problem.column.name)`: \(problem.message)",
+                remedy: problem.fix ?? "give a `path` that leaves the file out")
+        }
+    }
+
+    private func trouble(_ names: [String]) -> [Trouble] {
+        columns.compactMap { column in
             guard let name = column.origin.csvName else { return nil }
             switch names.count(where: { $0 == name }) {
             case 0: return missing(column, name, names)

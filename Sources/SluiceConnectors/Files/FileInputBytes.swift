@@ -31,8 +31,8 @@ struct FileRange {
     var text: UnpackedText?
     /// The file's first line, where it names fields.
     var header: [UInt8] = []
-    /// What the range is cut into where records may be of several lines; nil where lines are cut on the way.
-    var parts: [RecordsOfLines.Part]?
+    /// What the range is cut into where records are not lines; nil where lines are cut on the way.
+    var parts: [FilePart]?
 
     /// Makes sure that the file is still the one the batch was planned on.
     func check(_ now: FileInfo) throws(ConnectorError) {
@@ -99,6 +99,8 @@ final class FileInputBytes: InputBytes {
 
     func place(chunk: Int, record: RecordPlace) -> String {
         let (range, index) = locate(chunk)
+        // What has a frame says itself where in its file it is.
+        if let offset = record.offset { return "\(ranges[range].path)@\(offset)" }
         let start = starts.withLock { $0[chunk] } ?? nominalStart(ranges[range], index)
         let offset = start + Int64(record.byteOffset)
         let path = ranges[range].path
@@ -127,6 +129,11 @@ final class FileInputBytes: InputBytes {
             starts.withLock { $0[number] = part.range.lowerBound }
             try file.append(part.range, to: &chunk.text)
             chunk.endsInLongLine = part.endsInLongLine
+            if part.isFramed {
+                AvroBlocks.frame(&chunk)
+                chunk.text.reserve(inputPaddingByteCount)
+                return
+            }
             finish(&chunk, number, start: part.range.lowerBound)
             return
         }
@@ -157,7 +164,7 @@ final class FileInputBytes: InputBytes {
 
     /// The same ranges, cut into parts of whole records.
     static func cut(
-        _ ranges: [FileRange], _ records: RecordsOfLines, chunkByteCount: Int, _ fileSystem: any FileSystem
+        _ ranges: [FileRange], _ records: any RecordCuts, chunkByteCount: Int, _ fileSystem: any FileSystem
     ) throws(ConnectorError) -> [FileRange] {
         var cut = ranges
         for (index, range) in ranges.enumerated() {

@@ -15,6 +15,10 @@ package enum UnreadFileKind: Hashable, Sendable {
     case utf16
     /// One JSON document, which holds the records.
     case jsonArray
+    /// A container file of Avro, for a source of another format.
+    case container
+    /// No container file, for a source of Avro.
+    case noContainer
 
     /// How much of a file is looked at.
     static let headByteCount: Int64 = 4096
@@ -31,8 +35,17 @@ package enum UnreadFileKind: Hashable, Sendable {
 
     /// - Parameter head: the first bytes, at most `headByteCount`, of a file of `byteCount` bytes.
     init?(ofFile head: [UInt8], byteCount: Int64, format: RecordFormat, isFollowed: Bool) {
+        if case .avro = format {
+            if head.isEmpty || Compression(head) == .avro { return nil }
+            self = .noContainer
+            return
+        }
         guard let compression = Compression(head) else {
             self.init(head, isWhole: byteCount <= Self.headByteCount, format: format)
+            return
+        }
+        if compression == .avro {
+            self = .container
             return
         }
         if isFollowed {
@@ -104,6 +117,8 @@ package enum UnreadFileKind: Hashable, Sendable {
         case .nested(let name): "is compressed twice (\(name) inside)"
         case .utf16: "is UTF-16 text, and text is read as UTF-8"
         case .jsonArray: "is one JSON array, and records are JSON objects, one a line"
+        case .container: "is a container file of Avro"
+        case .noContainer: "is no container file of Avro"
         }
     }
 
@@ -114,6 +129,9 @@ package enum UnreadFileKind: Hashable, Sendable {
             "leave out `follow` where files are whole, or unpack it, or give a `path` that leaves it out"
         case .utf16: "convert it (`iconv -f UTF-16 -t UTF-8`)"
         case .jsonArray: "convert it (`jq -c '.[]'`)"
+        case .container: "write `format: avro`"
+        case .noContainer:
+            "move it away, or give a `path` that leaves it out (containers compress their blocks: unpack it)"
         }
     }
 }

@@ -13,7 +13,7 @@ package final class WholeFileSource: Source {
     private let pattern: FilePattern
     private let format: RecordFormat
     private let headers: FileHeaders?
-    private let records: RecordsOfLines?
+    private let records: (any RecordCuts)?
     private let maxFilesPerTrigger: Int?
     private let maxBytesPerTrigger: Int64
     private let fileSystem: any FileSystem
@@ -45,13 +45,14 @@ package final class WholeFileSource: Source {
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
         _ spec: FileSourceSpec, format: RecordFormat = .json, columns: [ColumnSpec] = [],
-        scratchFolder: String = temporaryRoot(), fileSystem: any FileSystem, log: Log, chunkByteCount: Int = 1 << 19,
+        each: EachSpec? = nil, scratchFolder: String = temporaryRoot(), fileSystem: any FileSystem, log: Log,
+        chunkByteCount: Int = 1 << 19,
         lineByteCountMax: Int64 = maxLineByteCount
     ) {
         pattern = FilePattern(spec.files.value)
         self.format = format
-        headers = FileHeaders(format, columns)
-        records = RecordsOfLines(format, byteCountMax: lineByteCountMax)
+        headers = FileHeaders(format, columns, each)
+        records = recordCuts(format, byteCountMax: lineByteCountMax)
         maxFilesPerTrigger = spec.maxFilesPerTrigger
         maxBytesPerTrigger = spec.maxBytesPerTrigger ?? batchByteCountDefault
         self.fileSystem = fileSystem
@@ -309,7 +310,7 @@ extension FileSourceSpec: SourceMaker {
         return isFollowed
             ? FollowedFileSource(self, format: spec.format, columns: spec.columns, fileSystem: files, log: log)
             : WholeFileSource(
-                self, format: spec.format, columns: spec.columns, scratchFolder: environment.scratchFolder,
-                fileSystem: files, log: log)
+                self, format: spec.format, columns: spec.columns, each: spec.each,
+                scratchFolder: environment.scratchFolder, fileSystem: files, log: log)
     }
 }

@@ -11,8 +11,11 @@ protocol FormatDecoder: ~Copyable {
     /// Starts on a chunk, which stays as it is up to the next; `startsFile` when it begins with a file's first byte.
     mutating func begin(startsFile: Bool)
 
-    /// Takes the header of the file that the next chunk is from; empty where there is none.
+    /// Takes what the file that the next chunk is from says of its records; empty where that is nothing.
     mutating func readHeader(_ header: [UInt8])
+
+    /// Takes the schemas that records of the next chunk name by number.
+    mutating func readSchemas(_ schemas: [RecordSchema])
 
     /// Makes ready for the record at `start`; the formats that look at many records at once do so here.
     mutating func prepare(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds)
@@ -37,6 +40,8 @@ protocol FormatDecoder: ~Copyable {
 /// What most formats do: a row a record, a record a line, and no header.
 extension FormatDecoder where Self: ~Copyable {
     mutating func readHeader(_ header: [UInt8]) {}
+    mutating func readSchemas(_ schemas: [RecordSchema]) {}
+    mutating func prepare(_ text: UnsafeRawPointer, from start: Int, _ bounds: RecordBounds) {}
 
     @inline(__always) var hasMoreRows: Bool { false }
     mutating func decodeMore(_ row: inout RowWriter, into arena: inout ByteBuffer) -> RecordOutcome { .noRows }
@@ -54,6 +59,7 @@ extension RecordFormat {
         case .json where setup.input.each != nil: FormatLane(setup, EachRecordDecoder(setup.input, zones: setup.zones))
         case .json: FormatLane(setup, JSONRecordDecoder(setup.input))
         case .csv(let options): FormatLane(setup, CSVRecordDecoder(options, setup.input))
+        case .avro(let options): FormatLane(setup, AvroRecordDecoder(options, setup.input))
         }
     }
 }

@@ -3,6 +3,7 @@
 
 internal import Glibc
 internal import SluicePlan
+internal import SluiceSpec
 
 /// What a record has become.
 enum RecordOutcome: Equatable {
@@ -50,7 +51,7 @@ enum RecordOutcome: Equatable {
     init(_ format: consuming Format, input: InputPlan, zones: TimeZones) {
         self.format = format
         row = RowWriter(input, zones: zones)
-        readsText = input.fieldCount > 0
+        readsText = input.fieldCount > 0 || input.format.countsInRecords
         unsafe text = unsafe UnsafeRawPointer(bitPattern: 16)!
     }
 
@@ -68,6 +69,7 @@ enum RecordOutcome: Equatable {
         position = 0
         hasLongLine = chunk.endsInLongLine
         format.readHeader(chunk.header)
+        format.readSchemas(chunk.schemas)
         format.begin(startsFile: startsFile)
     }
 
@@ -128,6 +130,13 @@ enum RecordOutcome: Equatable {
     private mutating func rowOfNulls(_ fault: RecordFault, into arena: inout ByteBuffer) -> RecordOutcome {
         row.fault = fault
         return .noRecord(byteCount: row.rowBesideText(&arena))
+    }
+}
+
+extension RecordFormat {
+    /// True where only the decoder knows how many rows a record makes.
+    fileprivate var countsInRecords: Bool {
+        if case .avro(let options) = self { options.framing == .container } else { false }
     }
 }
 

@@ -36,6 +36,8 @@ enum RecordFault: Equatable {
     case empty
     /// A line too long to be read.
     case tooLong
+    /// Bytes that are no Avro.
+    case avro(AvroFault)
 
     /// The column that is at fault, where it is one.
     var slot: Int? {
@@ -44,7 +46,7 @@ enum RecordFault: Equatable {
             .element(_, let slot), .ahead(let slot):
             slot
         case .unclosedQuote(let slot): slot >= 0 ? slot : nil
-        case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong: nil
+        case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong, .avro: nil
         }
     }
 
@@ -71,6 +73,7 @@ enum RecordFault: Equatable {
         case .encoding: "it is not UTF-8 text"
         case .empty: "it is empty"
         case .tooLong: "the line is too long"
+        case .avro(let fault): fault.reason
         }
     }
 }

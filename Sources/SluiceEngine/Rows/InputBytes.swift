@@ -72,10 +72,13 @@ package struct InputChunk: ~Copyable {
     package var attributes = ByteBuffer()
     /// The partition all records are from, where it has a number.
     package var partition: Int32 = 0
-    /// The first line, without its end, of the file that the text is from, where the format has one that names fields.
+    /// What the file that the text is from says of its records: the first line of CSV, without its end, where that
+    /// names fields; the schema of Avro.
     package var header: [UInt8] = []
     /// The name of the topic all records are from; empty where there is none.
     package var topic: [UInt8] = []
+    /// The schemas that records name by number, each once.
+    package var schemas: [RecordSchema] = []
     /// True when a line follows the text that was too long to be read: one record, and a bad one.
     package var endsInLongLine = false
 
@@ -88,7 +91,23 @@ package struct InputChunk: ~Copyable {
         isFramed = false
         attributes.removeAll()
         header = []
+        schemas = []
         endsInLongLine = false
+    }
+}
+
+/// A schema by the number that records have it by. Whoever makes a chunk puts in those that its records name, as they
+/// are known by then: the engine waits for none.
+package struct RecordSchema: Hashable, Sendable {
+    package var id: UInt32
+    /// The schema, and those that it refers to.
+    package var text: [UInt8]
+    package var references: [[UInt8]]
+
+    package init(id: UInt32, text: [UInt8], references: [[UInt8]] = []) {
+        self.id = id
+        self.text = text
+        self.references = references
     }
 }
 

@@ -50,9 +50,9 @@ package struct SpecLoader {
         let fileSystem = self.fileSystem
         let (spec, readDiagnostics) = SpecReader.read(
             files: files, unread: unread, environment: environment,
-            readSecretFile: { path in
+            readFile: { path in
                 do throws(NamedFileProblem) {
-                    return .success(try fileSystem.readNamed(path, atMost: SpecReader.secretBytesMax))
+                    return .success(try fileSystem.readNamed(path, atMost: SpecReader.namedFileBytesMax))
                 } catch {
                     return .failure(UnreadableFile(reason: error.reason))
                 }

@@ -78,6 +78,12 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case circularColumn = "circular-column"
     /// Not a path into a record.
     case badPath = "bad-path"
+    /// Not a schema of a format.
+    case badSchema = "bad-schema"
+    /// A file with a schema that could not be read.
+    case unreadableSchema = "unreadable-schema"
+    /// A column that the schema does not have, or has as something else.
+    case schemaColumn = "schema-column"
     /// Not the form of a time zone's name.
     case badTimeZone = "bad-time-zone"
     /// A value of the right kind outside its limits.

@@ -33,6 +33,23 @@ struct CSVFormatKeys: SpecKeys {
         "A field without quotes that is null; an empty one always is.", example: "NULL")
 }
 
+struct AvroFormatKeys: SpecKeys {
+    static let id = "source.avro"
+    static let noun = "`avro`"
+    static let home = "inside a source's `format: { avro: { … } }`"
+    static let takesNull = true
+    static let set = KeySet(AvroFormatKeys())
+
+    let schema = Key(
+        "schema", .node("a path, relative to the spec, or the schema as text", .text),
+        "The schema that a topic's values are written by; what container files, which have their own, are read as.",
+        without: "each container file's own", example: "visits.avsc")
+    let framing = Key(
+        "framing", .word(["none": AvroOptions.Framing.none, "confluent": .confluent]),
+        "What stands before a topic's values: nothing, or the five bytes that name a schema in a registry.",
+        without: "none", example: "confluent")
+}
+
 struct JSONOutputKeys: SpecKeys {
     static let id = "sink.json"
     static let noun = "`json`"

@@ -10,7 +10,8 @@ struct SourceKeys: SpecKeys {
     let file = Key("file", .map(FileSourceKeys.self), "Reads files: each whole file once, or what is appended.")
     let stdin = Key("stdin", .map(StandardInputKeys.self), "Reads standard input, for pipes.", example: "{}")
     let format = Key(
-        "format", .node("a format, or a map with one", .format(JSONFormatKeys.self, CSVFormatKeys.self)),
+        "format",
+        .node("a format, or a map with one", .format(JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self)),
         "How a record is read.", without: "json", example: "{ csv: { header: true } }")
     let columns = RequiredKey(
         "columns",

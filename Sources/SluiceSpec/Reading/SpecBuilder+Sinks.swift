@@ -40,6 +40,10 @@ extension SpecBuilder {
 
     private func readOutputFormat(_ node: YAMLNode, isKafka: Bool) -> OutputFormat? {
         guard case .mapping(let entries) = node.kind else {
+            if case .scalar(let scalar) = node.kind, scalar.text == "avro" {
+                unsupported("Avro on a sink", at: node.place, fix: "write `json` for now")
+                return nil
+            }
             return word(
                 node, "`format`",
                 [
@@ -47,7 +51,11 @@ extension SpecBuilder {
                     "csv": .csv(timeZone: "UTC", separator: UInt8(ascii: ","), writesHeader: false),
                 ], foreign: ForeignWords.format)?.value
         }
-        guard let entry = onlyFormat(entries, node) else { return nil }
+        if let avro = entries.first(where: { $0.key == "avro" }) {
+            unsupported("Avro on a sink", at: avro.keyPlace, fix: "write `json` for now")
+            return nil
+        }
+        guard let entry = onlyFormat(["json", "csv"], entries, node) else { return nil }
         if entry.key == "json" {
             return MapReader<JSONOutputKeys>(entry.value, at: entry.keyPlace, self).map {
                 .json(timeZone: $0[\.timeZone]?.value ?? "UTC", writesNulls: $0[\.nulls])

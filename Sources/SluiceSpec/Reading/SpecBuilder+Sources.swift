@@ -27,6 +27,9 @@ extension SpecBuilder {
         let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
         let each = map[\.each].flatMap { readEach($0, format) }
+        if case .avro(let options)? = format, !entry.scope.isUnknown {
+            checkColumns(entry.scope.columns, each, options, readsEach: map.contains(\.each))
+        }
         let badRows = readBadRows(map, defaultAt: name)
         var filter: TypedExpression?
         if let node = map[\.filter]?.value {
@@ -106,15 +109,24 @@ extension SpecBuilder {
         _ node: YAMLNode, _ kind: String?, _ connector: (any SourceConnector)?
     ) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {
-            return word(
-                node, "`format`", ["json": .json, "csv": .csv(CSVOptions())], foreign: ForeignWords.format)?.value
+            let words: KeyValuePairs<String, RecordFormat> = [
+                "json": .json, "csv": .csv(CSVOptions()), "avro": .avro(AvroOptions(schema: nil, framing: .none)),
+            ]
+            guard let format = word(node, "`format`", words, foreign: ForeignWords.format)?.value else { return nil }
+            guard case .avro = format else { return format }
+            return readAvroOptions(nil, at: node.place, kind, connector).map { .avro($0) }
         }
-        guard let entry = onlyFormat(entries, node) else { return nil }
-        if entry.key == "json" {
+        guard let entry = onlyFormat(["json", "csv", "avro"], entries, node) else { return nil }
+        switch entry.key {
+        case "json":
             return MapReader<JSONFormatKeys>(entry.value, at: entry.keyPlace, self).map { _ in .json }
+        case "csv":
+            guard let map = MapReader<CSVFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+            return readCSVOptions(map, kind, connector).map { .csv($0) }
+        default:
+            guard let map = MapReader<AvroFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+            return readAvroOptions(map, at: entry.keyPlace, kind, connector).map { .avro($0) }
         }
-        guard let map = MapReader<CSVFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
-        return readCSVOptions(map, kind, connector).map { .csv($0) }
     }
 
     /// A header line is the first of a file, and a topic has no first message to everyone.
@@ -125,8 +137,7 @@ extension SpecBuilder {
     }
 
     /// The only entry of a `format` map, if it names a format.
-    func onlyFormat(_ entries: [YAMLEntry], _ node: YAMLNode) -> YAMLEntry? {
-        let formats = ["json", "csv"]
+    func onlyFormat(_ formats: [String], _ entries: [YAMLEntry], _ node: YAMLNode) -> YAMLEntry? {
         for entry in entries where !formats.contains(entry.key) {
             diagnostics.error(
                 .unknownKey, at: entry.keyPlace, "`\(entry.key)` is not a format",

@@ -46,8 +46,12 @@ final class SpecBuilder {
     private var queryNodes: [NamedNode] = []
     private var anyPlace: Place?
 
-    init(diagnostics: DiagnosticCollector) {
+    /// The content of a file that a spec names.
+    let readFile: (String) -> Result<[UInt8], UnreadableFile>
+
+    init(diagnostics: DiagnosticCollector, readFile: @escaping (String) -> Result<[UInt8], UnreadableFile>) {
         self.diagnostics = diagnostics
+        self.readFile = readFile
     }
 
     /// Takes in the names of a file.

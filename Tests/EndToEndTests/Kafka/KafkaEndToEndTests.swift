@@ -37,6 +37,8 @@ final class KafkaQuery {
         var sourceMore = ""
         var sink: [String: String] = [:]
         var columns = "{ n: long }"
+        /// Of the source.
+        var format = "json"
         var select = ""
         var trigger = "as_fast_as_possible"
         var onFailure = "restart"
@@ -56,7 +58,7 @@ final class KafkaQuery {
             sources:
               numbers:
                 kafka: { \(flow(source)) }
-                format: json
+                format: \(settings.format)
                 columns: \(settings.columns)
                 \(settings.sourceMore)
             queries:

@@ -71,6 +71,9 @@ func decode(_ chunk: borrowing InputChunk, _ plan: InputPlan, startsFile: Bool =
     case .csv(let options):
         var decoder = RecordDecoder(CSVRecordDecoder(options, plan), input: plan, zones: systemTimeZones)
         return decode(chunk, with: &decoder, plan, startsFile: startsFile)
+    case .avro(let options):
+        var decoder = RecordDecoder(AvroRecordDecoder(options, plan), input: plan, zones: systemTimeZones)
+        return decode(chunk, with: &decoder, plan, startsFile: startsFile)
     }
 }
 

@@ -28,7 +28,7 @@ struct ArchiveFiles {
     private let store: UnpackedStore
     private let fileSystem: any FileSystem
     private let lineByteCountMax: Int64
-    private let records: RecordsOfLines?
+    private let records: (any RecordCuts)?
     /// Files of which batches have taken a part, as they were then.
     private var parts: [String: WholeFileMark] = [:]
     /// Of those, what the batch that was planned last takes the rest of.
@@ -37,8 +37,8 @@ struct ArchiveFiles {
     /// What the batch that was planned last takes.
     private var planned: [String: (file: FileRange, mark: WholeFileMark)] = [:]
 
-    /// - Parameter records: where records may be of several lines.
-    init(folder: String, fileSystem: any FileSystem, lineByteCountMax: Int64, records: RecordsOfLines?) {
+    /// - Parameter records: where records are not lines.
+    init(folder: String, fileSystem: any FileSystem, lineByteCountMax: Int64, records: (any RecordCuts)?) {
         self.records = records
         store = UnpackedStore(folder: folder, fileSystem: fileSystem)
         self.fileSystem = fileSystem

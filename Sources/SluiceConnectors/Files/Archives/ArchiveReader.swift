@@ -37,8 +37,8 @@ final class ArchiveReader {
     /// Of the text from `start` to `position`.
     private var segments: [TextSegment] = []
     private var lineStart: Int64 = 0
-    /// In the text before `start`; nil when it is too long for lines to be counted.
-    private var lineCount: Int? = 0
+    /// In the text before `start`; nil when it is too long for lines to be counted, or has none.
+    private var lineCount: Int?
 
     private static let blockByteCount = 1 << 19
     private static let inputByteCount = 1 << 17
@@ -56,6 +56,7 @@ final class ArchiveReader {
         self.store = store
         self.lineByteCountMax = lineByteCountMax
         decompressor = Decompressor(compression)
+        lineCount = compression == .avro ? nil : 0
         input = ByteBuffer(capacity: Int(min(info.byteCount, Int64(Self.inputByteCount))) + 1)
     }
 
@@ -88,7 +89,7 @@ final class ArchiveReader {
     }
 
     /// Where a range ends that is to be about so long, so that it holds whole records.
-    func recordEnd(near offset: Int64, _ records: RecordsOfLines?) throws(ConnectorError) -> Int64 {
+    func recordEnd(near offset: Int64, _ records: (any RecordCuts)?) throws(ConnectorError) -> Int64 {
         guard let records else { return try lineEnd(near: offset) }
         while true {
             let range = start..<position
@@ -177,10 +178,11 @@ final class ArchiveReader {
 
     private func keepBlock(at blockStart: Int64) throws(ConnectorError) {
         let end = blockStart + Int64(block.count)
-        let lastNewline = unsafe block.bytes.lastIndex(of: newline)
+        let holdsLines = compression != .avro
+        let lastNewline = unsafe holdsLines ? block.bytes.lastIndex(of: newline) : nil
         var segment = TextSegment(range: blockStart..<end, place: .blank)
         // The rest of a line that is too long to be read is not kept: a file without newlines must not fill the disk.
-        if lastNewline != nil || blockStart - lineStart <= lineByteCountMax {
+        if !holdsLines || lastNewline != nil || blockStart - lineStart <= lineByteCountMax {
             do throws(FileError) { segment = unsafe try store.keep(block.bytes, at: blockStart) } catch {
                 throw unkept(error)
             }

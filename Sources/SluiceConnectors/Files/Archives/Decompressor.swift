@@ -1,5 +1,6 @@
 // gzip and zstd as streams: some bytes in, some bytes out, never more in memory than a window. Both formats allow one
-// file to follow another in the same file (members, frames), which reads as one text.
+// file to follow another in the same file (members, frames), which reads as one text. Containers of Avro are unpacked
+// the same way, a block at a time.
 
 internal import CZlib
 internal import CZstd
@@ -8,6 +9,8 @@ internal import CZstd
 enum Compression: Hashable, Sendable {
     case gzip
     case zstd
+    /// A container file of Avro: its text are its blocks, see `AvroContainerStream`.
+    case avro
 
     /// By the first bytes; nil for what is not compressed in a way that is read.
     init?(_ head: some Collection<UInt8>) {
@@ -18,6 +21,8 @@ enum Compression: Hashable, Sendable {
         } else if let first = head.first, first & 0xF0 == 0x50, head.dropFirst().starts(with: [0x2A, 0x4D, 0x18]) {
             // A frame to be skipped, which some programs begin a file with.
             self = .zstd
+        } else if head.starts(with: AvroContainerHeader.magic) {
+            self = .avro
         } else {
             return nil
         }
@@ -27,6 +32,7 @@ enum Compression: Hashable, Sendable {
         switch self {
         case .gzip: "gzip"
         case .zstd: "zstd"
+        case .avro: "Avro"
         }
     }
 }
@@ -49,6 +55,7 @@ struct ArchiveDamage: Error, Hashable {
     @safe private enum Library {
         case zlib(UnsafeMutablePointer<z_stream>)
         case zstd(OpaquePointer)
+        case avro(AvroContainerStream)
     }
 
     private let library: Library
@@ -67,6 +74,7 @@ struct ArchiveDamage: Error, Hashable {
         case .zstd:
             guard let stream = unsafe ZSTD_createDStream() else { fatalError("out of memory for zstd") }
             library = unsafe .zstd(stream)
+        case .avro: library = .avro(AvroContainerStream())
         }
     }
 
@@ -76,6 +84,7 @@ struct ArchiveDamage: Error, Hashable {
             unsafe inflateEnd(stream)
             unsafe stream.deallocate()
         case .zstd(let stream): unsafe _ = ZSTD_freeDStream(stream)
+        case .avro: break
         }
     }
 
@@ -87,6 +96,7 @@ struct ArchiveDamage: Error, Hashable {
         switch library {
         case .zlib(let stream): unsafe try inflate(stream, input, output)
         case .zstd(let stream): unsafe try decompress(stream, input, output)
+        case .avro(let stream): unsafe try stream.step(input, into: output)
         }
     }
 

@@ -1,0 +1,85 @@
+// Avro on a source: where the schema is from, what stands before a datum, and whether the columns are in the schema.
+
+extension SpecBuilder {
+    /// - Parameters:
+    ///   - map: nil where the format is but a word.
+    ///   - place: of the word or key.
+    ///   - kind: the connector's key, nil unless there is just one.
+    ///   - connector: nil where it has mistakes.
+    func readAvroOptions(
+        _ map: MapReader<AvroFormatKeys>?, at place: Place, _ kind: String?, _ connector: (any SourceConnector)?
+    ) -> AvroOptions? {
+        var schema: AvroSchema?
+        if let map, map.contains(\.schema) {
+            guard let node = map[\.schema]?.value, let read = readSchema(node) else { return nil }
+            schema = read
+        }
+        let framing = map?[\.framing]
+        switch kind {
+        case "kafka":
+            guard schema != nil else {
+                diagnostics.error(
+                    .missingKey, at: place, "Avro in a topic needs a schema, which its values do not have with them",
+                    fix: "write `format: { avro: { schema: FILE } }`")
+                return nil
+            }
+            return AvroOptions(schema: schema, framing: framing ?? .none)
+        case "stdin":
+            diagnostics.error(
+                .conflictingKeys, at: place, "Avro does not go with `stdin`: a pipe has lines, and Avro has none",
+                fix: "read container files with `file`")
+            return nil
+        default: break
+        }
+        if let map, framing != nil {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace(\.framing),
+                "`framing` is for topics: container files have a framing of their own", fix: "remove it")
+            return nil
+        }
+        if let file = connector as? FileSourceSpec, file.isFollowed {
+            diagnostics.error(
+                .conflictingKeys, at: place, "Avro does not go with `follow`: container files do not grow by lines",
+                fix: "remove `follow` and let whole files be moved into a folder")
+            return nil
+        }
+        return AvroOptions(schema: schema, framing: .container)
+    }
+
+    /// A schema, by its text or by its file.
+    private func readSchema(_ node: YAMLNode) -> AvroSchema? {
+        guard let value = text(node, "`schema`") else { return nil }
+        let isText = value.value.first { !$0.isWhitespace }.map { "{[\"".contains($0) } ?? false
+        let bytes: [UInt8]
+        if isText {
+            bytes = Array(value.value.utf8)
+        } else {
+            guard let path = path(node, "`schema`") else { return nil }
+            switch readFile(path.value) {
+            case .success(let content): bytes = content
+            case .failure(let failure):
+                diagnostics.error(
+                    .unreadableSchema, at: node.place, "the schema `\(value.value)` cannot be read: \(failure.reason)",
+                    fix: "write the path of an `.avsc` file, or the schema itself")
+                return nil
+            }
+        }
+        do throws(AvroSchemaProblem) { return try AvroSchema(text: bytes) } catch {
+            let file = isText ? "" : "`\(value.value)`: "
+            diagnostics.error(.badSchema, at: node.place, file + error.sentence, fix: error.fix)
+            return nil
+        }
+    }
+
+    /// What can be known before a file is opened: what a topic's values have. `readsEach` says that there is an `each`,
+    /// which may have a mistake of its own.
+    func checkColumns(_ columns: [ColumnSpec], _ each: EachSpec?, _ options: AvroOptions, readsEach: Bool) {
+        guard let schema = options.schema, options.framing != .container, !readsEach || each != nil else { return }
+        for problem in AvroResolution(writer: schema).problems(of: columns, each: each) {
+            let column = problem.column
+            diagnostics.error(
+                .schemaColumn, at: Place(position: column.position, length: max(1, column.name.count)),
+                "`\(column.name)` cannot be read with the schema: \(problem.message)", fix: problem.fix)
+        }
+    }
+}
