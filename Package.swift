@@ -138,7 +138,8 @@ let package = Package(
             name: "SluiceCommandTests", dependencies: ["sluice", "SluiceSystem"], swiftSettings: strict),
         // The built binary in a process of its own.
         .testTarget(
-            name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting"], exclude: ["Spark", "Checkpoints"],
+            name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting", "RegistryTesting"],
+            exclude: ["Spark", "Checkpoints"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
         // What the benchmarks measure against: simdjson and nothing else.

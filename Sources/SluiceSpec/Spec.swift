@@ -239,10 +239,13 @@ package struct AvroOptions: Hashable, Sendable {
     /// What a topic's values are written by; of container files what they are read as. nil: as each file says.
     package var schema: AvroSchema?
     package var framing: Framing
+    /// Who knows the schemas that a topic's values name by number; then there is no `schema`.
+    package var registry: RegistrySpec?
 
-    package init(schema: AvroSchema?, framing: Framing) {
+    package init(schema: AvroSchema?, framing: Framing, registry: RegistrySpec? = nil) {
         self.schema = schema
         self.framing = framing
+        self.registry = registry
     }
 }
 

@@ -68,18 +68,27 @@ package final class TestRegistry: Sendable {
         String(decoding: try send("GET", "/-/log"), as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
+    /// Who asks.
+    package struct Login: Sendable {
+        package var user: String
+        package var password: String
+
+        package init(user: String, password: String) { (self.user, self.password) = (user, password) }
+    }
+
     /// Takes a schema in, as a producer would; gives its number.
     /// - Parameter references: name, subject and version of what it refers to.
     @discardableResult
     package func register(
-        _ schema: String, as type: String = "AVRO", subject: String, references: [(String, String, Int)] = []
+        _ schema: String, as type: String = "AVRO", subject: String, references: [(String, String, Int)] = [],
+        login: Login? = nil
     ) throws -> Int {
         let content: [String: Any] = [
             "schema": schema, "schemaType": type,
             "references": references.map { ["name": $0.0, "subject": $0.1, "version": $0.2] as [String: Any] },
         ]
         let answer = try send(
-            "POST", "/subjects/\(subject)/versions", JSONSerialization.data(withJSONObject: content))
+            "POST", "/subjects/\(subject)/versions", JSONSerialization.data(withJSONObject: content), login: login)
         let object = try JSONSerialization.jsonObject(with: answer) as? [String: Any]
         guard let id = object?["id"] as? Int else {
             throw RegistryTestError(String(decoding: answer, as: UTF8.self))
@@ -87,11 +96,15 @@ package final class TestRegistry: Sendable {
         return id
     }
 
-    private func send(_ method: String, _ path: String, _ body: Data? = nil) throws -> Data {
+    private func send(_ method: String, _ path: String, _ body: Data? = nil, login: Login? = nil) throws -> Data {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw RegistryTestError(path) }
         var request = URLRequest(url: url)
         request.httpMethod = method
         request.httpBody = body
+        if let login {
+            let words = Data("\(login.user):\(login.password)".utf8).base64EncodedString()
+            request.setValue("Basic \(words)", forHTTPHeaderField: "Authorization")
+        }
         // Blocks, as all does that the client under test does.
         let answer = Mutex<Data?>(nil)
         let isDone = DispatchSemaphore(value: 0)

@@ -31,19 +31,22 @@ private enum RunLimit {
     private let source: KafkaFetcher
     private let names: KafkaTopics
     private let wanted: RecordFields
+    private let schemas: RecordSchemas?
     private var parts: [Part]
     private var runs: [MessageRun] = []
     private var firstRun = 0
 
     /// - Parameters:
     ///   - names: what partitions are called.
+    ///   - schemas: asked for those that values name by number; nil where they name none.
     init(
-        _ source: KafkaFetcher, names: KafkaTopics, wanted: RecordFields,
+        _ source: KafkaFetcher, names: KafkaTopics, wanted: RecordFields, schemas: RecordSchemas?,
         parts: [(partition: TopicPartition, end: Int64)]
     ) {
         self.source = source
         self.names = names
         self.wanted = wanted
+        self.schemas = schemas
         self.parts = parts.map { Part(partition: $0.partition, end: $0.end) }
     }
 
@@ -121,7 +124,9 @@ private enum RunLimit {
         source.didRead(unsafe messages.count, byteCount: byteCount)
         let order = index << 40 | parts[index].runCount
         parts[index].runCount += 1
-        return unsafe MessageRun(messages, stream, byteCount: byteCount, order: order)
+        let run = unsafe MessageRun(messages, stream, byteCount: byteCount, order: order)
+        if let schemas { run.schemas = try schemas.schemas(run.schemaNumbers, topic: run.partition.topic) }
+        return run
     }
 
     // MARK: Chunks
@@ -153,6 +158,8 @@ private enum RunLimit {
     let byteCount: Int
     let count: Int
     private var messages: [KafkaMessage]
+    /// Those that the messages name by number.
+    var schemas: [RecordSchema] = []
     /// Messages must not outlive the handle.
     private let client: KafkaClient
 
@@ -170,9 +177,26 @@ private enum RunLimit {
         for index in unsafe messages.indices { unsafe rd_kafka_message_destroy(messages[index]) }
     }
 
+    /// The numbers of schemas in Confluent's framing, each once: a zero byte, and the number in four, the highest
+    /// first.
+    var schemaNumbers: [UInt32] {
+        var numbers: Set<UInt32> = []
+        var last: UInt32?
+        for index in unsafe messages.indices {
+            guard let payload = unsafe messages[index].pointee.payload, unsafe messages[index].pointee.len >= 5,
+                unsafe payload.load(as: UInt8.self) == 0
+            else { continue }
+            let number = unsafe UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+            if number != last { numbers.insert(number) }
+            last = number
+        }
+        return numbers.sorted()
+    }
+
     /// Copies all records and gives the messages back.
     func move(into chunk: inout InputChunk, _ wanted: RecordFields) {
         chunk.isFramed = true
+        chunk.schemas = schemas
         chunk.partition = partition.partition
         if wanted.hasTopic { chunk.topic = Array(partition.topic.utf8) }
         chunk.text.reserve(byteCount + count + inputPaddingByteCount)

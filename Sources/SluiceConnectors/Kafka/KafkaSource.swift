@@ -24,6 +24,7 @@ package final class KafkaSource: Source {
     private let environment: ConnectorEnvironment
     private let topics: KafkaTopics
     private let wanted: RecordFields
+    private let schemas: RecordSchemas?
     private let lookup: TopicLookup
     private let fetcher: KafkaFetcher
     private let clock: any Clock
@@ -56,8 +57,9 @@ package final class KafkaSource: Source {
 
     /// Starts connecting; nothing is waited for.
     package init(
-        _ spec: KafkaSourceSpec, wanted: RecordFields, environment: ConnectorEnvironment
+        _ spec: KafkaSourceSpec, wanted: RecordFields, source: SourceSpec? = nil, environment: ConnectorEnvironment
     ) throws(ConnectorError) {
+        schemas = source.flatMap { RecordSchemas($0, in: environment) }
         self.spec = spec
         self.environment = environment
         self.wanted = wanted
@@ -88,8 +90,11 @@ package final class KafkaSource: Source {
         do throws(KafkaFailure) {
             let latest = try look(from: partitionOffsets(position), isNewQuery: position.next.isEmpty && !hasLooked)
             lastLook = (latest, clock.monotonicNanos)
-            return sourceOffsets(latest)
         } catch { throw ConnectorError(error) }
+        let latest = lastLook?.latest ?? [:]
+        // A schema that lacks a column is to be known at the start, and not when the first record comes.
+        for topic in Set(latest.keys.map(\.topic)).sorted() { try schemas?.open(topic) }
+        return sourceOffsets(latest)
     }
 
     private func latestWithoutALook() -> SourceOffsets? {
@@ -329,7 +334,7 @@ package final class KafkaSource: Source {
             try fetcher.follow(Dictionary(uniqueKeysWithValues: read.map { ($0.partition, $0.start) }))
         } catch { throw ConnectorError(error) }
         return KafkaInputBytes(
-            fetcher, names: topics, wanted: wanted, parts: read.map { ($0.partition, $0.end) })
+            fetcher, names: topics, wanted: wanted, schemas: schemas, parts: read.map { ($0.partition, $0.end) })
     }
 
     /// What a look has found is said when its batch is opened, each time anew.
@@ -401,6 +406,6 @@ extension KafkaSourceSpec: SourceMaker {
     func makeSource(
         _ spec: SourceSpec, for input: InputPlan, in environment: ConnectorEnvironment
     ) throws(ConnectorError) -> any Source {
-        try KafkaSource(self, wanted: RecordFields(input), environment: environment)
+        try KafkaSource(self, wanted: RecordFields(input), source: spec, environment: environment)
     }
 }

@@ -103,11 +103,25 @@ package struct RecordSchema: Hashable, Sendable {
     /// The schema, and those that it refers to.
     package var text: [UInt8]
     package var references: [[UInt8]]
+    /// What records are read as, whoever has written them; nil: as they are written.
+    package var reader: Text?
 
-    package init(id: UInt32, text: [UInt8], references: [[UInt8]] = []) {
+    /// A schema and those that it refers to.
+    package struct Text: Hashable, Sendable {
+        package var text: [UInt8]
+        package var references: [[UInt8]]
+
+        package init(text: [UInt8], references: [[UInt8]]) {
+            self.text = text
+            self.references = references
+        }
+    }
+
+    package init(id: UInt32, text: [UInt8], references: [[UInt8]] = [], reader: Text? = nil) {
         self.id = id
         self.text = text
         self.references = references
+        self.reader = reader
     }
 }
 

@@ -91,6 +91,9 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     /// A time without a unit whose name says one.
     case unitInName = "unit-in-name"
 
+    /// Not the address of a server.
+    case badURL = "bad-url"
+
     // References
     /// A `${…}` that has none of the known forms.
     case badReference = "bad-reference"

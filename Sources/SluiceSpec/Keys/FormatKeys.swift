@@ -47,7 +47,32 @@ struct AvroFormatKeys: SpecKeys {
     let framing = Key(
         "framing", .word(["none": AvroOptions.Framing.none, "confluent": .confluent]),
         "What stands before a topic's values: nothing, or the five bytes that name a schema in a registry.",
-        without: "none", example: "confluent")
+        without: "none, `confluent` with a registry", example: "confluent")
+    let registry = Key(
+        "registry",
+        .node(
+            "a URL, or a map",
+            .object([
+                "anyOf": .array([.object(["type": .string("string")]), .reference(to: RegistryKeys.self)])
+            ]), inner: [RegistryKeys.self]),
+        "The schema registry that knows the schemas which a topic's values name.",
+        example: "http://localhost:8081")
+}
+
+struct RegistryKeys: SpecKeys {
+    static let id = "registry"
+    static let noun = "a registry"
+    static let home = "inside a format's `registry: { … }`"
+    static let set = KeySet(RegistryKeys())
+
+    let url = RequiredKey(
+        "url", .text, "Where it is.", orElse: "write `url: http://HOST:8081`", example: "http://localhost:8081")
+    let subject = Key(
+        "subject", .text, "The subject whose newest schema the columns are found in.", without: "<topic>-value",
+        example: "visits-value")
+    let user = Key("user", .text, "The name to log in with.", example: "${env:REGISTRY_USER}")
+    let password = Key("password", .text, "The password to log in with.", example: "${file:registry-password}")
+    let ca = Key("ca", .path, "A file of certificates to trust in place of the system's.", example: "ca.pem")
 }
 
 struct JSONOutputKeys: SpecKeys {

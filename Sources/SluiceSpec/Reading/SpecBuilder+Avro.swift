@@ -15,12 +15,13 @@ extension SpecBuilder {
             schema = read
         }
         let framing = map?[\.framing]
+        if let map, map.contains(\.registry) { return readRegistryOptions(map, framing, kind) }
         switch kind {
         case "kafka":
             guard schema != nil else {
                 diagnostics.error(
                     .missingKey, at: place, "Avro in a topic needs a schema, which its values do not have with them",
-                    fix: "write `format: { avro: { schema: FILE } }`")
+                    fix: "write `format: { avro: { registry: URL } }`, or `{ avro: { schema: FILE } }`")
                 return nil
             }
             return AvroOptions(schema: schema, framing: framing ?? .none)
@@ -44,6 +45,85 @@ extension SpecBuilder {
             return nil
         }
         return AvroOptions(schema: schema, framing: .container)
+    }
+
+    /// Options with a registry.
+    private func readRegistryOptions(
+        _ map: MapReader<AvroFormatKeys>, _ framing: AvroOptions.Framing?, _ kind: String?
+    ) -> AvroOptions? {
+        let place = map.keyPlace(\.registry)
+        let registry = map[\.registry].flatMap { readRegistry($0) }
+        if map.contains(\.schema) {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace(\.schema), "the format has a `schema` or a `registry`, not both",
+                fix: "remove `schema`: the registry has those that values are written by")
+            return nil
+        }
+        if let kind, kind != "kafka" {
+            diagnostics.error(
+                .conflictingKeys, at: place, "a registry is for topics, and this reads `\(kind)`",
+                fix: "remove it: container files have their schemas with them")
+            return nil
+        }
+        if framing == AvroOptions.Framing.none {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace(\.framing),
+                "with a registry each value names its schema, which `framing: none` has no place for",
+                fix: "remove `framing`, or name the one `schema` in place of the registry")
+            return nil
+        }
+        return registry.map { AvroOptions(schema: nil, framing: .confluent, registry: $0) }
+    }
+
+    /// A registry, by its URL or as a map; nil after a report.
+    func readRegistry(_ entry: YAMLEntry) -> RegistrySpec? {
+        guard case .mapping = entry.value.kind else {
+            return registryURL(entry.value, entry.what).map { RegistrySpec(url: $0) }
+        }
+        guard let map = MapReader<RegistryKeys>(entry.value, at: entry.keyPlace, self), let url = map[\.url] else {
+            return nil
+        }
+        let (user, password) = (map[\.user], map[\.password])
+        if password != nil, user == nil {
+            diagnostics.error(
+                .missingKey, at: map.keyPlace(\.password), "`password` needs a `user`", fix: "add `user: NAME`")
+        }
+        var registry = RegistrySpec(url: url)
+        registry.subject = map[\.subject]
+        registry.user = user?.value
+        registry.password = password.map { Secret($0.value) }
+        registry.ca = map[\.ca]
+        return checkedURL(url).map { url in
+            registry.url = url
+            return registry
+        }
+    }
+
+    private func registryURL(_ node: YAMLNode, _ what: String) -> Located<String>? {
+        text(node, what).flatMap { checkedURL($0) }
+    }
+
+    /// The URL without a slash at its end; nil after a report.
+    private func checkedURL(_ url: Located<String>) -> Located<String>? {
+        var url = url
+        while url.value.hasSuffix("/") { url.value.removeLast() }
+        let scheme = ["http://", "https://"].first { url.value.lowercased().hasPrefix($0) }
+        let rest = url.value.dropFirst(scheme?.count ?? 0)
+        let place = Place(position: url.position, length: url.length)
+        guard scheme != nil, !rest.isEmpty, !rest.hasPrefix("/") else {
+            diagnostics.error(
+                .badURL, at: place, "this is not the address of a registry",
+                fix: "write `http://HOST:8081` or `https://…`")
+            return nil
+        }
+        guard !rest.contains("@"), !rest.contains("?"), !rest.contains("#"), !rest.contains(where: \.isWhitespace)
+        else {
+            diagnostics.error(
+                .badURL, at: place, "a registry's address has no login, query or fragment",
+                fix: "write `registry: { url, user, password }`")
+            return nil
+        }
+        return url
     }
 
     /// A schema, by its text or by its file.

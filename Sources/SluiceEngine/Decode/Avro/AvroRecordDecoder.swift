@@ -94,7 +94,8 @@ package enum AvroBlock {
         if let known = programs[schema] { return known }
         let made: AvroProgram? =
             (try? AvroSchema(text: schema.text, references: schema.references)).flatMap { writer in
-                let resolution = AvroResolution(writer: writer, reader: options.schema)
+                let given = schema.reader.flatMap { try? AvroSchema(text: $0.text, references: $0.references) }
+                let resolution = AvroResolution(writer: writer, reader: options.schema ?? given)
                 return AvroCompiler.program(resolution, columns, each: each)
             }
         if programs.count >= Self.programCountMax { programs.removeAll() }

@@ -1,0 +1,95 @@
+// The schemas that the values of a topic name by number, as a source hands them to the engine: asked for by the query's
+// thread when a value first names one, each once in a process. What values are read as is the newest schema of their
+// topic's subject at the start of a run.
+
+internal import SluiceEngine
+internal import SluiceSpec
+
+/// The schemas of one source's records. Used by the query's thread.
+final class RecordSchemas {
+    private let registry: SchemaRegistry
+    private let spec: RegistrySpec
+    private let source: SourceSpec
+    /// By number and subject; nil for one that the registry has not, or that is no Avro.
+    private var known: [Key: RecordSchema?] = [:]
+    /// By subject.
+    private var readers: [String: RegisteredSchema] = [:]
+
+    private struct Key: Hashable {
+        var id: UInt32
+        var subject: String
+    }
+
+    init?(_ source: SourceSpec, in environment: ConnectorEnvironment) {
+        guard case .avro(let options) = source.format, let spec = options.registry else { return nil }
+        self.spec = spec
+        self.source = source
+        registry = SchemaRegistry(spec, environment: environment)
+    }
+
+    private func subject(_ topic: String) -> String { spec.subject?.value ?? "\(topic)-value" }
+
+    /// Sees to it that what the values of a topic are read as is known, and has the source's columns.
+    /// - Throws: when it has not; as the registry does.
+    func open(_ topic: String) throws(ConnectorError) { _ = try reader(subject(topic)) }
+
+    private func reader(_ subject: String) throws(ConnectorError) -> RegisteredSchema {
+        if let reader = readers[subject] { return reader }
+        let place = "the schema registry at \(spec.url.value)"
+        guard let reader = try registry.latest(subject: subject) else {
+            throw ConnectorError(
+                code: "registry-no-subject",
+                "\(place) has no subject `\(subject)`: name the one that has the schema with "
+                    + "`registry: { url, subject }`", isRetriable: false)
+        }
+        guard reader.language == .avro else {
+            throw ConnectorError(
+                code: "registry-answer",
+                "the subject `\(subject)` of \(place) has a schema of \(reader.language.rawValue), and the source "
+                    + "reads Avro", isRetriable: false)
+        }
+        try check(reader, "schema \(reader.id) of the subject `\(subject)`")
+        readers[subject] = reader
+        return reader
+    }
+
+    /// - Throws: when a column cannot be read with the schema.
+    private func check(_ schema: RegisteredSchema, _ what: String) throws(ConnectorError) {
+        func failure(_ message: String, _ fix: String?) -> ConnectorError {
+            ConnectorError(code: "schema-column", message + (fix.map { ": \($0)" } ?? ""), isRetriable: false)
+        }
+        let parsed: AvroSchema
+        do throws(AvroSchemaProblem) {
+            parsed = try AvroSchema(
+                text: Array(schema.text.utf8), references: schema.references.map { Array($0.text.utf8) })
+        } catch { throw failure("\(what) cannot be read: \(error.sentence)", error.fix) }
+        guard let problem = AvroResolution(writer: parsed).problems(of: source.columns, each: source.each).first else {
+            return
+        }
+        throw failure("`\(problem.column.name)` cannot be read with \(what): \(problem.message)", problem.fix)
+    }
+
+    /// The schemas of these numbers for records of a topic. Those that there are not are left out.
+    func schemas(_ ids: [UInt32], topic: String) throws(ConnectorError) -> [RecordSchema] {
+        let subject = subject(topic)
+        let reader = try reader(subject)
+        var schemas: [RecordSchema] = []
+        for id in ids {
+            let key = Key(id: id, subject: subject)
+            if let schema = known[key] {
+                if let schema { schemas.append(schema) }
+                continue
+            }
+            var made: RecordSchema?
+            if let number = Int32(exactly: id), let schema = try registry.schema(id: number), schema.language == .avro {
+                made = RecordSchema(
+                    id: id, text: Array(schema.text.utf8), references: schema.references.map { Array($0.text.utf8) },
+                    reader: RecordSchema.Text(
+                        text: Array(reader.text.utf8), references: reader.references.map { Array($0.text.utf8) }))
+            }
+            known[key] = .some(made)
+            if let made { schemas.append(made) }
+        }
+        return schemas
+    }
+}

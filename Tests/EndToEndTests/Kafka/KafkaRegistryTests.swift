@@ -1,0 +1,88 @@
+// Avro of topics behind a schema registry: each value names the schema it was written by.
+
+import Foundation
+import KafkaTesting
+import RegistryTesting
+import Testing
+
+extension KafkaEndToEndTests {
+    @Suite struct Registry {
+        private static let first = #"{"type":"record","name":"Number","fields":[{"name":"n","type":"long"}]}"#
+        private static let second = #"""
+            {"type":"record","name":"Number","fields":[{"name":"text","type":"string","default":"none"},
+            {"name":"n","type":"long"}]}
+            """#
+
+        private func query(
+            _ kafka: KafkaCluster, registry: String, columns: String = "{ n: long, text: string }"
+        ) throws -> KafkaQuery {
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(
+                KafkaQuery.Settings(columns: columns, format: "{ avro: { registry: \(registry) } }"))
+            return query
+        }
+
+        /// The five bytes before a datum.
+        private func head(_ id: Int) -> [UInt8] { [0] + (0..<4).reversed().map { UInt8(id >> ($0 * 8) & 0xFF) } }
+
+        @Test func `Values are read by the schemas they name, as the newest one says`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry(login: "ada:secret")
+            let access = "{ url: \"\(registry.url)/\", user: ada, password: secret }"
+            let query = try query(kafka, registry: access)
+            let login = TestRegistry.Login(user: "ada", password: "secret")
+            let first = try registry.register(Self.first, subject: "\(query.input)-value", login: login)
+            let second = try registry.register(Self.second, subject: "\(query.input)-value", login: login)
+            try kafka.kcat.produce(
+                bytes: [
+                    head(first) + [2], head(second) + [4, 0x61, 0x62, 4], head(77) + [6], [1, 0, 0, 0, 1, 2],
+                    head(second) + [4, 0x61], head(first) + [8],
+                ], to: query.input)
+            _ = try registry.takeLog()
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+            #expect(
+                try kafka.kcat.values(query.output) == [
+                    #"{"n":1,"text":"none"}"#, #"{"n":2,"text":"ab"}"#, #"{"n":4,"text":"none"}"#,
+                ])
+            #expect(outcome.standardError.contains("6 read: 3 out"), "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("3 bad"))
+            // Each schema once, and the subject once.
+            let asked = try registry.takeLog()
+            #expect(Set(asked).count == asked.count && asked.contains("GET /schemas/ids/\(first)"), "\(asked)")
+        }
+
+        @Test(arguments: ["500", "hang"])
+        func `A registry in trouble is waited for`(mode: String) throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try query(kafka, registry: registry.url, columns: "{ n: long }")
+            let id = try registry.register(Self.first, subject: "\(query.input)-value")
+            try kafka.kcat.produce(bytes: [head(id) + [2]], to: query.input)
+            try registry.setMode(mode)
+            Thread.detachNewThread {
+                try? waitUntil("the question") { try registry.takeLog().contains { $0.contains("/subjects/") } }
+                try? registry.setMode("ok")
+            }
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+            #expect(try kafka.kcat.values(query.output) == [#"{"n":1}"#])
+        }
+
+        @Test(arguments: [
+            ("401", "denies the subject"), ("html", "is the URL that of a schema registry?"),
+            ("ok", "`text` cannot be read with schema 1"), ("empty", "has no subject"),
+        ])
+        func `What cannot be right ends the query at its start`(mode: String, words: String) throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try query(kafka, registry: registry.url)
+            if mode != "empty" { try registry.register(Self.first, subject: "\(query.input)-value") }
+            if mode != "ok", mode != "empty" { try registry.setMode(mode) }
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 1)
+            #expect(outcome.standardError.contains(words), "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("\(query.input)-value"), "\(outcome.standardError)")
+        }
+    }
+}
