@@ -77,7 +77,7 @@ package func utcText(millis: Int64) -> String {
     var parts = unsafe tm()
     unsafe gmtime_r(&seconds, &parts)
     var text = [CChar](repeating: 0, count: 32)
-    let count = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S.", &parts)
+    let count = unsafe strftime(&text, text.count, "%04Y-%m-%dT%H:%M:%S.", &parts)
     // Three digits: a thousand and the rest, without the one in front.
     return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         + String(1000 + rest).dropFirst() + "Z"
