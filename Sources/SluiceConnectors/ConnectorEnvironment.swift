@@ -21,6 +21,9 @@ package struct ConnectorEnvironment: Sendable {
     /// Where connectors say what they wait for.
     package var waiting: Waiting
 
+    /// How a failure's sentence ends when patience is over.
+    func gaveUp(afterMillis millis: Int64) -> String { ": gave up after \(millis / 1000) s\(patienceReason)" }
+
     package init(
         query: String, group: String, fileSystem: any FileSystem, scratchFolder: String = temporaryRoot(),
         clock: any Clock, log: Log,

@@ -38,10 +38,7 @@ extension SampleTarget {
                 description: "an address holds no password: describe a broker's plain port, and put the login under "
                     + "`options` of the source")
         }
-        let isName = topic.utf8.allSatisfy {
-            ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || [45, 46, 95].contains($0)
-        }
-        guard isName, topic.utf8.count <= 249, topic != ".", topic != ".." else {
+        guard isTopicName(String(topic)) else {
             throw BadAddress(description: "`\(topic)` cannot be the name of a topic: \(form)")
         }
         self = .topic(brokers: String(brokers), name: String(topic))

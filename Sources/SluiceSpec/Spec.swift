@@ -74,38 +74,6 @@ package struct EachSpec: Hashable, Sendable {
     }
 }
 
-/// What a number counts that is a time.
-package enum EpochUnit: String, Hashable, Sendable, CaseIterable {
-    case seconds = "s"
-    case milliseconds = "ms"
-    case microseconds = "us"
-    case nanoseconds = "ns"
-
-    /// The unit smaller than a second that the name of a field ends with: `ts_ms`, `createdMillis`, `epoch-us`.
-    init?(inName name: String) {
-        let words: [(unit: EpochUnit, endings: [String])] = [
-            (.milliseconds, ["ms", "millis", "milliseconds", "msec"]),
-            (.microseconds, ["us", "micros", "microseconds", "usec"]),
-            (.nanoseconds, ["ns", "nanos", "nanoseconds", "nsec"]),
-        ]
-        // The last word: what stands behind a sign that is no letter, or from the last capital on.
-        let starts = [name.lastIndex { !$0.isLetter }, name.lastIndex { $0.isUppercase }]
-        let last = starts.map { name[($0 ?? name.startIndex)...].drop { !$0.isLetter }.lowercased() }
-        guard let unit = words.first(where: { $0.endings.contains(where: last.contains) })?.unit else { return nil }
-        self = unit
-    }
-
-    /// As a sentence names it.
-    package var noun: String {
-        switch self {
-        case .seconds: "seconds"
-        case .milliseconds: "milliseconds"
-        case .microseconds: "microseconds"
-        case .nanoseconds: "nanoseconds"
-        }
-    }
-}
-
 /// A pattern as a spec writes it, and what it says.
 package struct ColumnPattern: Hashable, Sendable {
     package let text: String

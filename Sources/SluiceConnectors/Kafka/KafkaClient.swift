@@ -32,6 +32,7 @@ extension LogKey {
     private let watching = Watching()
     private final class Watching: Sendable {}
     private var outage = Outage()
+    private var isCommitFailureReported = false
     /// True after the first answer: from then on a refused connection may be a broker that is starting.
     private var hasBeenAnswered = false
     private var deliveryFailure: KafkaFailure?
@@ -144,7 +145,7 @@ extension LogKey {
         if let patience = environment.patienceMillis, outage.millis(atNanos: now) > patience {
             var failure = explained(failure)
             failure.kind = .permanent
-            failure.message += ": gave up after \(patience / 1000) s\(environment.patienceReason)"
+            failure.message += environment.gaveUp(afterMillis: patience)
             throw failure
         }
     }
@@ -221,7 +222,8 @@ extension LogKey {
         let code = unsafe rd_kafka_event_error(event)
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET else { return }
         let text = unsafe String(cString: rd_kafka_err2str(code))
-        if outage.noteCommitFailure() {
+        if !isCommitFailureReported {
+            isCommitFailureReported = true
             environment.log.warning(
                 "The consumer group's offsets cannot be committed, lag tools do not see this query",
                 [.brokers: .string(brokers), .error: .string(text)])
@@ -328,39 +330,3 @@ extension LogKey {
 
 /// A broker that is starting, or a topic just made, is unknown for a moment.
 let unknownTopicGraceNanos: UInt64 = 3_000_000_000
-
-/// Since when brokers do not answer, and what has been said of it.
-private struct Outage {
-    private var startNanos: UInt64?
-    private var isReported = false
-    private var isCommitFailureReported = false
-
-    /// Takes in a failure; true when it is to be reported: once, and not while a broker may only be slow (a coordinator
-    /// that is being elected).
-    mutating func note(sinceNanos: UInt64, atNanos now: UInt64) -> Bool {
-        let start = min(startNanos ?? sinceNanos, sinceNanos)
-        startNanos = start
-        guard !isReported, now - start >= 3_000_000_000 else { return false }
-        isReported = true
-        return true
-    }
-
-    var isNoted: Bool { startNanos != nil }
-
-    func millis(atNanos now: UInt64) -> Int64 { Int64((now - (startNanos ?? now)) / 1_000_000) }
-
-    /// True when the outage had been reported.
-    mutating func end() -> Bool {
-        defer {
-            startNanos = nil
-            isReported = false
-        }
-        return isReported
-    }
-
-    /// True the first time.
-    mutating func noteCommitFailure() -> Bool {
-        defer { isCommitFailureReported = true }
-        return !isCommitFailureReported
-    }
-}

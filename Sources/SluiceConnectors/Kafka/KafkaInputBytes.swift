@@ -177,16 +177,14 @@ private enum RunLimit {
         for index in unsafe messages.indices { unsafe rd_kafka_message_destroy(messages[index]) }
     }
 
-    /// The numbers of schemas in Confluent's framing, each once: a zero byte, and the number in four, the highest
-    /// first.
+    /// The numbers of schemas that values name, each once.
     var schemaNumbers: [UInt32] {
         var numbers: Set<UInt32> = []
         var last: UInt32?
         for index in unsafe messages.indices {
-            guard let payload = unsafe messages[index].pointee.payload, unsafe messages[index].pointee.len >= 5,
-                unsafe payload.load(as: UInt8.self) == 0
-            else { continue }
-            let number = unsafe UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+            let message = unsafe messages[index].pointee
+            let value = unsafe UnsafeRawBufferPointer(start: message.payload, count: message.len)
+            guard let number = unsafe ConfluentFraming.schemaNumber(value) else { continue }
             if number != last { numbers.insert(number) }
             last = number
         }

@@ -87,13 +87,15 @@ package final class KafkaSource: Source {
         lastAskedNanos = now
         if !isPatient { quietLooks = 0 }
         if !untilEnd, let latest = latestWithoutALook() { return latest }
+        let latest: [TopicPartition: Int64]
         do throws(KafkaFailure) {
-            let latest = try look(from: partitionOffsets(position), isNewQuery: position.next.isEmpty && !hasLooked)
+            latest = try look(from: partitionOffsets(position), isNewQuery: position.next.isEmpty && !hasLooked)
             lastLook = (latest, clock.monotonicNanos)
         } catch { throw ConnectorError(error) }
-        let latest = lastLook?.latest ?? [:]
-        // A schema that lacks a column is to be known at the start, and not when the first record comes.
-        for topic in Set(latest.keys.map(\.topic)).sorted() { try schemas?.open(topic) }
+        if let schemas {
+            // A schema that lacks a column is to be known at the start, and not when the first record comes.
+            for topic in Set(latest.keys.map(\.topic)).sorted() { try schemas.open(topic) }
+        }
         return sourceOffsets(latest)
     }
 

@@ -13,7 +13,7 @@ final class RecordSchemas {
     /// By number and subject; nil for one that the registry has not, or that is no Avro.
     private var known: [Key: RecordSchema?] = [:]
     /// By subject.
-    private var readers: [String: RegisteredSchema] = [:]
+    private var readers: [String: SchemaText] = [:]
 
     private struct Key: Hashable {
         var id: UInt32
@@ -33,7 +33,7 @@ final class RecordSchemas {
     /// - Throws: when it has not; as the registry does.
     func open(_ topic: String) throws(ConnectorError) { _ = try reader(subject(topic)) }
 
-    private func reader(_ subject: String) throws(ConnectorError) -> RegisteredSchema {
+    private func reader(_ subject: String) throws(ConnectorError) -> SchemaText {
         if let reader = readers[subject] { return reader }
         let place = "the schema registry at \(spec.url.value)"
         guard let reader = try registry.latest(subject: subject) else {
@@ -49,8 +49,8 @@ final class RecordSchemas {
                     + "reads Avro", isRetriable: false)
         }
         try check(reader, "schema \(reader.id) of the subject `\(subject)`")
-        readers[subject] = reader
-        return reader
+        readers[subject] = reader.written
+        return reader.written
     }
 
     /// - Throws: when a column cannot be read with the schema.
@@ -60,8 +60,7 @@ final class RecordSchemas {
         }
         let parsed: AvroSchema
         do throws(AvroSchemaProblem) {
-            parsed = try AvroSchema(
-                text: Array(schema.text.utf8), references: schema.references.map { Array($0.text.utf8) })
+            parsed = try AvroSchema(schema.written)
         } catch { throw failure("\(what) cannot be read: \(error.sentence)", error.fix) }
         guard let problem = AvroResolution(writer: parsed).problems(of: source.columns, each: source.each).first else {
             return
@@ -82,14 +81,17 @@ final class RecordSchemas {
             }
             var made: RecordSchema?
             if let number = Int32(exactly: id), let schema = try registry.schema(id: number), schema.language == .avro {
-                made = RecordSchema(
-                    id: id, text: Array(schema.text.utf8), references: schema.references.map { Array($0.text.utf8) },
-                    reader: RecordSchema.Text(
-                        text: Array(reader.text.utf8), references: reader.references.map { Array($0.text.utf8) }))
+                made = RecordSchema(id: id, writer: schema.written, reader: reader)
             }
             known[key] = .some(made)
             if let made { schemas.append(made) }
         }
         return schemas
+    }
+}
+
+extension RegisteredSchema {
+    fileprivate var written: SchemaText {
+        SchemaText(Array(text.utf8), references: references.map { Array($0.text.utf8) })
     }
 }

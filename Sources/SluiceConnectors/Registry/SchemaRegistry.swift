@@ -44,20 +44,13 @@ package final class SchemaRegistry {
     private let spec: RegistrySpec
     private let environment: ConnectorEnvironment
     private let client: HTTPClient
-    private var outage: Outage?
+    private var outage = Outage()
     /// Schemas never change under their number.
     private var known: [Int32: RegisteredSchema] = [:]
 
     static let mediaType = "application/vnd.schemaregistry.v1+json"
     private static let referenceCountMax = 200
     private static let pauseMillisMax: Int64 = 5000
-    private static let reportMillis: UInt64 = 3000
-
-    /// While there is no answer.
-    private struct Outage {
-        var startNanos: UInt64
-        var isReported = false
-    }
 
     package init(_ spec: RegistrySpec, environment: ConnectorEnvironment) {
         self.spec = spec
@@ -232,32 +225,28 @@ package final class SchemaRegistry {
     private var waitText: String { "the schema registry at \(spec.url.value)" }
 
     private func wasAnswered() {
-        if outage?.isReported ?? false {
+        if outage.isNoted { environment.waiting.note(self, nil) }
+        if outage.end() {
             environment.log.info("The schema registry answers again", [.registry: .string(spec.url.value)])
         }
-        if outage != nil { environment.waiting.note(self, nil) }
-        outage = nil
     }
 
     /// Waits a little.
     /// - Throws: `.stopped` when a stop was asked for; what the trouble is when the environment's patience is over.
     private func pause(after trouble: String, _ what: String, millis: Int64) throws(ConnectorError) {
         let clock = environment.clock
-        var outage = self.outage ?? Outage(startNanos: clock.monotonicNanos)
-        let sinceMillis = (clock.monotonicNanos - outage.startNanos) / 1_000_000
+        let now = clock.monotonicNanos
         environment.waiting.note(self, waitText)
-        if !outage.isReported, sinceMillis >= Self.reportMillis {
-            outage.isReported = true
+        if outage.note(sinceNanos: now, atNanos: now) {
             environment.log.warning(
                 "The schema registry does not answer, the query waits",
                 [.registry: .string(spec.url.value), .error: .string(trouble)])
         }
-        self.outage = outage
-        if let patience = environment.patienceMillis, sinceMillis > UInt64(patience) {
+        if let patience = environment.patienceMillis, outage.millis(atNanos: now) > patience {
             throw ConnectorError(
                 code: "registry-unreachable",
-                "the schema registry at \(spec.url.value) cannot be asked for \(what): \(trouble): gave up after "
-                    + "\(patience / 1000) s, as the query ends by itself", isRetriable: false)
+                "the schema registry at \(spec.url.value) cannot be asked for \(what): \(trouble)"
+                    + environment.gaveUp(afterMillis: patience), isRetriable: false)
         }
         var left = millis
         while left > 0 {

@@ -1,5 +1,7 @@
 // What is known of the numbers at one place of all records: enough to choose the narrowest type that loses nothing.
 
+internal import SluiceSpec
+
 /// Facts of numbers.
 struct NumberFacts {
     private(set) var count = 0
@@ -57,9 +59,12 @@ struct NumberFacts {
     /// The unit in which all of them are times between 1980 and 3000; nil where there is none.
     var epochUnit: String? {
         guard count > 0, wordCount == 0, !isBeyondLong else { return nil }
-        let (start, end) = (315_532_800.0, 32_503_680_000.0)
-        let units: [(name: String, perSecond: Double)] = [("s", 1), ("ms", 1e3), ("us", 1e6), ("ns", 1e9)]
-        return units.first { smallest >= start * $0.perSecond && largest < end * $0.perSecond }?.name
+        let plausible = EpochUnit.plausibleSeconds
+        return EpochUnit.allCases.first { unit in
+            let perSecond = Double(unit.perSecond)
+            return smallest >= Double(plausible.lowerBound) * perSecond
+                && largest < Double(plausible.upperBound) * perSecond
+        }?.rawValue
     }
 }
 

@@ -53,7 +53,8 @@ extension Sample {
         let framed = lines.count { $0.bytes.first == 0 && $0.bytes.count > 5 }
         if isFramed, framed * 2 > lines.count {
             return "\(target.shown) has values with the id of a schema in a registry before them (Avro, Protobuf or "
-                + "JSON Schema in Confluent's framing), which are not read yet: values are JSON or CSV"
+                + "JSON Schema in Confluent's framing), which are not described: Avro is read with `format: { avro: "
+                + "{ registry: URL } }`"
         }
         let isBinary = bytes.contains(0) || bytes.count(where: { $0 < 9 || (14..<32).contains($0) }) * 10 > bytes.count
         if isBinary {

@@ -1,6 +1,8 @@
 // Which column is the event time, and how late rows come: from the times that the engine reads in the sample, in the
 // order of the records.
 
+internal import SluiceSpec
+
 /// A column that may be the event time.
 package struct EventTimeCandidate: Hashable, Sendable {
     package var column: String
@@ -32,7 +34,8 @@ package struct EventTimeCandidate: Hashable, Sendable {
         }
         score = Double(draft.timeName.eventRank) - 0.5 * Double(draft.depth - 1)
         score += isForward ? 4 : 0
-        let (start, year): (Int64, Int64) = (315_532_800_000_000, 366 * 86_400_000_000)
+        let start = EpochUnit.plausibleSeconds.lowerBound * 1_000_000
+        let year: Int64 = 366 * 86_400_000_000
         if oldestMicros >= start, newestMicros < nowMillis * 1000 + year { score += 3 }
     }
 

@@ -48,9 +48,8 @@ private func quoted(_ text: String) -> String {
         case "\t": result += "\\t"
         case _ where isPrintable(scalar): result.unicodeScalars.append(scalar)
         default:
-            let digits = String(scalar.value, radix: 16)
             let (letter, width) = scalar.value > 0xFFFF ? ("U", 8) : ("u", 4)
-            result += "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
+            result += "\\\(letter)" + zeroPadded(scalar.value, width, radix: 16)
         }
     }
     return result + "\""

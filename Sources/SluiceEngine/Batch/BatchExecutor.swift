@@ -87,9 +87,7 @@ package struct SourceCounters: Hashable, Sendable {
 
     /// Takes in a look at first rows.
     package mutating func add(_ look: FirstLook) {
-        var all = firstLook ?? FirstLook(columnCount: look.nullCounts.count)
-        all.add(look)
-        firstLook = all
+        if firstLook == nil { firstLook = look } else { firstLook?.add(look) }
     }
 
     /// Takes in what a chunk of one part has shown.

@@ -17,17 +17,6 @@ func epochMicros(_ text: UnsafeRawBufferPointer, _ unit: EpochUnit) -> Int64? {
     return Int64(exactly: micros)
 }
 
-extension EpochUnit {
-    fileprivate var perSecond: Int64 {
-        switch self {
-        case .seconds: 1
-        case .milliseconds: 1000
-        case .microseconds: 1_000_000
-        case .nanoseconds: 1_000_000_000
-        }
-    }
-}
-
 /// The readers of columns with a pattern.
 struct PatternReaders {
     private let readers: [Int: (reader: DateTimeReader, isDate: Bool)]

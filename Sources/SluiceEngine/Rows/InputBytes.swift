@@ -5,6 +5,8 @@
 //     query's thread   readyChunks ──▶ 0..<4        readyChunks ──▶ 4..<7        readyChunks ──▶ none: the end
 //     workers                    read, decode 0…3            read, decode 4…6
 
+package import SluiceSpec
+
 /// The records of one source for one batch, cut into chunks at record boundaries. How they are cut does not show in the
 /// result, their order does.
 package protocol InputBytes: Sendable {
@@ -100,27 +102,13 @@ package struct InputChunk: ~Copyable {
 /// are known by then: the engine waits for none.
 package struct RecordSchema: Hashable, Sendable {
     package var id: UInt32
-    /// The schema, and those that it refers to.
-    package var text: [UInt8]
-    package var references: [[UInt8]]
+    package var writer: SchemaText
     /// What records are read as, whoever has written them; nil: as they are written.
-    package var reader: Text?
+    package var reader: SchemaText?
 
-    /// A schema and those that it refers to.
-    package struct Text: Hashable, Sendable {
-        package var text: [UInt8]
-        package var references: [[UInt8]]
-
-        package init(text: [UInt8], references: [[UInt8]]) {
-            self.text = text
-            self.references = references
-        }
-    }
-
-    package init(id: UInt32, text: [UInt8], references: [[UInt8]] = [], reader: Text? = nil) {
+    package init(id: UInt32, writer: SchemaText, reader: SchemaText? = nil) {
         self.id = id
-        self.text = text
-        self.references = references
+        self.writer = writer
         self.reader = reader
     }
 }

@@ -91,25 +91,16 @@ struct FirstRowColumns {
         default: return nil
         }
         guard case .field = column.origin else { return nil }
-        let seconds = Double(micros) / 1e6 * Self.perSecond(said)
+        let seconds = Double(micros) / 1e6 * Double(said.perSecond)
         let right = EpochUnit.allCases.first { unit in
             let year2000 = 946_684_800.0
-            return (year2000..<Double(Self.year3000) / 1e6).contains(seconds / Self.perSecond(unit))
+            return (year2000..<Double(Self.year3000) / 1e6).contains(seconds / Double(unit.perSecond))
         }
         return right.flatMap { $0 == said ? nil : (said, $0) }
     }
 
-    private static func perSecond(_ unit: EpochUnit) -> Double {
-        switch unit {
-        case .seconds: 1
-        case .milliseconds: 1e3
-        case .microseconds: 1e6
-        case .nanoseconds: 1e9
-        }
-    }
-
-    private static let year1980: Int64 = 315_532_800_000_000
-    private static let year3000: Int64 = 32_503_680_000_000_000
+    private static let year1980 = EpochUnit.plausibleSeconds.lowerBound * 1_000_000
+    private static let year3000 = EpochUnit.plausibleSeconds.upperBound * 1_000_000
     private static let year10000: Int64 = 253_402_300_800_000_000
     /// Two months: what today's seconds are as milliseconds.
     private static let daysAfter1970: Int64 = 60 * 86_400_000_000

@@ -135,3 +135,22 @@ extension EpochUnit {
 func unqualified(_ name: String) -> String {
     name.lastIndex(of: ".").map { String(name[name.index(after: $0)...]) } ?? name
 }
+
+/// A schema as it is written, with those that it refers to.
+package struct SchemaText: Hashable, Sendable {
+    package var text: [UInt8]
+    /// Each after those that it refers to itself.
+    package var references: [[UInt8]]
+
+    package init(_ text: [UInt8], references: [[UInt8]] = []) {
+        self.text = text
+        self.references = references
+    }
+}
+
+extension AvroSchema {
+    /// As `init(text:references:)`.
+    package init(_ written: SchemaText) throws(AvroSchemaProblem) {
+        try self.init(text: written.text, references: written.references)
+    }
+}

@@ -100,3 +100,12 @@ extension Int32 {
         self.init(digits)
     }
 }
+
+/// Whether Kafka takes a text for the name of a topic: 1 to 249 letters, digits, `.`, `_` and `-`, not `.` or `..`.
+package func isTopicName(_ text: String) -> Bool {
+    let punctuation = "._-".utf8
+    return (1...249).contains(text.utf8.count) && text != "." && text != ".."
+        && text.utf8.allSatisfy {
+            ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || punctuation.contains($0)
+        }
+}

@@ -89,13 +89,7 @@ extension SpecBuilder {
     /// A topic's name, by the rule that brokers hold it against.
     func readTopic(_ node: YAMLNode, _ what: String = "`topic`") -> Located<String>? {
         guard let topic = text(node, what), let scalar = scalar(node, what) else { return nil }
-        let punctuation = "._-".utf8
-        let isGood =
-            topic.value.utf8.count <= 249 && topic.value != "." && topic.value != ".."
-            && topic.value.utf8.allSatisfy {
-                ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || ($0 >= 48 && $0 <= 57) || punctuation.contains($0)
-            }
-        if isGood { return topic }
+        if isTopicName(topic.value) { return topic }
         diagnostics.error(
             .badName, at: node.place, "`\(scalar.shown)` cannot be the name of a topic",
             fix: "use letters, digits, `.`, `_` and `-`, at most 249, and not just `.` or `..`")

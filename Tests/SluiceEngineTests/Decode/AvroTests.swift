@@ -138,7 +138,7 @@ private func isSame(_ a: JSONValue, _ b: JSONValue) -> Bool {
                 values.append([0, 0, 0, 0, 7] + unhex(hex))
                 expected.append(row)
             }
-            let chunk = framed(values, schemas: [RecordSchema(id: 7, text: Array(writer.utf8))])
+            let chunk = framed(values, schemas: [RecordSchema(id: 7, writer: SchemaText(Array(writer.utf8)))])
             let records = decode(chunk, plan)
             #expect(records.count == expected.count)
             for (record, row) in zip(records, expected) {
@@ -531,14 +531,15 @@ private func isSame(_ a: JSONValue, _ b: JSONValue) -> Bool {
         let reader = record(
             #"{"name":"a","type":"long"},{"name":"b","type":"string","default":"none"},{"name":"c","aliases":["old"],"type":["null","int"],"default":null}"#
         )
-        let first = RecordSchema(id: 1, text: Array(record(#"{"name":"a","type":"int"}"#).utf8))
+        let first = RecordSchema(id: 1, writer: SchemaText(Array(record(#"{"name":"a","type":"int"}"#).utf8)))
         let second = RecordSchema(
             id: 258,
-            text: Array(
-                record(
-                    #"{"name":"old","type":"int"},{"name":"b","type":"string"},{"name":"x","type":"double"},{"name":"a","type":"long"}"#
-                ).utf8))
-        let broken = RecordSchema(id: 3, text: Array("{".utf8))
+            writer: SchemaText(
+                Array(
+                    record(
+                        #"{"name":"old","type":"int"},{"name":"b","type":"string"},{"name":"x","type":"double"},{"name":"a","type":"long"}"#
+                    ).utf8)))
+        let broken = RecordSchema(id: 3, writer: SchemaText(Array("{".utf8)))
         let plan = try plan(
             AvroOptions(schema: try schema(reader), framing: .confluent),
             [("a", .long, .usual), ("b", .string, .usual), ("c", .int, .usual), ("x", .double, .usual)])

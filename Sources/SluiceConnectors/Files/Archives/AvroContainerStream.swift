@@ -130,18 +130,13 @@ internal import SluiceEngine
         var numbers: [Int64] = []
         var index = 0
         while numbers.count < 2 {
-            var value: UInt64 = 0
-            var shift: UInt64 = 0
-            while true {
-                guard index < bytes.count else { return nil }
-                let byte = unsafe bytes[index]
-                index += 1
-                guard shift < 63 || byte <= 1 else { throw damage(offset, "a count has more than ten bytes") }
-                value |= UInt64(byte & 0x7F) << shift
-                shift += 7
-                if byte < 0x80 { break }
+            switch unsafe AvroNumber(bytes, at: index) {
+            case .value(let value, let end):
+                numbers.append(value)
+                index = end
+            case .short: return nil
+            case .tooLong: throw damage(offset, "a count has more than ten bytes")
             }
-            numbers.append(Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1))
         }
         guard numbers[1] >= 0, numbers[1] <= Self.blockByteCountMax else {
             throw damage(offset, "it says it has \(numbers[1]) bytes, and 0 to \(Self.blockByteCountMax) are read")

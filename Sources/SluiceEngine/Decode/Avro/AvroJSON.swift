@@ -13,8 +13,18 @@ final class AvroJSON: Sendable {
         var node: Int
         /// Skipped without a trace.
         var isExtra = false
-        /// Of a default.
-        var constant: Range<Int>?
+        /// A default, with padding behind it.
+        var constant: Constant?
+    }
+
+    private struct Constant {
+        let bytes: [UInt8]
+        let count: Int
+
+        init(_ bytes: ArraySlice<UInt8>) {
+            self.bytes = Array(bytes) + [UInt8](repeating: 0, count: inputPaddingByteCount)
+            count = bytes.count
+        }
     }
 
     private let resolution: AvroResolution
@@ -29,7 +39,8 @@ final class AvroJSON: Sendable {
                 let prefix = [UInt8(ascii: ",")] + JSONValue.string(field.name).text() + [UInt8(ascii: ":")]
                 switch field.source {
                 case .written(let inner): return Field(prefix: prefix, node: inner, isExtra: field.isExtra)
-                case .constant(let inner, let range): return Field(prefix: prefix, node: inner, constant: range)
+                case .constant(let inner, let range):
+                    return Field(prefix: prefix, node: inner, constant: Constant(resolution.constants[range]))
                 case .missing, .badDefault: return Field(prefix: prefix, node: -1)
                 }
             }
@@ -93,12 +104,9 @@ final class AvroJSON: Sendable {
             let (cursor, end) = unsafe (machine.cursor, machine.end)
             let found: AvroMachine.ConversionOutcome
             if let constant = field.constant {
-                var bytes = Array(resolution.constants[constant])
-                let count = bytes.count
-                bytes += [UInt8](repeating: 0, count: inputPaddingByteCount)
-                found = unsafe bytes.withUnsafeBytes { bytes in
+                found = unsafe constant.bytes.withUnsafeBytes { bytes in
                     unsafe machine.cursor = bytes.baseAddress!
-                    unsafe machine.end = unsafe machine.cursor + count
+                    unsafe machine.end = unsafe machine.cursor + constant.count
                     return append(field.node, &machine, &arena, writer, depth: depth, &fault)
                 }
                 unsafe machine.cursor = unsafe cursor
@@ -234,13 +242,7 @@ private struct AvroJSONWriter {
     private func appendTime(
         _ value: Int64, _ unit: EpochUnit, isLocal: Bool, _ arena: inout ByteBuffer
     ) -> AvroMachine.ConversionOutcome {
-        let perSecond: Int64 =
-            switch unit {
-            case .seconds: 1
-            case .milliseconds: 1000
-            case .microseconds: 1_000_000
-            case .nanoseconds: 1_000_000_000
-            }
+        let perSecond = unit.perSecond
         let second = value.flooredQuotient(by: perSecond)
         let nanos = (value - second * perSecond) * (1_000_000_000 / perSecond)
         let day = second.flooredQuotient(by: secondsPerDay)

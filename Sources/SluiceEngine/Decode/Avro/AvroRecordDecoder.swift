@@ -73,7 +73,7 @@ package enum AvroBlock {
     mutating func readHeader(_ header: [UInt8]) {
         guard options.framing == .container, header != self.header else { return }
         self.header = header
-        use(program(RecordSchema(id: 0, text: header)))
+        use(program(RecordSchema(id: 0, writer: SchemaText(header))))
     }
 
     mutating func readSchemas(_ schemas: [RecordSchema]) {
@@ -93,8 +93,8 @@ package enum AvroBlock {
     private mutating func program(_ schema: RecordSchema) -> AvroProgram? {
         if let known = programs[schema] { return known }
         let made: AvroProgram? =
-            (try? AvroSchema(text: schema.text, references: schema.references)).flatMap { writer in
-                let given = schema.reader.flatMap { try? AvroSchema(text: $0.text, references: $0.references) }
+            (try? AvroSchema(schema.writer)).flatMap { writer in
+                let given = schema.reader.flatMap { try? AvroSchema($0) }
                 let resolution = AvroResolution(writer: writer, reader: options.schema ?? given)
                 return AvroCompiler.program(resolution, columns, each: each)
             }
@@ -118,14 +118,12 @@ package enum AvroBlock {
         switch options.framing {
         case .none: break
         case .confluent:
-            guard record.count >= 5, unsafe start.load(as: UInt8.self) == 0 else {
+            let value = unsafe UnsafeRawBufferPointer(start: start, count: record.count)
+            guard let number = unsafe ConfluentFraming.schemaNumber(value) else {
                 return refused(.magic, &row, into: &arena)
             }
-            if isNumbered {
-                let number = unsafe UInt32(bigEndian: start.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
-                guard takeNumber(number) else { return refused(.unknownSchema, &row, into: &arena) }
-            }
-            unsafe start += 5
+            if isNumbered, !takeNumber(number) { return refused(.unknownSchema, &row, into: &arena) }
+            unsafe start += ConfluentFraming.byteCount
         case .container:
             dataLeft = unsafe Int(UInt32(littleEndian: start.loadUnaligned(fromByteOffset: 8, as: UInt32.self)))
             isLost = false
