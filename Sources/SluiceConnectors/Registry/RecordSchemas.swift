@@ -4,14 +4,20 @@
 
 internal import SluiceEngine
 internal import SluiceSpec
+internal import SluiceSystem
 
 /// The schemas of one source's records. Used by the query's thread.
 final class RecordSchemas {
     private let registry: SchemaRegistry
     private let spec: RegistrySpec
     private let source: SourceSpec
-    /// By number and subject; nil for one that the registry has not, or that is no Avro.
-    private var known: [Key: RecordSchema?] = [:]
+    /// By number and subject.
+    private var known: [Key: RecordSchema] = [:]
+    /// Numbers of which there is no schema of Avro, and until when that is believed: a registry may hear of a schema
+    /// after the first record that names it.
+    private var missing: [UInt32: UInt64] = [:]
+    private let clock: any Clock
+    private static let missingMillis: Int64 = 1000
     /// By subject.
     private var readers: [String: SchemaText] = [:]
 
@@ -24,6 +30,7 @@ final class RecordSchemas {
         guard case .avro(let options) = source.format, let spec = options.registry else { return nil }
         self.spec = spec
         self.source = source
+        clock = environment.clock
         registry = SchemaRegistry(spec, environment: environment)
     }
 
@@ -75,18 +82,24 @@ final class RecordSchemas {
         var schemas: [RecordSchema] = []
         for id in ids {
             let key = Key(id: id, subject: subject)
-            if let schema = known[key] {
-                if let schema { schemas.append(schema) }
-                continue
-            }
-            var made: RecordSchema?
-            if let number = Int32(exactly: id), let schema = try registry.schema(id: number), schema.language == .avro {
-                made = RecordSchema(id: id, writer: schema.written, reader: reader)
-            }
-            known[key] = .some(made)
-            if let made { schemas.append(made) }
+            let schema: RecordSchema?
+            if let found = known[key] { schema = found } else { schema = try made(id, reader) }
+            known[key] = schema
+            if let schema { schemas.append(schema) }
         }
         return schemas
+    }
+
+    /// nil for one that the registry has not, or that is no Avro.
+    private func made(_ id: UInt32, _ reader: SchemaText) throws(ConnectorError) -> RecordSchema? {
+        if let until = missing[id], clock.monotonicNanos < until { return nil }
+        guard let number = Int32(exactly: id), let schema = try registry.schema(id: number), schema.language == .avro
+        else {
+            missing[id] = clock.nanos(inMillis: Self.missingMillis)
+            return nil
+        }
+        missing[id] = nil
+        return RecordSchema(id: id, writer: schema.written, reader: reader)
     }
 }
 
