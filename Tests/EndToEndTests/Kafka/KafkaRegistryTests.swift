@@ -52,6 +52,29 @@ extension KafkaEndToEndTests {
             #expect(Set(asked).count == asked.count && asked.contains("GET /schemas/ids/\(first)"), "\(asked)")
         }
 
+        /// A number that the checkpoint has needs no registry; one that it has not is waited for.
+        @Test func `A restart reads what it has met without its registry`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try query(kafka, registry: registry.url)
+            let first = try registry.register(Self.first, subject: "\(query.input)-value")
+            let second = try registry.register(Self.second, subject: "\(query.input)-value")
+            try kafka.kcat.produce(bytes: [head(first) + [2], head(second) + [4, 0x61, 0x62, 4]], to: query.input)
+            #expect(try query.runAvailable().exitCode == 0)
+            try registry.setMode("500")
+            _ = try registry.takeLog()
+            try kafka.kcat.produce(bytes: [head(first) + [6], head(second) + [2, 0x63, 8]], to: query.input)
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("goes on with the schemas it has"), "\(outcome.standardError)")
+            #expect(try registry.takeLog() == ["GET /subjects/\(query.input)-value/versions/latest"])
+            #expect(
+                try kafka.kcat.values(query.output) == [
+                    #"{"n":1,"text":"none"}"#, #"{"n":2,"text":"ab"}"#, #"{"n":3,"text":"none"}"#,
+                    #"{"n":4,"text":"c"}"#,
+                ])
+        }
+
         @Test(arguments: ["500", "hang"])
         func `A registry in trouble is waited for`(mode: String) throws {
             let kafka = try KafkaCluster.shared()
