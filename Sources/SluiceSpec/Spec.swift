@@ -384,6 +384,22 @@ package struct SinkSpec: Sendable {
 package enum OutputFormat: Hashable, Sendable {
     case json(timeZone: String, writesNulls: Bool)
     case csv(timeZone: String, separator: UInt8, writesHeader: Bool)
+    case avro(AvroOutput)
+}
+
+package struct AvroOutput: Hashable, Sendable {
+    /// What rows are written by; nil in a spec where it follows from the query's columns, never in a plan.
+    package var schema: SchemaText?
+    /// Who gives the schema its number, which then stands before each value.
+    package var registry: RegistrySpec?
+    /// How the blocks of container files are packed.
+    package var codec: AvroCodec
+
+    package init(schema: SchemaText? = nil, registry: RegistrySpec? = nil, codec: AvroCodec = .null) {
+        self.schema = schema
+        self.registry = registry
+        self.codec = codec
+    }
 }
 
 extension RecordFormat {
@@ -403,6 +419,7 @@ extension OutputFormat {
         switch self {
         case .json: "json"
         case .csv: "csv"
+        case .avro: "avro"
         }
     }
 
@@ -411,13 +428,14 @@ extension OutputFormat {
         switch self {
         case .json: "jsonl"
         case .csv: "csv"
+        case .avro: "avro"
         }
     }
 
     /// Whether a column may stand in an object.
     package var hasObjects: Bool {
         switch self {
-        case .json: true
+        case .json, .avro: true
         case .csv: false
         }
     }
@@ -425,6 +443,7 @@ extension OutputFormat {
     package var timeZone: String {
         switch self {
         case .json(let timeZone, _), .csv(let timeZone, _, _): timeZone
+        case .avro: "UTC"
         }
     }
 }

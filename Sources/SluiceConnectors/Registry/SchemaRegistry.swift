@@ -85,15 +85,16 @@ package final class SchemaRegistry {
     }
 
     /// The number of a schema under a subject, which takes it in if it is new there.
-    /// - Throws: `schema-incompatible` when the subject's rules forbid it; else as `schema`.
-    package func register(_ text: String, as language: RegisteredSchema.Language, subject: String)
-        throws(ConnectorError) -> Int32
-    {
+    /// - Parameter waits: whether a registry that is away is waited for.
+    /// - Throws: `schema-incompatible` when the subject's rules forbid it; else as `latest`.
+    package func register(
+        _ text: String, as language: RegisteredSchema.Language, subject: String, waits: Bool = true
+    ) throws(ConnectorError) -> Int32 {
         let what = "the subject `\(subject)`"
         var members = [JSONMember("schema", .string(text))]
         if language != .avro { members.append(JSONMember("schemaType", .string(language.rawValue))) }
         let path = "/subjects/\(Self.escaped(subject))/versions"
-        guard let answer = try ask(path, what, body: JSONValue.object(members).text()) else {
+        guard let answer = try ask(path, what, body: JSONValue.object(members).text(), waits: waits) else {
             throw unusable(what, "it answers that there is no such subject")
         }
         guard let number = try? answer.integer("id"), let id = Int32(exactly: number) else {

@@ -118,7 +118,7 @@ package final class QuerySet: Sendable {
                 guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else {
                     preconditionFailure("the plan names a sink that the spec does not have: \(output.name)")
                 }
-                return (sink, plan.output.csvHeader(output.format))
+                return (sink, plan.output.csvHeader(output.format), output.schema)
             }, sourceTopics: plan.inputs.flatMap { $0.topics?.named ?? [] }, in: connectors)
         var runnable = RunnableQuery(
             plan: plan, trigger: trigger,
