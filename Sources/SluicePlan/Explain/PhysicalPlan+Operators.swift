@@ -23,8 +23,8 @@ extension PhysicalPlan {
         let planned = output.sinks.first { $0.name == sink.name.value }
         let record = planned?.record
         if let schema = planned?.schema {
-            details.append(("schema", String(decoding: schema.text, as: UTF8.self).split(whereSeparator: \.isNewline)
-                .map { $0.trimmingPrefix(while: \.isWhitespace) }.joined()))
+            let lines = String(decoding: schema.text, as: UTF8.self).split(whereSeparator: \.isNewline)
+            details.append(("schema", lines.map { $0.trimmingPrefix(while: \.isWhitespace) }.joined()))
         }
         if let key = record?.key { details.append(("key", text(key))) }
         for header in record?.headers ?? [] {

@@ -107,5 +107,59 @@ extension KafkaEndToEndTests {
             #expect(outcome.standardError.contains(words), "\(outcome.standardError)")
             #expect(outcome.standardError.contains("\(query.input)-value"), "\(outcome.standardError)")
         }
+
+        // MARK: Out
+
+        /// The rows of a topic, read by Apache's own reader.
+        private func rows(_ query: KafkaQuery, _ registry: TestRegistry) throws -> [String] {
+            let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Avro/read_topic.py")
+            let command = "/usr/bin/python3 '\(script.standardized.path)'"
+            return try query.folder.shell("\(command) \(query.kafka.plain) \(query.output) \(registry.url)")
+                .split(separator: "\n").map(String.init)
+        }
+
+        @Test(arguments: ["exactly_once", "at_least_once"])
+        func `Rows go out by a schema that is registered once, and by what was registered when the registry is away`(
+            delivery: String
+        ) throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(
+                KafkaQuery.Settings(
+                    sink: ["delivery": delivery, "key": "n"],
+                    columns: "{ n: long, user: { type: string, from: user.id } }", format: "json",
+                    sinkFormat: "{ avro: { registry: \"\(registry.url)\" } }",
+                    select: "{ n: numbers.n, who: { user: numbers.user } }"))
+            try kafka.kcat.produce([#"{"n":1,"user":{"id":"ada"}}"#, #"{"n":-70000}"#], to: query.input)
+            _ = try registry.takeLog()
+            let first = try query.runAvailable()
+            #expect(first.exitCode == 0, "\(first.standardError)")
+            #expect(try registry.takeLog() == ["POST /subjects/\(query.output)-value/versions"])
+            let before = [#"{"n": 1, "who": {"user": "ada"}}"#, #"{"n": -70000, "who": {"user": null}}"#]
+            #expect(try rows(query, registry) == before)
+            try registry.setMode("500")
+            try kafka.kcat.produce([#"{"n":3}"#], to: query.input)
+            let second = try query.runAvailable()
+            #expect(second.exitCode == 0, "\(second.standardError)")
+            #expect(second.standardError.contains("goes on with the schema it has registered"))
+            try registry.setMode("ok")
+            #expect(try rows(query, registry) == before + [#"{"n": 3, "who": {"user": null}}"#])
+        }
+
+        @Test func `A schema that its subject does not take ends the query before it reads`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(KafkaQuery.Settings(sinkFormat: "{ avro: { registry: \"\(registry.url)\" } }"))
+            try query.write(0..<3)
+            try registry.setMode("incompatible")
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 1)
+            let words = "does not take the schema of the output"
+            #expect(outcome.standardError.contains(words), "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("\(query.output)-value"))
+            #expect(query.batches("offsets").isEmpty)
+        }
     }
 }
