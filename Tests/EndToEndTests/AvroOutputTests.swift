@@ -25,7 +25,8 @@ import Testing
         }
 
         mutating func next() -> String {
-            let text = ["", "a", "æøå 🎉", String(repeating: "x", count: 300), #"q\"\\\n"#]
+            let text =
+                ["", "a", "æøå 🎉", String(repeating: "x", count: 300), #"q\"\\\n"#]
                 .randomElement(using: &random) ?? ""
             let cents = integer(1...50)
             let point = "\(cents / 100).\(String(abs(cents % 100) + 100).dropFirst())"

@@ -88,7 +88,8 @@ struct FileSinkTests {
             let names = [false: "/out/batch-0000000007.jsonl", true: "/out/batch-0000000007.jsonl.gz"]
             func sink(_ files: SimulatedFileSystem, _ isCompressed: Bool) -> FileSink {
                 FileSink(
-                    query: "q", folder: "/out", fileExtension: "jsonl", packing: isCompressed ? .gzip : .none, header: [],
+                    query: "q", folder: "/out", fileExtension: "jsonl", packing: isCompressed ? .gzip : .none,
+                    header: [],
                     fileSystem: files)
             }
             func run(_ files: SimulatedFileSystem, _ isCompressed: Bool, lastCommitted: Int64) throws {

@@ -1,6 +1,6 @@
 // How the columns of an output become a datum: the fields of a schema in their order, each with the bytes that stand
-// before its value (the branch of a union, and the defaults of fields that no column gives) and with what is made of the
-// column's value. Source: Apache Avro 1.12.0 Specification, "Binary encoding".
+// before its value (the branch of a union, and the defaults of fields that no column gives) and with what is made of
+// the column's value. Source: Apache Avro 1.12.0 Specification, "Binary encoding".
 
 /// What is written for one output row, in order.
 package struct AvroWriting: Hashable, Sendable {
@@ -228,8 +228,8 @@ extension AvroSchema {
         return isName(plain) ? plain : "_" + plain
     }
 
-    /// The schema of an output's rows, as JSON. Every field may be null, and is by default, so that columns that come or
-    /// go later leave the schemas compatible. An object is a record whose name is its place.
+    /// The schema of an output's rows, as JSON. Every field may be null, and is by default, so that columns that come
+    /// or go later leave the schemas compatible. An object is a record whose name is its place.
     ///
     /// - Parameter name: of the record.
     package static func derived(_ columns: [WrittenColumn], name: String) -> JSONValue {

@@ -68,8 +68,8 @@ struct RegistryKeys: SpecKeys {
     let url = RequiredKey(
         "url", .text, "Where it is.", orElse: "write `url: http://HOST:8081`", example: "http://localhost:8081")
     let subject = Key(
-        "subject", .text, "The subject whose newest schema columns are found in, or which gets a sink's schema.", without: "<topic>-value",
-        example: "visits-value")
+        "subject", .text, "The subject whose newest schema columns are found in, or which gets a sink's schema.",
+        without: "<topic>-value", example: "visits-value")
     let user = Key("user", .text, "The name to log in with.", example: "${env:REGISTRY_USER}")
     let password = Key("password", .text, "The password to log in with.", example: "${file:registry-password}")
     let ca = Key("ca", .path, "A file of certificates to trust in place of the system's.", example: "ca.pem")

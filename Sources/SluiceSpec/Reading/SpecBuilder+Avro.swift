@@ -1,5 +1,5 @@
-// Avro on a source: where the schema is from, what stands before a datum, and whether the columns are in the schema. And
-// on a sink.
+// Avro on a source: where the schema is from, what stands before a datum, and whether the columns are in the schema.
+// And on a sink.
 
 extension SpecBuilder {
     /// - Parameters:
