@@ -189,9 +189,16 @@ package enum LateRowsPolicy: Hashable, Sendable {
 }
 
 package enum RecordFormat: Hashable, Sendable {
-    case json
+    case json(JSONOptions = JSONOptions())
     case csv(CSVOptions)
     case avro(AvroOptions)
+}
+
+package struct JSONOptions: Hashable, Sendable {
+    /// Whose schemas a topic's values name: five bytes stand before the text. It is not asked, as JSON is read without.
+    package var registry: RegistrySpec?
+
+    package init(registry: RegistrySpec? = nil) { self.registry = registry }
 }
 
 package struct AvroOptions: Hashable, Sendable {

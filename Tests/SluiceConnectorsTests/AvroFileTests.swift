@@ -216,7 +216,7 @@ private func blocks(of input: any InputBytes) throws -> [Block] {
                     .utf8))
         #expect(trouble(try container("later"), schema: reader) == "none")
         #expect(
-            UnreadFileKind(ofFile: try container("null"), byteCount: 9, format: .json, isFollowed: false) == .container)
+            UnreadFileKind(ofFile: try container("null"), byteCount: 9, format: .json(), isFollowed: false) == .container)
     }
 
     @Test(arguments: ["null", "deflate", "snappy", "zstandard"])

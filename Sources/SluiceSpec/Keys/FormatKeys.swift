@@ -6,6 +6,11 @@ struct JSONFormatKeys: SpecKeys {
     static let home = "inside a source's `format: { json: { … } }`"
     static let takesNull = true
     static let set = KeySet(JSONFormatKeys())
+
+    let registry = Key(
+        "registry", RegistryKeys.kind,
+        "The schema registry whose schemas a topic's values name, in five bytes before the text; it is not asked.",
+        example: "http://localhost:8081")
 }
 
 struct CSVFormatKeys: SpecKeys {

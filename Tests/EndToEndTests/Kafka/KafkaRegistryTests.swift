@@ -108,6 +108,22 @@ extension KafkaEndToEndTests {
             #expect(outcome.standardError.contains("\(query.input)-value"), "\(outcome.standardError)")
         }
 
+        /// Confluent's framing of JSON Schema; values without it are read as they are.
+        @Test func `JSON behind the number of a schema is read, and the registry not asked`() throws {
+            let kafka = try KafkaCluster.shared()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(
+                KafkaQuery.Settings(format: "{ json: { registry: \"http://127.0.0.1:1\" } }"))
+            try kafka.kcat.produce(
+                bytes: [
+                    head(7) + Array(#"{"n":1}"#.utf8), Array(#"{"n":2}"#.utf8), head(7), [0, 0, 0],
+                    head(8) + Array(#"{"n":3"#.utf8), head(9) + Array(#"{"n":4}"#.utf8),
+                ], to: query.input)
+            let outcome = try query.runAvailable()
+            #expect(try query.numbers() == [1, 2, 4])
+            #expect(outcome.standardError.contains("3 bad"), "\(outcome.standardError)")
+        }
+
         // MARK: Out
 
         /// The rows of a topic, read by Apache's own reader.
