@@ -44,6 +44,10 @@ extension SpecBuilder {
                 unsupported("Avro on a sink", at: node.place, fix: "write `json` for now")
                 return nil
             }
+            if case .scalar(let scalar) = node.kind, scalar.text == "protobuf" {
+                unsupported("Protobuf on a sink", at: node.place, fix: "write `json` for now")
+                return nil
+            }
             return word(
                 node, "`format`",
                 [
@@ -53,6 +57,10 @@ extension SpecBuilder {
         }
         if let avro = entries.first(where: { $0.key == "avro" }) {
             unsupported("Avro on a sink", at: avro.keyPlace, fix: "write `json` for now")
+            return nil
+        }
+        if let protobuf = entries.first(where: { $0.key == "protobuf" }) {
+            unsupported("Protobuf on a sink", at: protobuf.keyPlace, fix: "write `json` for now")
             return nil
         }
         guard let entry = onlyFormat(["json", "csv"], entries, node) else { return nil }
