@@ -151,11 +151,15 @@ struct ProtobufCompiler: ~Copyable {
             let others = wanted.filter { $0.field.oneof == oneof && $0.field.number != field.number }
             guard !others.isEmpty else { continue }
             let list = Int32(add(list: others.compactMap(\.part)))
+            let isClosed = field.kind == .enumeration && schema.enumerations[field.type].isClosed
+            let closed = isClosed ? Int32(symbols(field.type)) : 0
             if let own = found.first(where: { $0.field.number == field.number }) {
                 steps[own.step].clears = list
+                steps[own.step].closed = closed
             } else {
                 var step = ProtobufStep(operation: .skip, wireType: field.kind.wireType)
                 step.clears = list
+                step.closed = closed
                 found.append((field, add(step), nil))
             }
         }
@@ -215,7 +219,11 @@ struct ProtobufCompiler: ~Copyable {
                 throw ProtobufProblem(message: "\(schema.noun(place)) has nothing in it")
             }
         }
+        let closed = Int32(closedEnum(place).map { symbols($0) } ?? 0)
+        // Whatever else wants a map looks at its pairs itself.
+        let isMap = if case .map = place { true } else { false }
         for index in found {
+            steps[index].closed = isMap && steps[index].operation != .entry ? 0 : closed
             steps[index].wireType = wireType
             steps[index].isPackable = isPackable && isPackableList(place)
         }
@@ -225,7 +233,21 @@ struct ProtobufCompiler: ~Copyable {
         let operation = found.isEmpty ? ProtobufStep.Operation.skip : .several
         var step = ProtobufStep(operation: operation, wireType: wireType, a: Int32(list))
         step.isPackable = isPackable && isPackableList(place)
+        step.closed = isMap ? 0 : closed
         return add(step)
+    }
+
+    /// The closed enum of a list's elements, or of a map's values.
+    private func closedEnum(_ place: ProtobufPlace) -> Int? {
+        let type: ProtobufType
+        switch place {
+        case .value: return nil
+        case .list(let element): type = element
+        case .map(let entry):
+            guard let item = schema[entry].fields.first(where: { $0.number == 2 }) else { return nil }
+            type = item.valueType
+        }
+        return type.kind == .enumeration && schema.enumerations[type.index].isClosed ? type.index : nil
     }
 
     private func wireType(_ place: ProtobufPlace) -> UInt8 {

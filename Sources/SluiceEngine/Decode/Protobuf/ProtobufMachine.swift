@@ -165,7 +165,13 @@ internal import SluiceSpec
                 if let fault { return fault }
                 continue
             }
-            if step.clears != 0 { clear(listedAt: step.clears, code, &row, in: &arena) }
+            if step.clears | step.closed != 0 {
+                if isUnknown(step, code) {
+                    if let fault = skip(tag) { return fault }
+                    continue
+                }
+                if step.clears != 0 { clear(listedAt: step.clears, code, &row, in: &arena) }
+            }
             // A step may lead to another, of the same value.
             while true {
                 switch step.operation {
@@ -360,33 +366,15 @@ internal import SluiceSpec
     ) -> ProtobufFault? {
         var isLarge = false
         guard let value = integer(Int32(ProtobufField.Kind.enumeration.rawValue), &isLarge) else { return .longNumber }
-        let names = unsafe code.table + Int(step.a)
-        let (isClosed, count) = unsafe (names[0] == 1, Int(names[1]))
-        let entries = unsafe names + 2
-        var low = 0
-        // Most enums begin with 0 and leave no number out.
-        if value >= 0, value < count, unsafe Int64(entries[Int(value) &* 3]) == value {
-            low = Int(value)
-        } else {
-            var high = count
-            while low < high {
-                let middle = (low + high) / 2
-                if unsafe Int64(entries[middle &* 3]) < value { low = middle + 1 } else { high = middle }
-            }
-        }
-        if low < count, unsafe Int64(entries[low &* 3]) == value {
-            guard step.b == 0 else {
-                row.fields.builder.set(Int(step.slot), integer: value, in: &arena)
-                return nil
-            }
+        let name = unsafe name(of: value, code.table + Int(step.a))
+        // What a closed enum does not have is as if it were not there.
+        if unsafe name == nil && code.table[Int(step.a)] == 1 { return nil }
+        if step.b == 1 {
+            row.fields.builder.set(Int(step.slot), integer: value, in: &arena)
+        } else if let name = unsafe name {
             unsafe row.fields.builder.set(
-                Int(step.slot), padded: code.constants + Int(entries[low &* 3 &+ 1]),
-                count: Int(entries[low &* 3 &+ 2]), in: &arena)
-        } else if !isClosed {
-            guard step.b == 0 else {
-                row.fields.builder.set(Int(step.slot), integer: value, in: &arena)
-                return nil
-            }
+                Int(step.slot), padded: code.constants + Int(name[1]), count: Int(name[2]), in: &arena)
+        } else {
             let start = arena.count
             arena.appendText(of: value)
             row.fields.builder.setAppended(Int(step.slot), from: start, in: &arena)
@@ -394,7 +382,33 @@ internal import SluiceSpec
         return nil
     }
 
+    /// What stands in an enum's table of a number; nil where it does not have it.
+    private func name(of value: Int64, _ names: UnsafePointer<Int32>) -> UnsafePointer<Int32>? {
+        let count = unsafe Int(names[1])
+        let entries = unsafe names + 2
+        // Most enums begin with 0 and leave no number out.
+        if value >= 0, value < count, unsafe Int64(entries[Int(value) &* 3]) == value {
+            return unsafe entries + Int(value) &* 3
+        }
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if unsafe Int64(entries[middle &* 3]) < value { low = middle + 1 } else { high = middle }
+        }
+        return unsafe low < count && Int64(entries[low &* 3]) == value ? entries + low &* 3 : nil
+    }
+
     // MARK: - What is rare
+
+    /// Whether the value at hand is a number that its closed enum does not have.
+    @inline(never)
+    private func isUnknown(_ step: ProtobufStep, _ code: ProtobufProgram.Code) -> Bool {
+        guard step.closed != 0, step.operation != .entry else { return false }
+        var cursor = unsafe cursor
+        guard let bits = unsafe readNumber(&cursor) else { return false }
+        let value = Int64(Int32(truncatingIfNeeded: bits))
+        return unsafe name(of: value, code.table + Int(step.closed)) == nil
+    }
 
     /// A value by any step that goes nowhere else.
     @inline(never)
@@ -456,7 +470,10 @@ internal import SluiceSpec
         let outerEnd = unsafe end
         unsafe end = unsafe cursor + count
         while unsafe cursor < end {
-            if let fault = readRarely(step, code, &row, into: &arena) { return fault }
+            let fault =
+                isUnknown(step, code)
+                ? skip(UInt32(step.wireType) | 8) : readRarely(step, code, &row, into: &arena)
+            if let fault { return fault }
         }
         guard unsafe cursor == end else { return .elements }
         unsafe end = unsafe outerEnd
@@ -545,6 +562,7 @@ internal import SluiceSpec
         let (start, outerEnd) = unsafe (cursor, end)
         var text = unsafe UnsafeRawBufferPointer(start: cursor, count: 0)
         var number: Int64 = 0
+        var isUnknown = false
         let isText = kind == Int32(ProtobufField.Kind.string.rawValue)
         let wireType = UInt32((ProtobufField.Kind(rawValue: UInt8(kind)) ?? .string).wireType)
         unsafe end = unsafe entryEnd
@@ -556,6 +574,15 @@ internal import SluiceSpec
             guard let tag = tag() else {
                 fault = .tag
                 return nil
+            }
+            if tag == 2 << 3, step.closed != 0 {
+                var isLarge = false
+                guard let value = integer(Int32(ProtobufField.Kind.enumeration.rawValue), &isLarge) else {
+                    fault = .longNumber
+                    return nil
+                }
+                isUnknown = unsafe name(of: value, code.table + Int(step.closed)) == nil
+                continue
             }
             guard tag == 1 << 3 | wireType else {
                 if let found = skip(tag) {
@@ -581,6 +608,7 @@ internal import SluiceSpec
             fault = .short
             return nil
         }
+        if isUnknown { return -1 }
         for index in unsafe 0..<Int(wanted[1]) {
             let entry = unsafe wanted + (2 + index * 4)
             let isFound: Bool

@@ -56,6 +56,9 @@ struct ProtobufStep {
     var b: Int32 = 0
     /// Parts that the field clears, as members of its oneof: a list in the table, or 0.
     var clears: Int32 = 0
+    /// Where a closed enum's names stand in the table, where a number that it does not have is more than a value that is
+    /// not set: no element of a list, no pair of a map, no member of a oneof. Else 0.
+    var closed: Int32 = 0
 }
 
 /// The fields of a message on the way to columns.

@@ -76,6 +76,7 @@ def later(schema):
     schema = copy.deepcopy(schema)
     names = list(schema["messages"])
     for fields in schema["messages"].values():
+        before = {field["number"] for field in fields}
         for field in list(fields):
             chance = source.random()
             if chance < 0.15 and len(fields) > 1:
@@ -90,6 +91,9 @@ def later(schema):
             number = source.choice([number for number in range(1, 60) if number not in taken])
             taken.add(number)
             fields.append(random_field(schema, names, f"new_{index}", number))
+            # Python leaves out pairs with anything unknown in them, which others do not, and nobody says must be.
+            if fields[-1]["label"] == "map" and number in before:
+                fields[-1]["label"] = "repeated"
     for name, values in schema["enums"].items():
         used = {field.get("default") for fields in schema["messages"].values() for field in fields}
         if source.random() < 0.4 and len(values) > 1 and values[-1][0] not in used:
