@@ -1,5 +1,5 @@
-// Descriptions of protobuf messages, read by the compiler's own library and handed out as flat tables: `.proto` text with
-// what it imports, and serialized sets of descriptors. Only descriptions: records are read by the caller.
+// Descriptions of protobuf messages, read by the compiler's own library and handed out as flat tables: `.proto` text
+// with what it imports, and serialized sets of descriptors. Only descriptions: records are read by the caller.
 #ifndef SLUICE_CPROTOBUF_H
 #define SLUICE_CPROTOBUF_H
 
@@ -16,8 +16,8 @@ typedef struct sluice_protobuf sluice_protobuf;
 /// Where the text of a file goes.
 typedef struct sluice_protobuf_text sluice_protobuf_text;
 
-/// Gives the text of a file by the name that it is imported by: hands it to `sluice_protobuf_give` once and returns 1, or
-/// returns 0 where there is none. It is not asked twice for a file.
+/// Gives the text of a file by the name that it is imported by: hands it to `sluice_protobuf_give` once and returns 1,
+/// or returns 0 where there is none. It is not asked twice for a file.
 typedef int (*sluice_protobuf_read)(void *context, const char *name, sluice_protobuf_text *text);
 void sluice_protobuf_give(sluice_protobuf_text *text, const uint8_t *bytes, size_t count);
 
