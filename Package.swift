@@ -143,7 +143,7 @@ let package = Package(
         // The built binary in a process of its own.
         .testTarget(
             name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting", "RegistryTesting"],
-            exclude: ["Spark", "Checkpoints"],
+            exclude: ["Avro", "Spark", "Checkpoints"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
         // What the benchmarks measure against: simdjson and nothing else.

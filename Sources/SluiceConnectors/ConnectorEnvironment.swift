@@ -10,6 +10,8 @@ package struct ConnectorEnvironment: Sendable {
     package var fileSystem: any FileSystem
     /// On whose disk what does not fit into memory is put, in files without a name; it is there once a query runs.
     package var scratchFolder: String
+    /// What outlives the run; nil where nothing does.
+    package var kept: (any KeptValues)?
     package var clock: any Clock
     package var log: Log
     /// True once the query has been asked to stop: what may never come is then not waited for.
@@ -26,6 +28,7 @@ package struct ConnectorEnvironment: Sendable {
 
     package init(
         query: String, group: String, fileSystem: any FileSystem, scratchFolder: String = temporaryRoot(),
+        kept: (any KeptValues)? = nil,
         clock: any Clock, log: Log,
         shouldStop: @escaping @Sendable () -> Bool = { false }, patienceMillis: Int64? = nil,
         waiting: Waiting = Waiting()
@@ -34,6 +37,7 @@ package struct ConnectorEnvironment: Sendable {
         self.group = group
         self.fileSystem = fileSystem
         self.scratchFolder = scratchFolder
+        self.kept = kept
         self.clock = clock
         self.log = log
         self.shouldStop = shouldStop

@@ -22,6 +22,8 @@ protocol SinkMaker: SinkConnector {
 struct SinkSetup {
     /// What a CSV output of the sink in hand begins with, a whole line with its newline; empty for none.
     var header: [UInt8] = []
+    /// What an Avro output of the sink in hand is written by.
+    var schema: SchemaText?
     /// The topics that the query reads, where marks of earlier versions stand.
     let sourceTopics: [String]
     /// Of the sinks so far.
@@ -44,19 +46,21 @@ package func makeSource(
 /// one client and one transaction a batch.
 ///
 /// - Parameters:
-///   - specs: each with what a CSV output begins with, a whole line with its newline; empty for none.
+///   - specs: each with what a CSV output begins with, a whole line with its newline, empty for none; and with what an
+///     Avro output is written by.
 ///   - sourceTopics: the topics that the query reads, where marks of earlier versions stand.
 package func makeSinks(
-    _ specs: [(spec: SinkSpec, header: [UInt8])], sourceTopics: [String], in environment: ConnectorEnvironment
+    _ specs: [(spec: SinkSpec, header: [UInt8], schema: SchemaText?)], sourceTopics: [String],
+    in environment: ConnectorEnvironment
 ) -> [any Sink] {
     var setup = SinkSetup(sourceTopics: sourceTopics)
-    return specs.map { spec, header in
+    return specs.map { spec, header, schema in
         guard let maker = spec.connector as? any SinkMaker else {
             preconditionFailure("nothing writes `\(type(of: spec.connector).key)`")
         }
         var environment = environment
         environment.log = environment.log.with([.sink: .string(spec.name.value)])
-        setup.header = header
+        (setup.header, setup.schema) = (header, schema)
         return maker.makeSink(spec, &setup, in: environment)
     }
 }

@@ -55,6 +55,10 @@ package enum Planner {
                 result.physical = PhysicalPlanner.plan(
                     plan, query: query, sources: sources, sinks: sinks, records: records)
             }
+            if let output = result.physical?.output {
+                result.diagnostics += OutputChecks.diagnose(output, of: query)
+                if result.diagnostics.contains(where: { $0.severity == .error }) { result.physical = nil }
+            }
         }
         result.diagnostics = result.diagnostics.map { $0.hidingSecrets(spec.secretMask) }
         result.diagnostics.sort { ($0.position, $0.code) < ($1.position, $1.code) }

@@ -189,7 +189,7 @@ package enum LateRowsPolicy: Hashable, Sendable {
 }
 
 package enum RecordFormat: Hashable, Sendable {
-    case json
+    case json(JSONOptions = JSONOptions())
     case csv(CSVOptions)
     case avro(AvroOptions)
     case protobuf(ProtobufOptions)
@@ -219,6 +219,13 @@ package struct ProtobufOptions: Hashable, Sendable {
         self.framing = framing
         self.registry = registry
     }
+}
+
+package struct JSONOptions: Hashable, Sendable {
+    /// Whose schemas a topic's values name: five bytes stand before the text. It is not asked, as JSON is read without.
+    package var registry: RegistrySpec?
+
+    package init(registry: RegistrySpec? = nil) { self.registry = registry }
 }
 
 package struct AvroOptions: Hashable, Sendable {
@@ -411,6 +418,22 @@ package struct SinkSpec: Sendable {
 package enum OutputFormat: Hashable, Sendable {
     case json(timeZone: String, writesNulls: Bool)
     case csv(timeZone: String, separator: UInt8, writesHeader: Bool)
+    case avro(AvroOutput)
+}
+
+package struct AvroOutput: Hashable, Sendable {
+    /// What rows are written by; nil in a spec where it follows from the query's columns, never in a plan.
+    package var schema: SchemaText?
+    /// Who gives the schema its number, which then stands before each value.
+    package var registry: RegistrySpec?
+    /// How the blocks of container files are packed.
+    package var codec: AvroCodec
+
+    package init(schema: SchemaText? = nil, registry: RegistrySpec? = nil, codec: AvroCodec = .null) {
+        self.schema = schema
+        self.registry = registry
+        self.codec = codec
+    }
 }
 
 extension RecordFormat {
@@ -431,6 +454,7 @@ extension OutputFormat {
         switch self {
         case .json: "json"
         case .csv: "csv"
+        case .avro: "avro"
         }
     }
 
@@ -439,13 +463,14 @@ extension OutputFormat {
         switch self {
         case .json: "jsonl"
         case .csv: "csv"
+        case .avro: "avro"
         }
     }
 
     /// Whether a column may stand in an object.
     package var hasObjects: Bool {
         switch self {
-        case .json: true
+        case .json, .avro: true
         case .csv: false
         }
     }
@@ -453,6 +478,7 @@ extension OutputFormat {
     package var timeZone: String {
         switch self {
         case .json(let timeZone, _), .csv(let timeZone, _, _): timeZone
+        case .avro: "UTC"
         }
     }
 }

@@ -215,8 +215,8 @@ private func blocks(of input: any InputBytes) throws -> [Block] {
                 #"{"type":"record","name":"Visit","fields":[{"name":"visit_id","aliases":["id"],"type":"string"}]}"#
                     .utf8))
         #expect(trouble(try container("later"), schema: reader) == "none")
-        #expect(
-            UnreadFileKind(ofFile: try container("null"), byteCount: 9, format: .json, isFollowed: false) == .container)
+        let plain = try container("null")
+        #expect(UnreadFileKind(ofFile: plain, byteCount: 9, format: .json(), isFollowed: false) == .container)
     }
 
     @Test(arguments: ["null", "deflate", "snappy", "zstandard"])

@@ -12,15 +12,15 @@ import Testing
 struct FileKindTests {
     private static let csv = RecordFormat.csv(CSVOptions())
 
-    private func kind(_ bytes: [UInt8], _ format: RecordFormat = .json, isWhole: Bool = true) -> UnreadFileKind? {
+    private func kind(_ bytes: [UInt8], _ format: RecordFormat = .json(), isWhole: Bool = true) -> UnreadFileKind? {
         UnreadFileKind(bytes, isWhole: isWhole, format: format)
     }
 
-    private func kind(_ text: String, _ format: RecordFormat = .json, isWhole: Bool = true) -> UnreadFileKind? {
+    private func kind(_ text: String, _ format: RecordFormat = .json(), isWhole: Bool = true) -> UnreadFileKind? {
         kind(Array(text.utf8), format, isWhole: isWhole)
     }
 
-    @Test("Compressed files are known by their first bytes, in either format", arguments: [RecordFormat.json, csv])
+    @Test("Compressed files are known by their first bytes, in either format", arguments: [RecordFormat.json(), csv])
     func compressed(format: RecordFormat) {
         #expect(kind([0x1F, 0x8B, 8, 0, 0], format) == .compressed("gzip"))
         #expect(kind([0x28, 0xB5, 0x2F, 0xFD, 4], format) == .compressed("zstd"))

@@ -67,7 +67,7 @@ struct FileSinkTests {
         let folder = try TemporaryFolder()
         let files = RealFileSystem()
         let sink = FileSink(
-            query: "q", folder: folder.path + "/out", fileExtension: "csv", isCompressed: true,
+            query: "q", folder: folder.path + "/out", fileExtension: "csv", packing: .gzip,
             header: Array("a,b\n".utf8), fileSystem: files)
         try sink.recover(lastCommitted: nil)
         var random = SplitMix64(seed: 3)
@@ -88,7 +88,8 @@ struct FileSinkTests {
             let names = [false: "/out/batch-0000000007.jsonl", true: "/out/batch-0000000007.jsonl.gz"]
             func sink(_ files: SimulatedFileSystem, _ isCompressed: Bool) -> FileSink {
                 FileSink(
-                    query: "q", folder: "/out", fileExtension: "jsonl", isCompressed: isCompressed, header: [],
+                    query: "q", folder: "/out", fileExtension: "jsonl", packing: isCompressed ? .gzip : .none,
+                    header: [],
                     fileSystem: files)
             }
             func run(_ files: SimulatedFileSystem, _ isCompressed: Bool, lastCommitted: Int64) throws {
@@ -130,7 +131,7 @@ struct FileSinkTests {
         try sink.recover(lastCommitted: nil)
         try sink.stage(batch: 0, parts: output("row\n"), rowCount: 1)
         let next = FileSink(
-            query: "q", folder: "/out/rows", fileExtension: "jsonl", isCompressed: true, header: [],
+            query: "q", folder: "/out/rows", fileExtension: "jsonl", packing: .gzip, header: [],
             fileSystem: files.restartProcess())
         #expect(connectorError { try next.recover(lastCommitted: 0) } == nil)
         #expect(try next.shows(batch: 0))

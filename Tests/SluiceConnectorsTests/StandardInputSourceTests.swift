@@ -12,7 +12,8 @@ private final class Pipe {
     private var writeEnd: Int32
 
     init(
-        heldByteLimit: Int = 1 << 20, chunkByteCount: Int = 8, format: RecordFormat = .json, columns: [ColumnSpec] = []
+        heldByteLimit: Int = 1 << 20, chunkByteCount: Int = 8, format: RecordFormat = .json(),
+        columns: [ColumnSpec] = []
     ) {
         var ends: [Int32] = [0, 0]
         precondition(pipe(&ends) == 0)

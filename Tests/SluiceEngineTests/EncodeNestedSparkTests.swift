@@ -98,7 +98,7 @@ private struct Truth: Decodable {
         let column = InputColumn(
             name: "meta", type: .json, origin: .field(FieldPath(name: "meta")), declaredIndex: 0)
         let plan = InputPlan(
-            source: "source", format: .json, timeZone: "UTC", badRows: .null, fieldCount: 1, columns: [column])
+            source: "source", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 1, columns: [column])
         let outputs = [OutputColumn(name: "meta", expression: SluiceEngineTests.column(0, .json))]
         for part in truth.parts {
             let record = try #require(decode(part[0] + "\n", plan).first)

@@ -123,7 +123,7 @@ extension JoinWorkload {
     var plan: PhysicalPlan {
         let inputs = (0..<2).map { side in
             InputPlan(
-                source: side == 0 ? "l" : "r", format: .json, timeZone: "UTC", badRows: .null,
+                source: side == 0 ? "l" : "r", format: .json(), timeZone: "UTC", badRows: .null,
                 fieldCount: 4,
                 columns: [
                     InputColumn(name: "id", type: .int, origin: .field(FieldPath(name: "id")), declaredIndex: 0),

@@ -62,7 +62,7 @@ final class MemorySpill: OutputSpill {
         return PhysicalPlan(
             query: "q",
             inputs: ["l", "r"].map {
-                InputPlan(source: $0, format: .json, timeZone: "UTC", badRows: .null, fieldCount: 2, columns: columns)
+                InputPlan(source: $0, format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 2, columns: columns)
             },
             join: JoinPlan(
                 type: .inner, keys: [JoinKey(left: 1, right: 1, isNullSafe: false)], bounds: nil, left: side,

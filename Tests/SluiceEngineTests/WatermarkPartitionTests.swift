@@ -11,7 +11,7 @@ import Testing
 
     private func tracker(idleSeconds: Int64? = nil, delaySeconds: Int64 = 10) -> WatermarkTracker {
         let input = InputPlan(
-            source: "s", format: .json, timeZone: "UTC", badRows: .null, fieldCount: 1,
+            source: "s", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 1,
             columns: [InputColumn(name: "t", type: .timestamp, origin: .field(FieldPath(name: "t")), declaredIndex: 0)],
             watermark: WatermarkPlan(
                 column: 0, delayMicros: delaySeconds * second, idleTimeoutMicros: idleSeconds.map { $0 * second },

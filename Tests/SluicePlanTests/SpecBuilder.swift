@@ -102,7 +102,7 @@ struct TestQuery {
         _ name: String, _ columns: [(String, DataType)], time: String, delay: Int64?, _ filter: Condition?
     ) -> SourceSpec {
         SourceSpec(
-            name: located(name), connector: StandardInputSpec(position: nowhere), format: .json,
+            name: located(name), connector: StandardInputSpec(position: nowhere), format: .json(),
             columns: columns.map {
                 ColumnSpec(name: $0.0, type: $0.1, origin: .field(FieldPath(name: $0.0)), position: nowhere)
             },

@@ -32,7 +32,7 @@ private func read(bytes: [UInt8]) -> [Diagnostic] {
         let spec = try #require(read.spec, "\(read.rendered)")
         #expect(spec.sources.map(\.connector.position.line) == [3, 8, 9])
         #expect(spec.sources.map(\.timeZone.value) == ["Europe/Paris", "UTC", "Europe/Paris"])
-        #expect(spec.sources.map(\.format) == [.json, .json, .csv(CSVOptions())])
+        #expect(spec.sources.map(\.format) == [.json(), .json(), .csv(CSVOptions())])
     }
 
     @Test func `defaults lie under each entry of their kind`() throws {

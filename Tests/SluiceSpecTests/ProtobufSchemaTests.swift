@@ -1,4 +1,5 @@
-// Schemas of protobuf: texts with what they import, sets of descriptors, names, and that no text or bytes break the reader.
+// Schemas of protobuf: texts with what they import, sets of descriptors, names, and that no text or bytes break the
+// reader.
 
 import SluiceSystem
 import Testing

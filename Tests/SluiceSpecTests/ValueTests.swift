@@ -118,7 +118,7 @@ private func job(
     }
 
     @Test(arguments: [
-        ("format: csv", RecordFormat.csv(CSVOptions())), ("format: json", .json), ("format: { json: {} }", .json),
+        ("format: csv", RecordFormat.csv(CSVOptions())), ("format: json", .json()), ("format: { json: {} }", .json()),
         ("format: { csv: }", .csv(CSVOptions())),
         (
             "format: { csv: { separator: \";\", header: true } }",

@@ -85,7 +85,7 @@ private struct FileHead {
         do throws(FileError) { whole = try WholeFile(path, info, fileSystem) } catch {
             throw ConnectorError(reading: error)
         }
-        let kind = UnreadFileKind(ofFile: whole.head, byteCount: info.byteCount, format: .json, isFollowed: false)
+        let kind = UnreadFileKind(ofFile: whole.head, byteCount: info.byteCount, format: .json(), isFollowed: false)
         if let kind { throw ConnectorError(path, is: kind) }
         var text: [UInt8]
         let isWhole: Bool

@@ -15,7 +15,7 @@
 
 internal import Glibc
 package import SluiceEngine
-internal import SluiceSpec
+package import SluiceSpec
 package import SluiceSystem
 
 /// A sink that writes a file per batch into a folder.
@@ -25,7 +25,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     private let query: String
     private let folder: String
     private let fileExtension: String
-    private let isCompressed: Bool
+    private let packing: Packing
     /// What every file begins with: a CSV header line, or nothing.
     private let header: OutputBytes
     private let fileSystem: any FileSystem
@@ -44,16 +44,26 @@ package final class FileSink: Sink, @unchecked Sendable {
     private static let cachedByteCountMax = 64 << 20
     private static let cachedFileCountMax = 256
 
+    /// What becomes of a batch's rows in its file.
+    package enum Packing: Sendable {
+        case none
+        case gzip
+        /// A container file.
+        case avro(schema: [UInt8], AvroCodec)
+    }
+
     /// `fileExtension` without its dot, and without what says that files are compressed; `header` is a whole line with
     /// its newline, or empty.
     package init(
-        query: String, folder: String, fileExtension: String, isCompressed: Bool = false, header: [UInt8],
+        query: String, folder: String, fileExtension: String, packing: Packing = .none, header: [UInt8],
         fileSystem: any FileSystem
     ) {
         self.query = query
         self.folder = folder
+        var isCompressed = false
+        if case .gzip = packing { isCompressed = true }
         self.fileExtension = fileExtension + (isCompressed ? ".gz" : "")
-        self.isCompressed = isCompressed
+        self.packing = packing
         self.header = OutputBytes(header)
         self.fileSystem = fileSystem
     }
@@ -161,7 +171,12 @@ package final class FileSink: Sink, @unchecked Sendable {
 
     /// Returns how many bytes the file has.
     private func write(_ parts: [OutputBytes], to path: String) throws(ConnectorError) -> Int {
-        if isCompressed { return try compress(parts, to: path) }
+        switch packing {
+        case .none: break
+        case .gzip: return try pack(parts, to: path, GzipCompressor())
+        case .avro(let schema, let codec):
+            return try pack(parts, to: path, AvroContainerWriter(schema: schema, codec: codec))
+        }
         let byteCount = parts.reduce(header.byteCount) { $0 + $1.byteCount }
         if parts.allSatisfy(\.spilled.isEmpty) {
             do throws(FileError) {
@@ -184,8 +199,9 @@ package final class FileSink: Sink, @unchecked Sendable {
         return byteCount
     }
 
-    private func compress(_ parts: [OutputBytes], to path: String) throws(ConnectorError) -> Int {
-        let compressor = GzipCompressor()
+    private func pack(
+        _ parts: [OutputBytes], to path: String, _ packer: some FilePacker
+    ) throws(ConnectorError) -> Int {
         var byteCount = 0
         func write(_ bytes: UnsafeRawBufferPointer) throws(ConnectorError) {
             do throws(FileError) {
@@ -200,13 +216,11 @@ package final class FileSink: Sink, @unchecked Sendable {
         for part in [header] + parts {
             try part.forEachSegment(
                 { segment throws(ConnectorError) in
-                    unsafe try compressor.add(segment.buffer.bytes) { bytes throws(ConnectorError) in
-                        unsafe try write(bytes)
-                    }
+                    unsafe try packer.add(segment) { bytes throws(ConnectorError) in unsafe try write(bytes) }
                 },
                 unreadable: ConnectorError.init(unreadable:))
         }
-        unsafe try compressor.finish { bytes throws(ConnectorError) in unsafe try write(bytes) }
+        unsafe try packer.finish { bytes throws(ConnectorError) in unsafe try write(bytes) }
         return byteCount
     }
 
@@ -271,7 +285,7 @@ package final class FileSink: Sink, @unchecked Sendable {
     private func visibleBatch(_ name: String) -> Int64? { BatchFileName(name)?.batch }
 
     /// What a sink's names end with, whatever its settings.
-    private static let fileExtensions = ["jsonl", "csv", "jsonl.gz", "csv.gz"]
+    private static let fileExtensions = ["jsonl", "csv", "avro", "jsonl.gz", "csv.gz"]
 
     /// As `visibleBatch`, but nil for what others may have put beside a batch's file, such as its checksum.
     private func batch(ofSink name: String) -> Int64? {
@@ -300,6 +314,27 @@ extension FileSinkSpec: SinkMaker {
     func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink {
         FileSink(
             query: environment.query, folder: path.value, fileExtension: spec.format.fileExtension,
-            isCompressed: isCompressed, header: setup.header, fileSystem: environment.fileSystem)
+            packing: packing(spec.format, setup.schema), header: setup.header, fileSystem: environment.fileSystem)
     }
+
+    private func packing(_ format: OutputFormat, _ schema: SchemaText?) -> FileSink.Packing {
+        if case .avro(let output) = format, let schema { return .avro(schema: schema.text, output.codec) }
+        return isCompressed ? .gzip : .none
+    }
+}
+
+/// Makes of a batch's rows what stands in its file.
+protocol FilePacker {
+    /// Calls `write` with what is ready to be written, which need not be anything.
+    func add(
+        _ rows: OutputBytes, write: (UnsafeRawBufferPointer) throws(ConnectorError) -> Void
+    ) throws(ConnectorError)
+    /// Calls `write` with the end. Nothing is added afterwards.
+    func finish(write: (UnsafeRawBufferPointer) throws(ConnectorError) -> Void) throws(ConnectorError)
+}
+
+extension GzipCompressor: FilePacker {
+    func add(
+        _ rows: OutputBytes, write: (UnsafeRawBufferPointer) throws(ConnectorError) -> Void
+    ) throws(ConnectorError) { unsafe try add(rows.buffer.bytes, write: write) }
 }

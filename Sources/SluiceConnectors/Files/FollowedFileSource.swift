@@ -37,7 +37,7 @@ package final class FollowedFileSource: Source {
     ///   - chunkByteCount: the nominal size of the chunks of a batch.
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
-        _ spec: FileSourceSpec, format: RecordFormat = .json, columns: [ColumnSpec] = [],
+        _ spec: FileSourceSpec, format: RecordFormat = .json(), columns: [ColumnSpec] = [],
         fileSystem: any FileSystem, log: Log,
         chunkByteCount: Int = 1 << 19, lineByteCountMax: Int64 = maxLineByteCount
     ) {

@@ -44,7 +44,7 @@ package final class WholeFileSource: Source {
     ///   - chunkByteCount: the nominal size of the chunks of a batch.
     ///   - lineByteCountMax: the longest line that is a record; longer than a chunk.
     package init(
-        _ spec: FileSourceSpec, format: RecordFormat = .json, columns: [ColumnSpec] = [],
+        _ spec: FileSourceSpec, format: RecordFormat = .json(), columns: [ColumnSpec] = [],
         each: EachSpec? = nil, scratchFolder: String = temporaryRoot(), fileSystem: any FileSystem, log: Log,
         chunkByteCount: Int = 1 << 19,
         lineByteCountMax: Int64 = maxLineByteCount

@@ -202,7 +202,11 @@ private enum RunLimit {
         for index in unsafe messages.indices {
             let message = unsafe messages[index]
             if let payload = unsafe message.pointee.payload {
-                unsafe chunk.text.append(UnsafeRawBufferPointer(start: payload, count: message.pointee.len))
+                var value = unsafe UnsafeRawBufferPointer(start: payload, count: message.pointee.len)
+                if wanted.hasUnusedSchema, unsafe ConfluentFraming.schemaNumber(value) != nil {
+                    unsafe value = unsafe UnsafeRawBufferPointer(rebasing: value.dropFirst(ConfluentFraming.byteCount))
+                }
+                unsafe chunk.text.append(value)
             }
             var timestamp: Int64 = -1
             if wanted.hasTimestamp {

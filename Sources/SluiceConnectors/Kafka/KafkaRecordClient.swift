@@ -124,15 +124,18 @@ internal import SluiceSystem
 
     /// Gives all rows of a batch to librdkafka, waiting where its queue is full. False when the transaction has failed
     /// meanwhile and has to be aborted.
+    ///
+    /// - Parameter schema: the number that is to stand in each value's first five bytes; nil where values have none.
     @discardableResult
     func write(
-        _ parts: [OutputBytes], to topicName: String, headers: borrowing RecordHeaders
+        _ parts: [OutputBytes], to topicName: String, schema: UInt32? = nil, headers: borrowing RecordHeaders
     ) throws(KafkaFailure) -> Bool {
         guard let topic = unsafe topics[topicName] else { preconditionFailure("no topic `\(topicName)`") }
         var isHeld = true
         for part in parts {
             try part.forEachSegment(
                 { segment throws(KafkaFailure) in
+                    if let schema { segment.write(schema: schema) }
                     if isHeld { isHeld = unsafe try write(segment, to: topic, headers) }
                 },
                 unreadable: { error in
@@ -369,5 +372,19 @@ internal import SluiceSystem
         } catch  where error.code == "kafka-unknown-topic" {
             return []
         } catch { throw error }
+    }
+}
+
+extension OutputBytes {
+    /// Writes the number of a schema behind the first byte of each value, in the room that its encoder has left there.
+    fileprivate func write(schema: UInt32) {
+        var start = 0
+        let records = unsafe outputRecords
+        for index in records.indices {
+            let end = unsafe records[index].end
+            precondition(end - start >= ConfluentFraming.byteCount, "room for a number")
+            unsafe buffer.base.storeBytes(of: schema.bigEndian, toByteOffset: start + 1, as: UInt32.self)
+            start = end + 1
+        }
     }
 }

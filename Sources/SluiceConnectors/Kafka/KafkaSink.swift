@@ -14,9 +14,13 @@ package final class KafkaSink: Sink, @unchecked Sendable {
     private let environment: ConnectorEnvironment
     private var client: KafkaRecordClient?
     private var staged: (batch: SinkBatch, parts: [OutputBytes])?
+    private let schema: SinkSchema?
+    private var schemaNumber: UInt32?
 
-    package init(_ spec: KafkaSinkSpec, environment: ConnectorEnvironment) {
+    /// - Parameter schema: nil where values name none.
+    init(_ spec: KafkaSinkSpec, schema: SinkSchema?, environment: ConnectorEnvironment) {
         self.spec = spec
+        self.schema = schema
         self.environment = environment
     }
 
@@ -25,6 +29,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
     package var processorNanos: UInt64 { client?.processorNanos ?? 0 }
 
     package func recover(_ start: SinkStart) throws(ConnectorError) {
+        schemaNumber = try schema?.number()
         do throws(KafkaFailure) {
             let client = try KafkaRecordClient(
                 spec, topics: [spec.topic.value], transactionalID: nil, environment: environment)
@@ -44,7 +49,7 @@ package final class KafkaSink: Sink, @unchecked Sendable {
         do throws(KafkaFailure) {
             let headers = RecordHeaders(
                 query: environment.query, batch: batch, names: spec.headers.map(\.name))
-            try client.write(staged.parts, to: spec.topic.value, headers: headers)
+            try client.write(staged.parts, to: spec.topic.value, schema: schemaNumber, headers: headers)
             try client.flush()
         } catch { throw ConnectorError(error) }
         self.staged = nil
@@ -56,13 +61,14 @@ package final class KafkaSink: Sink, @unchecked Sendable {
 
 extension KafkaSinkSpec: SinkMaker {
     func makeSink(_ spec: SinkSpec, _ setup: inout SinkSetup, in environment: ConnectorEnvironment) -> any Sink {
-        guard isExactlyOnce else { return KafkaSink(self, environment: environment) }
+        let schema = SinkSchema(spec, setup.schema, topic: topic.value, in: environment)
+        guard isExactlyOnce else { return KafkaSink(self, schema: schema, environment: environment) }
         if let shared = setup.transactions.first(where: { $0.connects(as: self) }) {
-            return KafkaTransactionSink(name: spec.name.value, self, in: shared)
+            return KafkaTransactionSink(name: spec.name.value, self, schema: schema, in: shared)
         }
         let transaction = KafkaTransaction(
             self, number: setup.transactions.count, sourceTopics: setup.sourceTopics, environment: environment)
         setup.transactions.append(transaction)
-        return KafkaTransactionSink(name: spec.name.value, self, in: transaction)
+        return KafkaTransactionSink(name: spec.name.value, self, schema: schema, in: transaction)
     }
 }

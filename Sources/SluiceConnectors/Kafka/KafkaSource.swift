@@ -327,6 +327,10 @@ package final class KafkaSource: Source {
 
     // MARK: Reading
 
+    package func marks(_ ranges: [OffsetRange], next: SourceOffsets) -> [String: String] { schemas?.marks ?? [:] }
+
+    package func resume(_ marks: [String: String]) { schemas?.resume(marks) }
+
     package func open(_ ranges: [OffsetRange]) throws(ConnectorError) -> any InputBytes {
         let read = ranges.compactMap { range in
             topics.partition(named: range.partition).map { (partition: $0, start: range.start, end: range.end) }

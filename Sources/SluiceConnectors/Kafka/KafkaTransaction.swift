@@ -29,10 +29,12 @@ package final class KafkaTransaction: @unchecked Sendable {
     // the query's thread.
 
     /// What one sink has of a batch.
-    private struct Part {
+    struct Part {
         var topic: String
         /// The names of the headers whose values the records bring.
         var headers: [String]
+        /// The number of the schema that the values name; nil where they name none.
+        var schema: UInt32?
         var parts: [OutputBytes]
         var rowCount: Int
     }
@@ -202,16 +204,14 @@ package final class KafkaTransaction: @unchecked Sendable {
     // MARK: A batch
 
     /// Takes one sink's part of a batch; with the last one the transaction is written.
-    func stage(
-        _ batch: SinkBatch, sink: String, topic: String, headers: [String], parts: [OutputBytes], rowCount: Int
-    ) throws(KafkaFailure) {
+    func stage(_ batch: SinkBatch, sink: String, _ part: Part) throws(KafkaFailure) {
         precondition(
-            parts.reduce(0) { $0 + $1.recordCount } == rowCount, "a record for every row")
+            part.parts.reduce(0) { $0 + $1.recordCount } == part.rowCount, "a record for every row")
         if batch.id == visibleBatch { return }
         let isLast = monitor.withLock {
             if openBatch?.id != batch.id || staged[sink] != nil { staged = [:] }
             openBatch = batch
-            staged[sink] = Part(topic: topic, headers: headers, parts: parts, rowCount: rowCount)
+            staged[sink] = part
             return staged.count == members.count
         }
         guard isLast, staged.values.contains(where: { $0.rowCount > 0 }) else { return }
@@ -241,7 +241,7 @@ package final class KafkaTransaction: @unchecked Sendable {
         for member in members where isHeld {
             guard let part = staged[member.sink], part.rowCount > 0 else { continue }
             let headers = RecordHeaders(query: environment.query, batch: batch.id, names: part.headers)
-            isHeld = try client.write(part.parts, to: part.topic, headers: headers)
+            isHeld = try client.write(part.parts, to: part.topic, schema: part.schema, headers: headers)
         }
         if isHeld, try client.flush(), try send(mark(of: batch), client) { return true }
         try client.abortTransaction()
@@ -285,13 +285,17 @@ package final class KafkaTransaction: @unchecked Sendable {
 
 /// One topic of a transaction.
 package final class KafkaTransactionSink: Sink, @unchecked Sendable {
-    // @unchecked: everything is set once.
+    // @unchecked: everything is set once, before the first batch.
     private let name: String
     private let topic: String
     private let headers: [String]
     private let transaction: KafkaTransaction
+    private let schema: SinkSchema?
+    private var schemaNumber: UInt32?
 
-    package init(name: String, _ spec: KafkaSinkSpec, in transaction: KafkaTransaction) {
+    /// - Parameter schema: nil where values name none.
+    init(name: String, _ spec: KafkaSinkSpec, schema: SinkSchema?, in transaction: KafkaTransaction) {
+        self.schema = schema
         self.name = name
         topic = spec.topic.value
         headers = spec.headers.map(\.name)
@@ -304,12 +308,16 @@ package final class KafkaTransactionSink: Sink, @unchecked Sendable {
     package var processorNanos: UInt64 { transaction.processorNanos(of: name) }
 
     package func recover(_ start: SinkStart) throws(ConnectorError) {
+        schemaNumber = try schema?.number()
         do throws(KafkaFailure) { try transaction.recover(start) } catch { throw ConnectorError(error) }
     }
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         do throws(KafkaFailure) {
-            try transaction.stage(batch, sink: name, topic: topic, headers: headers, parts: parts, rowCount: rowCount)
+            try transaction.stage(
+                batch, sink: name,
+                KafkaTransaction.Part(
+                    topic: topic, headers: headers, schema: schemaNumber, parts: parts, rowCount: rowCount))
         } catch { throw ConnectorError(error) }
     }
 

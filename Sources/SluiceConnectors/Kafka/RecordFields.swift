@@ -10,6 +10,8 @@ package struct RecordFields: Hashable, Sendable {
     package var attributes: [KafkaField]
     package var hasTimestamp: Bool
     package var hasTopic: Bool
+    /// Whether the number of a schema stands before values that are read without it.
+    var hasUnusedSchema = false
 
     init(attributes: [KafkaField], hasTimestamp: Bool, hasTopic: Bool) {
         self.attributes = attributes
@@ -21,5 +23,6 @@ package struct RecordFields: Hashable, Sendable {
         attributes = input.wantedAttributes
         hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
         hasTopic = input.columns.contains { $0.origin == .kafka(.topic) }
+        if case .json(let options) = input.format { hasUnusedSchema = options.registry != nil }
     }
 }

@@ -1,6 +1,9 @@
 // The schemas that the values of a topic name by number, as a source hands them to the engine: asked for by the query's
-// thread when a value first names one, each once in a process. What values are read as is the newest schema of their
-// topic's subject at the start of a run.
+// thread when a value first names one, and kept in the checkpoint from then on. What values are read as is the newest
+// schema of their topic's subject at the start of a run:
+//
+//     batch in hand at the start    reads by those that the offset log has beside its ranges
+//     first look                    asks for the newest; where the registry is away, goes on with those of the log
 
 internal import SluiceEngine
 internal import SluiceSpec
@@ -14,13 +17,17 @@ final class RecordSchemas {
     private let language: RegisteredSchema.Language
     /// By number and subject.
     private var known: [Key: RecordSchema] = [:]
-    /// Numbers of which there is no schema of the source's language, and until when that is believed: a registry may hear of a schema
-    /// after the first record that names it.
+    /// Numbers of which there is no schema of the source's language, and until when that is believed: a registry may hear
+    /// of a schema after the first record that names it.
     private var missing: [UInt32: UInt64] = [:]
     private let clock: any Clock
     private static let missingMillis: Int64 = 1000
-    /// By subject.
-    private var readers: [String: SchemaText] = [:]
+    private let kept: (any KeptValues)?
+    private let log: Log
+    /// By subject, what values are read as.
+    private var readers: [String: RegisteredSchema] = [:]
+    /// Subjects that were asked about in this run.
+    private var looked: Set<String> = []
 
     private struct Key: Hashable {
         var id: UInt32
@@ -39,19 +46,60 @@ final class RecordSchemas {
         }
         self.source = source
         clock = environment.clock
+        kept = environment.kept
+        log = environment.log
         registry = SchemaRegistry(spec, environment: environment)
     }
 
     private func subject(_ topic: String) -> String { spec.subject?.value ?? "\(topic)-value" }
 
-    /// Sees to it that what the values of a topic are read as is known, and has the source's columns.
-    /// - Throws: when it has not; as the registry does.
-    func open(_ topic: String) throws(ConnectorError) { _ = try reader(subject(topic)) }
+    // MARK: What values are read as
 
-    private func reader(_ subject: String) throws(ConnectorError) -> SchemaText {
+    /// By subject, the numbers of the schemas that values are read as: for the offset log.
+    var marks: [String: String] { readers.mapValues { "\($0.id)" } }
+
+    /// Goes on with what the newest entry of the offset log has.
+    func resume(_ marks: [String: String]) {
+        for (subject, number) in marks {
+            guard let id = Int32(number), let schema = kept(id) else { continue }
+            // Another spec may have other columns by now.
+            if (try? check(schema, "")) != nil { readers[subject] = schema }
+        }
+    }
+
+    /// Sees to it that what the values of a topic are read as in this run is known, and has the source's columns.
+    /// - Throws: when it has not; as the registry does.
+    func open(_ topic: String) throws(ConnectorError) {
+        let subject = subject(topic)
+        guard looked.insert(subject).inserted else { return }
+        do throws(ConnectorError) {
+            readers[subject] = try newest(subject, waits: readers[subject] == nil)
+        } catch {
+            guard let reader = readers[subject], error.isRetriable else {
+                looked.remove(subject)
+                throw error
+            }
+            log.warning(
+                "The schema registry does not answer, the query goes on with the schemas it has",
+                [
+                    .registry: .string(spec.url.value), .schema: .integer(Int64(reader.id)),
+                    .error: .string(error.message),
+                ])
+        }
+        // Values are read anew by what was found.
+        known = known.filter { $0.key.subject != subject }
+    }
+
+    private func reader(_ subject: String) throws(ConnectorError) -> RegisteredSchema {
         if let reader = readers[subject] { return reader }
+        let reader = try newest(subject, waits: true)
+        readers[subject] = reader
+        return reader
+    }
+
+    private func newest(_ subject: String, waits: Bool) throws(ConnectorError) -> RegisteredSchema {
         let place = "the schema registry at \(spec.url.value)"
-        guard let reader = try registry.latest(subject: subject) else {
+        guard let reader = try registry.latest(subject: subject, waits: waits) else {
             throw ConnectorError(
                 code: "registry-no-subject",
                 "\(place) has no subject `\(subject)`: name the one that has the schema with "
@@ -64,8 +112,8 @@ final class RecordSchemas {
                     + "reads \(language == .avro ? "Avro" : "Protobuf")", isRetriable: false)
         }
         try check(reader, "schema \(reader.id) of the subject `\(subject)`")
-        readers[subject] = reader.written
-        return reader.written
+        keep(reader)
+        return reader
     }
 
     /// - Throws: when a column cannot be read with the schema.
@@ -89,6 +137,8 @@ final class RecordSchemas {
         throw failure("`\(problem.column.name)` cannot be read with \(what): \(problem.message)", problem.fix)
     }
 
+    // MARK: What values were written by
+
     /// The schemas of these numbers for records of a topic. Those that there are not are left out.
     func schemas(_ ids: [UInt32], topic: String) throws(ConnectorError) -> [RecordSchema] {
         let subject = subject(topic)
@@ -97,7 +147,7 @@ final class RecordSchemas {
         for id in ids {
             let key = Key(id: id, subject: subject)
             let schema: RecordSchema?
-            if let found = known[key] { schema = found } else { schema = try made(id, reader) }
+            if let found = known[key] { schema = found } else { schema = try made(id, reader.written) }
             known[key] = schema
             if let schema { schemas.append(schema) }
         }
@@ -107,14 +157,42 @@ final class RecordSchemas {
     /// nil for one that the registry has not, or that is of another language.
     private func made(_ id: UInt32, _ reader: SchemaText) throws(ConnectorError) -> RecordSchema? {
         if let until = missing[id], clock.monotonicNanos < until { return nil }
-        guard let number = Int32(exactly: id), let schema = try registry.schema(id: number), schema.language == language
-        else {
+        guard let number = Int32(exactly: id), let schema = try schema(number), schema.language == language else {
             missing[id] = clock.nanos(inMillis: Self.missingMillis)
             return nil
         }
         missing[id] = nil
         return RecordSchema(id: id, writer: schema.written, reader: reader)
     }
+
+    // MARK: The checkpoint
+
+    private func schema(_ id: Int32) throws(ConnectorError) -> RegisteredSchema? {
+        if let schema = kept(id) { return schema }
+        guard let schema = try registry.schema(id: id) else { return nil }
+        keep(schema)
+        return schema
+    }
+
+    private func name(_ id: Int32) -> String { "\(source.name.value)-\(id)" }
+
+    /// nil where there is none of the source's registry.
+    private func kept(_ id: Int32) -> RegisteredSchema? {
+        guard let value = kept?.value(name(id)), value["registry"] == .string(spec.url.value) else { return nil }
+        return RegisteredSchema(json: value, id: id)
+    }
+
+    private func keep(_ schema: RegisteredSchema) {
+        guard let kept, self.kept(schema.id) != schema else { return }
+        let origin = [
+            JSONMember("source", .string(source.name.value)), JSONMember("registry", .string(spec.url.value)),
+        ]
+        kept.keep(.object(origin + schema.members), as: name(schema.id))
+    }
+}
+
+extension LogKey {
+    static let schema = LogKey("sluice.schema_id")
 }
 
 extension RegisteredSchema {
@@ -122,5 +200,31 @@ extension RegisteredSchema {
         SchemaText(
             Array(text.utf8), references: references.map { Array($0.text.utf8) },
             referenceNames: references.map(\.name))
+    }
+
+    /// As the checkpoint has it, in the registry's words.
+    fileprivate var members: [JSONMember] {
+        [
+            JSONMember("id", .integer(Int64(id))), JSONMember("schemaType", .string(language.rawValue)),
+            JSONMember("schema", .string(text)),
+            JSONMember(
+                "references",
+                .array(references.map { .object(["name": .string($0.name), "schema": .string($0.text)]) })),
+        ]
+    }
+
+    /// nil where it is not the schema of that number.
+    fileprivate init?(json: JSONValue, id: Int32) {
+        do throws(JSONError) {
+            guard try json.integer("id") == id, let language = Language(rawValue: try json.string("schemaType")) else {
+                return nil
+            }
+            var references: [Reference] = []
+            for reference in try json.array("references") {
+                references.append(
+                    Reference(name: try reference.string("name"), text: try reference.string("schema")))
+            }
+            self.init(id: id, language: language, text: try json.string("schema"), references: references)
+        } catch { return nil }
     }
 }

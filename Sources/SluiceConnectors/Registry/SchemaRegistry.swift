@@ -70,10 +70,12 @@ package final class SchemaRegistry {
     }
 
     /// The newest schema of a subject; nil when there is no such subject.
-    /// - Throws: as `schema`.
-    package func latest(subject: String) throws(ConnectorError) -> RegisteredSchema? {
+    /// - Parameter waits: whether a registry that is away is waited for.
+    /// - Throws: as `schema`; a retriable error where it is away and not waited for.
+    package func latest(subject: String, waits: Bool = true) throws(ConnectorError) -> RegisteredSchema? {
         let what = "the subject `\(subject)`"
-        guard let answer = try ask("/subjects/\(Self.escaped(subject))/versions/latest", what) else { return nil }
+        let path = "/subjects/\(Self.escaped(subject))/versions/latest"
+        guard let answer = try ask(path, what, waits: waits) else { return nil }
         guard let number = try? answer.integer("id"), let id = Int32(exactly: number) else {
             throw unusable(what, "it has no `id`")
         }
@@ -83,15 +85,16 @@ package final class SchemaRegistry {
     }
 
     /// The number of a schema under a subject, which takes it in if it is new there.
-    /// - Throws: `schema-incompatible` when the subject's rules forbid it; else as `schema`.
-    package func register(_ text: String, as language: RegisteredSchema.Language, subject: String)
-        throws(ConnectorError) -> Int32
-    {
+    /// - Parameter waits: whether a registry that is away is waited for.
+    /// - Throws: `schema-incompatible` when the subject's rules forbid it; else as `latest`.
+    package func register(
+        _ text: String, as language: RegisteredSchema.Language, subject: String, waits: Bool = true
+    ) throws(ConnectorError) -> Int32 {
         let what = "the subject `\(subject)`"
         var members = [JSONMember("schema", .string(text))]
         if language != .avro { members.append(JSONMember("schemaType", .string(language.rawValue))) }
         let path = "/subjects/\(Self.escaped(subject))/versions"
-        guard let answer = try ask(path, what, body: JSONValue.object(members).text()) else {
+        guard let answer = try ask(path, what, body: JSONValue.object(members).text(), waits: waits) else {
             throw unusable(what, "it answers that there is no such subject")
         }
         guard let number = try? answer.integer("id"), let id = Int32(exactly: number) else {
@@ -153,8 +156,10 @@ package final class SchemaRegistry {
 
     // MARK: Asking
 
-    /// The answer as JSON; nil when there is none of what was asked for. Waits while the registry is away.
-    private func ask(_ path: String, _ what: String, body: [UInt8]? = nil) throws(ConnectorError) -> JSONValue? {
+    /// The answer as JSON; nil when there is none of what was asked for.
+    private func ask(
+        _ path: String, _ what: String, body: [UInt8]? = nil, waits: Bool = true
+    ) throws(ConnectorError) -> JSONValue? {
         let request = HTTPRequest(url: spec.url.value + path, body: body, mediaType: Self.mediaType)
         var pauseMillis: Int64 = 100
         while true {
@@ -169,6 +174,7 @@ package final class SchemaRegistry {
                 guard failure.kind == .noAnswer else { throw refusal(failure, what) }
                 trouble = failure.message
             }
+            if !waits { throw unreachable(what, trouble, isRetriable: true) }
             try pause(after: trouble, what, millis: pauseMillis)
             pauseMillis = min(pauseMillis * 2, Self.pauseMillisMax)
         }
@@ -214,10 +220,13 @@ package final class SchemaRegistry {
 
     private func refusal(_ failure: HTTPFailure, _ what: String) -> ConnectorError {
         if failure.kind == .stopped { return .stopped }
-        return ConnectorError(
+        return unreachable(what, failure.message)
+    }
+
+    private func unreachable(_ what: String, _ why: String, isRetriable: Bool = false) -> ConnectorError {
+        ConnectorError(
             code: "registry-unreachable",
-            "the schema registry at \(spec.url.value) cannot be asked for \(what): \(failure.message)",
-            isRetriable: false)
+            "the schema registry at \(spec.url.value) cannot be asked for \(what): \(why)", isRetriable: isRetriable)
     }
 
     // MARK: Waiting
@@ -243,10 +252,7 @@ package final class SchemaRegistry {
                 [.registry: .string(spec.url.value), .error: .string(trouble)])
         }
         if let patience = environment.patienceMillis, outage.millis(atNanos: now) > patience {
-            throw ConnectorError(
-                code: "registry-unreachable",
-                "the schema registry at \(spec.url.value) cannot be asked for \(what): \(trouble)"
-                    + environment.gaveUp(afterMillis: patience), isRetriable: false)
+            throw unreachable(what, trouble + environment.gaveUp(afterMillis: patience))
         }
         var left = millis
         while left > 0 {

@@ -27,7 +27,7 @@ package final class StandardInputSource: Source {
 
     /// - Parameter heldByteLimit: how many bytes are read ahead; also the longest line.
     package init(
-        format: RecordFormat = .json, columns: [ColumnSpec] = [], descriptor: Int32 = 0,
+        format: RecordFormat = .json(), columns: [ColumnSpec] = [], descriptor: Int32 = 0,
         chunkByteCount: Int = 1 << 20, heldByteLimit: Int = Int(maxLineByteCount)
     ) {
         self.format = format

@@ -3,8 +3,8 @@
 internal import Glibc
 internal import SluiceSpec
 
-/// The number at a place, seven bits a byte, the lowest first, where the high bit says that another follows. nil for more
-/// than ten bytes or 64 bits. Sixteen bytes from the place on are readable.
+/// The number at a place, seven bits a byte, the lowest first, where the high bit says that another follows. nil for
+/// more than ten bytes or 64 bits. Sixteen bytes from the place on are readable.
 @inline(__always)
 func readNumber(_ cursor: inout UnsafeRawPointer) -> UInt64? {
     let word = unsafe UInt64(littleEndian: cursor.loadUnaligned(as: UInt64.self))

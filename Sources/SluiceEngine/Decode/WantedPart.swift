@@ -1,5 +1,5 @@
-// What the columns ask of a record that nests, as a tree of their paths: compilers of formats go down a schema and the tree
-// together.
+// What the columns ask of a record that nests, as a tree of their paths: compilers of formats go down a schema and the
+// tree together.
 
 internal import SluicePlan
 internal import SluiceSpec

@@ -54,7 +54,8 @@ struct EncodedColumns {
             }
             let fields = rest.prefix { $0.objects.count > depth && $0.objects[depth] == output.objects[depth] }
             let object = columns.count
-            append(EncodedColumn(kind: .null, scale: 0), named: output.objects[depth], format)
+            let prefix = format.prefix(of: output.objects[depth], at: object, isQuoted: false)
+            append(EncodedColumn(kind: .null, scale: 0), prefix)
             add(fields, in: depth + 1, format)
             columns[object].fieldsEnd = UInt32(columns.count)
             rest = rest[fields.endIndex...]
@@ -62,6 +63,21 @@ struct EncodedColumns {
     }
 
     private mutating func add(_ output: OutputColumn, _ format: EncodedFormat) {
+        let column = makeColumn(output)
+        append(column, format.prefix(of: output.name, at: columns.count, isQuoted: column.isQuoted))
+    }
+
+    /// Adds the fields of a schema, in its order; what stands behind the last is a column without a value.
+    mutating func add(_ writing: AvroWriting, of outputs: [OutputColumn], isFramed: Bool) {
+        let number = [UInt8](repeating: 0, count: isFramed ? ConfluentFraming.byteCount : 0)
+        for field in writing.fields {
+            append(makeColumn(outputs[field.column]), (columns.isEmpty ? number : []) + field.before)
+        }
+        let end = (columns.isEmpty ? number : []) + writing.end
+        if !end.isEmpty { append(EncodedColumn(kind: .null, scale: 0), end) }
+    }
+
+    private mutating func makeColumn(_ output: OutputColumn) -> EncodedColumn {
         let type = output.expression.type
         var column = EncodedColumn(kind: type == .json ? .json : ValueKind(type), scale: type.scale)
         // The loop over columns knows no bytes that are no text: a part of a record comes as a computed value.
@@ -75,12 +91,11 @@ struct EncodedColumns {
             column.formatter = formatterCount
             formatterCount += 1
         }
-        append(column, named: output.name, format)
+        return column
     }
 
-    private mutating func append(_ column: EncodedColumn, named name: String, _ format: EncodedFormat) {
+    private mutating func append(_ column: EncodedColumn, _ prefix: [UInt8]) {
         var column = column
-        let prefix = format.prefix(of: name, at: columns.count, isQuoted: column.isQuoted)
         column.prefixOffset = UInt32(prefixes.count)
         column.prefixByteCount = UInt32(prefix.count)
         prefixes += prefix + [UInt8](repeating: 0, count: prefixPadding - prefix.count % prefixPadding)
@@ -91,24 +106,29 @@ struct EncodedColumns {
 /// What a format means for every column.
 extension OutputPlan {
     /// The line of column names that output in a format begins with, `\n` included; empty when it has none.
-    package func csvHeader(_ format: OutputFormat) -> [UInt8] { EncodedFormat(format).header(columns.map(\.name)) }
+    package func csvHeader(_ format: OutputFormat) -> [UInt8] {
+        EncodedFormat(format, isNested: false).header(columns.map(\.name))
+    }
 }
 
 enum EncodedFormat {
     /// Nested where a column is an object or JSON already.
     case json(writesNulls: Bool, isNested: Bool)
     case csv(separator: UInt8, writesHeader: Bool)
+    case avro
 
-    init(_ format: OutputFormat, isNested: Bool = false) {
+    init(_ format: OutputFormat, isNested: Bool) {
         switch format {
         case .json(_, let writesNulls): self = .json(writesNulls: writesNulls, isNested: isNested)
         case .csv(_, let separator, let writesHeader): self = .csv(separator: separator, writesHeader: writesHeader)
+        case .avro: self = .avro
         }
     }
 
     /// The bytes before the value of column number `index`.
     func prefix(of name: String, at index: Int, isQuoted: Bool) -> [UInt8] {
         switch self {
+        case .avro: return []
         case .csv(let separator, _): return index == 0 ? [] : [separator]
         case .json:
             let name = Array(name.utf8)

@@ -1,5 +1,6 @@
-// Output rows as text: one row, one line. What a row looks like is worked out once per plan: each column has the bytes
-// that stand before its value, and either the slot its value comes from or a compiled expression.
+// Output rows as bytes: one row, one line, or in Avro (RowEncoder+Avro.swift) one datum and a byte that stands in place
+// of the line's end. What a row looks like is worked out once per plan: each column has the bytes that stand before its
+// value, and either the slot its value comes from or a compiled expression.
 //
 // Every field of a JSON row is written with a comma before its name; the comma of the first one then becomes the
 // opening brace. So nothing asks, field by field, whether it is the first that is not null.
@@ -13,8 +14,10 @@ internal import SluiceSpec
     /// The line of column names that a CSV file begins with, `\n` included; empty when the format has none.
     let header: [UInt8]
     private let format: EncodedFormat
-    private let columns: UnsafeMutablePointer<EncodedColumn>
-    private let columnCount: Int
+    let columns: UnsafeMutablePointer<EncodedColumn>
+    let columnCount: Int
+    /// Of Avro, what becomes of each column's value.
+    let values: UnsafeMutablePointer<AvroValueCode>
     /// What stands before values: `,"name":` with the quote that opens the value, if there is one. Padded for `write`.
     private let prefixes: UnsafeMutableRawPointer
     /// One per timestamp column: each keeps the day it is in.
@@ -35,7 +38,16 @@ internal import SluiceSpec
         self.format = EncodedFormat(
             format, isNested: output.columns.contains { $0.expression.type == .json || !$0.objects.isEmpty })
         var builder = EncodedColumns(layouts: layouts, zone: zone, zones: zones)
-        builder.add(output.columns[...], in: 0, self.format)
+        var values: [AvroValueCode] = []
+        if case .avro(let avro) = format, let schema = avro.schema {
+            let writing = Self.writing(output, schema)
+            builder.add(writing, of: output.columns, isFramed: avro.registry != nil)
+            values = writing.fields.map { AvroValueCode($0) }
+        } else {
+            builder.add(output.columns[...], in: 0, self.format)
+        }
+        unsafe self.values = .allocate(capacity: max(1, values.count))
+        for (index, value) in values.enumerated() { unsafe self.values[index] = value }
         let columns = builder.columns
         let prefixes = builder.prefixes
         var expressions = builder.expressions
@@ -61,6 +73,7 @@ internal import SluiceSpec
 
     deinit {
         unsafe columns.deallocate()
+        unsafe values.deallocate()
         unsafe prefixes.deallocate()
         unsafe runners.deallocate()
         unsafe formatters.deinitialize(count: formatterCount)
@@ -92,11 +105,12 @@ internal import SluiceSpec
             encodeObject(rows, 0..<columnCount, writesNulls: writesNulls, into: &output)
             output.append(UInt8(ascii: "\n"))
         case .csv(let separator, _): encodeCSV(rows, separator: separator, into: &output)
+        case .avro: encodeAvro(rows, into: &output)
         }
     }
 
     @inline(__always)
-    private mutating func value(_ column: UnsafePointer<EncodedColumn>, _ rows: RowPair) -> Register {
+    mutating func value(_ column: UnsafePointer<EncodedColumn>, _ rows: RowPair) -> Register {
         if unsafe column.pointee.expression >= 0 { return unsafe computed(column, rows) }
         let row = unsafe column.pointee.slot.row(in: rows)
         guard let row = unsafe row else { return .null }
@@ -241,7 +255,7 @@ internal import SluiceSpec
 
     /// Appends what stands before the column's value, with `room` more bytes reserved.
     @inline(__always)
-    private func appendPrefix(_ column: UnsafePointer<EncodedColumn>, room: Int, to output: inout ByteBuffer) {
+    func appendPrefix(_ column: UnsafePointer<EncodedColumn>, room: Int, to output: inout ByteBuffer) {
         let count = unsafe Int(column.pointee.prefixByteCount)
         output.reserve(count &+ prefixPadding &+ room)
         let place = unsafe output.base + output.count
@@ -282,4 +296,4 @@ internal import SluiceSpec
 /// Prefixes are padded to multiples of so many bytes, the first of which are copied without a look at the length.
 let prefixPadding = 32
 /// More than any value takes that is no string, with the room its writer asks for.
-private let fixedValueRoom = 160
+let fixedValueRoom = 160

@@ -20,7 +20,12 @@ extension PhysicalPlan {
 
     private func details(of sink: SinkSpec) -> [(name: String, value: String)] {
         var details = sink.connector.details
-        let record = output.sinks.first { $0.name == sink.name.value }?.record
+        let planned = output.sinks.first { $0.name == sink.name.value }
+        let record = planned?.record
+        if let schema = planned?.schema {
+            let lines = String(decoding: schema.text, as: UTF8.self).split(whereSeparator: \.isNewline)
+            details.append(("schema", lines.map { $0.trimmingPrefix(while: \.isWhitespace) }.joined()))
+        }
         if let key = record?.key { details.append(("key", text(key))) }
         for header in record?.headers ?? [] {
             details.append(("header \(quotedName(header.name))", text(header.value)))

@@ -41,14 +41,14 @@ struct PhysicalPlanner {
         let outputColumns = columns.map {
             OutputColumn(name: $0.name, objects: $0.objects, expression: planner.resolve($0.expression))
         }
-        let output = OutputPlan(
-            filter: planner.condition(filter), columns: outputColumns,
-            sinks: sinkNames.compactMap { name in
-                sinks[name].map { sink in
-                    OutputSink(
-                        name: name, format: sink.format, record: records[name].map { Self.record($0, outputColumns) })
-                }
-            })
+        var output = OutputPlan(filter: planner.condition(filter), columns: outputColumns, sinks: [])
+        output.sinks = sinkNames.compactMap { name in
+            sinks[name].map { sink in
+                OutputSink(
+                    name: name, format: sink.format.planned(for: output, name),
+                    record: records[name].map { Self.record($0, outputColumns) } ?? sink.format.framing)
+            }
+        }
         return PhysicalPlan(
             query: query.name.value, inputs: planner.inputs, join: join, output: output,
             watermarkPolicy: query.watermarkPolicy)
@@ -176,5 +176,19 @@ extension ColumnSpec {
         case .field, .each, .eachPlace: true
         case .kafka, .computed: false
         }
+    }
+}
+
+extension OutputFormat {
+    /// With the schema that follows from the output's columns, where the spec names none.
+    fileprivate func planned(for output: OutputPlan, _ sink: String) -> OutputFormat {
+        guard case .avro(var avro) = self, avro.schema == nil else { return self }
+        avro.schema = SchemaText(AvroSchema.derived(output.written, name: AvroSchema.name(like: sink)).text())
+        return .avro(avro)
+    }
+
+    /// What rows have beside them in any sink: those of Avro say where they end, as no byte does it.
+    fileprivate var framing: RecordPlan? {
+        if case .avro = self { RecordPlan(key: nil, timestamp: nil) } else { nil }
     }
 }

@@ -10,6 +10,8 @@ enum FolderLayout {
     static let commits = "commits"
     static let state = "state"
     static let sources = "sources"
+    /// What sources have learnt of registries; of no use to another checkpoint, and no harm (`SchemaFolder`).
+    static let schemas = "schemas"
     /// Output of the batch in hand that does not fit into memory; of no use to anybody afterwards.
     static let spill = "spill"
     /// Ends the name of a file that is written to take another's place.

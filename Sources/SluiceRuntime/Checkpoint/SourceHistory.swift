@@ -167,10 +167,13 @@ struct SourceHistory: Sendable {
     }
 }
 
-/// The file name of a source's log: bytes that are not plain in a file name are written `%2F`.
-func historyFileName(source: String) -> String {
+/// The file name of a source's log.
+func historyFileName(source: String) -> String { plainFileName(source) + ".log" }
+
+/// A name as one of a file: bytes that are not plain there are written `%2F`.
+func plainFileName(_ text: String) -> String {
     var name = ""
-    for byte in source.utf8 {
+    for byte in text.utf8 {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
@@ -180,5 +183,5 @@ func historyFileName(source: String) -> String {
             name += "%" + (digits.count == 1 ? "0" : "") + digits
         }
     }
-    return name + ".log"
+    return name
 }

@@ -92,10 +92,12 @@ package final class QuerySet: Sendable {
         guard let plan = planned.result.physical else { preconditionFailure("a query with errors is not run") }
         let query = planned.spec
         let trigger = options.trigger ?? query.trigger.value
+        let log = environment.log.with([.query: .string(query.name.value)])
+        let folder = options.checkpointFolder(query)
         let connectors = ConnectorEnvironment(
-            query: query.name.value, group: query.group, fileSystem: environment.fileSystem,
-            scratchFolder: options.checkpointFolder(query), clock: environment.clock,
-            log: environment.log.with([.query: .string(query.name.value)]), shouldStop: shouldStop,
+            query: query.name.value, group: query.group, fileSystem: environment.fileSystem, scratchFolder: folder,
+            kept: SchemaFolder(checkpoint: folder, fileSystem: environment.fileSystem, log: log),
+            clock: environment.clock, log: log, shouldStop: shouldStop,
             patienceMillis: patienceMillis ?? (TriggerSchedule(trigger).isFinite ? finitePatienceMillis : nil),
             waiting: waiting)
         var sources: [any Source] = []
@@ -116,7 +118,7 @@ package final class QuerySet: Sendable {
                 guard let sink = spec.sinks.first(where: { $0.name.value == output.name }) else {
                     preconditionFailure("the plan names a sink that the spec does not have: \(output.name)")
                 }
-                return (sink, plan.output.csvHeader(output.format))
+                return (sink, plan.output.csvHeader(output.format), output.schema)
             }, sourceTopics: plan.inputs.flatMap { $0.topics?.named ?? [] }, in: connectors)
         var runnable = RunnableQuery(
             plan: plan, trigger: trigger,

@@ -157,3 +157,8 @@ extension AvroSchema {
         try self.init(text: written.text, references: written.references)
     }
 }
+
+/// How the blocks of a container file are packed, as its header names it.
+package enum AvroCodec: String, Hashable, Sendable {
+    case null, deflate, snappy, zstandard
+}

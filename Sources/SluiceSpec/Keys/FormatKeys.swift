@@ -6,6 +6,11 @@ struct JSONFormatKeys: SpecKeys {
     static let home = "inside a source's `format: { json: { … } }`"
     static let takesNull = true
     static let set = KeySet(JSONFormatKeys())
+
+    let registry = Key(
+        "registry", RegistryKeys.kind,
+        "The schema registry whose schemas a topic's values name, in five bytes before the text; it is not asked.",
+        example: "http://localhost:8081")
 }
 
 struct CSVFormatKeys: SpecKeys {
@@ -49,7 +54,8 @@ struct AvroFormatKeys: SpecKeys {
         "What stands before a topic's values: nothing, or the five bytes that name a schema in a registry.",
         without: "none, `confluent` with a registry", example: "confluent")
     let registry = Key(
-        "registry", .registry, "The schema registry that knows the schemas which a topic's values name.",
+        "registry", RegistryKeys.kind,
+        "The schema registry that knows the schemas which a topic's values name.",
         example: "http://localhost:8081")
 }
 
@@ -72,7 +78,8 @@ struct ProtobufFormatKeys: SpecKeys {
         "What stands before a topic's values: nothing, or the bytes that name a schema in a registry and a message.",
         without: "none, `confluent` with a registry", example: "confluent")
     let registry = Key(
-        "registry", .registry, "The schema registry that knows the schemas which a topic's values name.",
+        "registry", RegistryKeys.kind,
+        "The schema registry that knows the schemas which a topic's values name.",
         example: "http://localhost:8081")
 }
 
@@ -82,11 +89,16 @@ struct RegistryKeys: SpecKeys {
     static let home = "inside a format's `registry: { … }`"
     static let set = KeySet(RegistryKeys())
 
+    /// A registry where another map has one.
+    static let kind = ValueKind.node(
+        "a URL, or a map", .object(["anyOf": .array([.text, .reference(to: RegistryKeys.self)])]),
+        inner: [RegistryKeys.self])
+
     let url = RequiredKey(
         "url", .text, "Where it is.", orElse: "write `url: http://HOST:8081`", example: "http://localhost:8081")
     let subject = Key(
-        "subject", .text, "The subject whose newest schema the columns are found in.", without: "<topic>-value",
-        example: "visits-value")
+        "subject", .text, "The subject whose newest schema columns are found in, or which gets a sink's schema.",
+        without: "<topic>-value", example: "visits-value")
     let user = Key("user", .text, "The name to log in with.", example: "${env:REGISTRY_USER}")
     let password = Key("password", .text, "The password to log in with.", example: "${file:registry-password}")
     let ca = Key("ca", .path, "A file of certificates to trust in place of the system's.", example: "ca.pem")
@@ -121,12 +133,26 @@ struct CSVOutputKeys: SpecKeys {
     let header = DefaultedKey("header", .boolean, default: false, "Each file begins with a line of the columns' names.")
 }
 
-extension ValueKind where Value == YAMLEntry {
-    /// A schema registry.
-    static let registry = ValueKind.node(
-        "a URL, or a map",
-        .object(["anyOf": .array([.object(["type": .string("string")]), .reference(to: RegistryKeys.self)])]),
-        inner: [RegistryKeys.self])
+struct AvroOutputKeys: SpecKeys {
+    static let id = "sink.avro"
+    static let noun = "`avro`"
+    static let home = "inside a sink's `format: { avro: { … } }`"
+    static let takesNull = true
+    static let set = KeySet(AvroOutputKeys())
+
+    let schema = Key(
+        "schema", .node("a path, relative to the spec, or the schema as text", .text),
+        "The schema that rows are written by; columns find its fields by name.",
+        without: "one that follows from the query's columns, where every field may be null", example: "joined.avsc")
+    let registry = Key(
+        "registry", RegistryKeys.kind,
+        "The schema registry in which the schema is registered, when the query starts; its number then stands before "
+            + "each value.", example: "http://localhost:8081")
+    let codec = DefaultedKey(
+        "codec",
+        .word([
+            "none": AvroCodec.null, "deflate": .deflate, "snappy": .snappy, "zstandard": .zstandard,
+        ]), default: .null, "How the blocks of files are packed.", example: "zstandard")
 }
 
 extension JSONValue {

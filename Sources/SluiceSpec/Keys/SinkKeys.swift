@@ -10,7 +10,10 @@ struct SinkKeys: SpecKeys {
     let file = Key("file", .map(FileSinkKeys.self), "Writes a file a batch into a folder.")
     let stdout = Key("stdout", .map(StandardOutputKeys.self), "Writes to standard output.", example: "{}")
     let format = Key(
-        "format", .node("a format, or a map with one", .format(JSONOutputKeys.self, CSVOutputKeys.self)),
+        "format",
+        .node(
+            "a format, or a map with one",
+            .format(JSONOutputKeys.self, CSVOutputKeys.self, AvroOutputKeys.self)),
         "How a row is written.", without: "json", example: "{ json: { time_zone: Europe/Paris } }")
 
     static let connectors = [set.keys.kafka.facts.name, set.keys.file.facts.name, set.keys.stdout.facts.name]
@@ -23,7 +26,7 @@ struct FileSinkKeys: SpecKeys {
     static let set = KeySet(FileSinkKeys())
 
     let path = RequiredKey(
-        "path", .path, "The folder that gets a file a batch, `batch-<id>.jsonl` or `.csv`.",
+        "path", .path, "The folder that gets a file a batch, `batch-<id>.jsonl`, `.csv` or `.avro`.",
         orElse: "name the folder for the files", example: "out")
     let compression = DefaultedKey(
         "compression", .word(["none": false, "gzip": true]), default: false,

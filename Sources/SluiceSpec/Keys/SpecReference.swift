@@ -9,7 +9,7 @@ package enum SpecReference {
         ProtobufFormatKeys.self, RegistryKeys.self, ColumnKeys.self, EachKeys.self, WatermarkKeys.self, RouteKeys.self,
         QueryKeys.self, JoinKeys.self,
         TriggerKeys.self, StateKeys.self, SinkKeys.self, KafkaSinkKeys.self, FileSinkKeys.self,
-        StandardOutputKeys.self, JSONOutputKeys.self, CSVOutputKeys.self,
+        StandardOutputKeys.self, JSONOutputKeys.self, CSVOutputKeys.self, AvroOutputKeys.self,
     ]
 
     // MARK: Text

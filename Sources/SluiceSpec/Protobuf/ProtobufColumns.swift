@@ -1,5 +1,5 @@
-// What a source's columns ask of a message: whether there is what their paths lead to, and whether it can be read as what
-// they declare. Looked at once, before a record is read.
+// What a source's columns ask of a message: whether there is what their paths lead to, and whether it can be read as
+// what they declare. Looked at once, before a record is read.
 
 /// A column that a message does not have, or has as something else.
 package struct ProtobufColumnProblem: Hashable, Sendable {
@@ -96,8 +96,8 @@ extension ProtobufSchema {
 }
 
 extension ProtobufOptions {
-    /// Whether a schema has the columns: in the message that the spec names, else in one at least of its messages, as each
-    /// record says which it is.
+    /// Whether a schema has the columns: in the message that the spec names, else in one at least of its messages, as
+    /// each record says which it is.
     /// - Throws: where it has not, or where it is none.
     package func check(_ written: SchemaText, _ columns: [ColumnSpec], each: EachSpec?) throws(ProtobufProblem) {
         let schema: ProtobufSchema

@@ -1,4 +1,5 @@
-// Which type of protobuf can be read into which type of column, and how: as `AvroReading`, with the well-known messages.
+// Which type of protobuf can be read into which type of column, and how: as `AvroReading`, with the well-known
+// messages.
 
 /// How a value is put into a column.
 package enum ProtobufReading: Hashable, Sendable {

@@ -1,5 +1,6 @@
 // The messages of a schema of protobuf as flat tables: a field names a message or an enum by its place in them, so that
-// types that hold themselves are finite values. Source: Protocol Buffers Documentation, language guides proto2 and proto3.
+// types that hold themselves are finite values. Source: Protocol Buffers Documentation, language guides proto2 and
+// proto3.
 
 package struct ProtobufSchema: Hashable, Sendable {
     /// Those of the file itself first, each before those that lie in it; then those that fields refer to.

@@ -1,5 +1,5 @@
-// From texts to a schema, through protobuf's own library: a `.proto` with what it imports, a set of descriptors, or what
-// a registry has.
+// From texts to a schema, through protobuf's own library: a `.proto` with what it imports, a set of descriptors, or
+// what a registry has.
 
 internal import CProtobuf
 

@@ -1,4 +1,5 @@
 // Avro on a source: where the schema is from, what stands before a datum, and whether the columns are in the schema.
+// And on a sink.
 
 extension SpecBuilder {
     /// - Parameters:
@@ -12,7 +13,7 @@ extension SpecBuilder {
         var schema: AvroSchema?
         if let map, map.contains(\.schema) {
             guard let node = map[\.schema]?.value, let read = readSchema(node) else { return nil }
-            schema = read
+            schema = read.schema
         }
         let framing = map?[\.framing]
         if let map, map.contains(\.registry) { return readRegistryOptions(map, framing, kind) }
@@ -75,8 +76,58 @@ extension SpecBuilder {
         return registry.map { AvroOptions(schema: nil, framing: .confluent, registry: $0) }
     }
 
+    /// - Parameters: as `readAvroOptions`.
+    func readAvroOutput(
+        _ map: MapReader<AvroOutputKeys>?, at place: Place, _ connector: (any SinkConnector)?
+    ) -> AvroOutput? {
+        var output = AvroOutput(codec: map?[\.codec] ?? .null)
+        if let map, map.contains(\.schema) {
+            guard let node = map[\.schema]?.value, let read = readSchema(node) else { return nil }
+            output.schema = SchemaText(read.text)
+        }
+        if let map, map.contains(\.registry) {
+            guard let registry = map[\.registry].flatMap({ readRegistry($0) }) else { return nil }
+            output.registry = registry
+        }
+        func refuse(_ key: Place?, _ message: String, fix: String) -> AvroOutput? {
+            diagnostics.error(.conflictingKeys, at: key ?? place, message, fix: fix)
+            return nil
+        }
+        switch connector {
+        case is KafkaSinkSpec:
+            if let map, output.codec != .null {
+                return refuse(
+                    map.keyPlace(\.codec), "`codec` is for files: a topic's records are packed by the client",
+                    fix: "write `options: { compression.type: zstd }` under `kafka`")
+            }
+            if output.schema == nil, output.registry == nil {
+                diagnostics.error(
+                    .missingKey, at: place, "nobody could read Avro in a topic without its schema",
+                    fix: "write `format: { avro: { registry: URL } }`, or `{ avro: { schema: FILE } }`")
+                return nil
+            }
+        case let file as FileSinkSpec:
+            if file.isCompressed {
+                return refuse(
+                    nil, "container files of Avro are packed block by block, and not as a whole",
+                    fix: "remove `compression`, and write `format: { avro: { codec: zstandard } }`")
+            }
+            if let map, output.registry != nil {
+                return refuse(
+                    map.keyPlace(\.registry), "a registry is for topics: container files have their schemas with them",
+                    fix: "remove it")
+            }
+        case is StandardOutputSpec:
+            return refuse(
+                nil, "Avro does not go with `stdout`: a pipe has lines, and Avro has none",
+                fix: "write `json`, or to a `file`")
+        default: break
+        }
+        return output
+    }
+
     /// A schema, by its text or by its file.
-    private func readSchema(_ node: YAMLNode) -> AvroSchema? {
+    private func readSchema(_ node: YAMLNode) -> (schema: AvroSchema, text: [UInt8])? {
         guard let value = text(node, "`schema`") else { return nil }
         let isText = value.value.first { !$0.isWhitespace }.map { "{[\"".contains($0) } ?? false
         let bytes: [UInt8]
@@ -93,7 +144,7 @@ extension SpecBuilder {
                 return nil
             }
         }
-        do throws(AvroSchemaProblem) { return try AvroSchema(text: bytes) } catch {
+        do throws(AvroSchemaProblem) { return (try AvroSchema(text: bytes), bytes) } catch {
             let file = isText ? "" : "`\(value.value)`: "
             diagnostics.error(.badSchema, at: node.place, file + error.sentence, fix: error.fix)
             return nil

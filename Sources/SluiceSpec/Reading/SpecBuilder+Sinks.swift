@@ -7,7 +7,7 @@ extension SpecBuilder {
         let connector = readSinkConnector(map)
         let format =
             map.contains(\.format)
-            ? map[\.format].flatMap { readOutputFormat($0.value, isKafka: map.contains(\.kafka)) }
+            ? map[\.format].flatMap { readOutputFormat($0.value, connector, isKafka: map.contains(\.kafka)) }
             : .json(timeZone: "UTC", writesNulls: false)
         if let connector, let format {
             entry.spec = SinkSpec(name: named.name, connector: connector, format: format)
@@ -38,38 +38,46 @@ extension SpecBuilder {
         return kafka ?? file ?? standardOutput.map { StandardOutputSpec(position: $0) }
     }
 
-    private func readOutputFormat(_ node: YAMLNode, isKafka: Bool) -> OutputFormat? {
+    /// `connector` is nil where it has mistakes.
+    private func readOutputFormat(
+        _ node: YAMLNode, _ connector: (any SinkConnector)?, isKafka: Bool
+    ) -> OutputFormat? {
         guard case .mapping(let entries) = node.kind else {
-            if case .scalar(let scalar) = node.kind, scalar.text == "avro" {
-                unsupported("Avro on a sink", at: node.place, fix: "write `json` for now")
-                return nil
-            }
             if case .scalar(let scalar) = node.kind, scalar.text == "protobuf" {
                 unsupported("Protobuf on a sink", at: node.place, fix: "write `json` for now")
                 return nil
             }
-            return word(
+            let format = word(
                 node, "`format`",
                 [
-                    "json": .json(timeZone: "UTC", writesNulls: false),
+                    "json": OutputFormat.json(timeZone: "UTC", writesNulls: false),
                     "csv": .csv(timeZone: "UTC", separator: UInt8(ascii: ","), writesHeader: false),
+                    "avro": .avro(AvroOutput()),
                 ], foreign: ForeignWords.format)?.value
-        }
-        if let avro = entries.first(where: { $0.key == "avro" }) {
-            unsupported("Avro on a sink", at: avro.keyPlace, fix: "write `json` for now")
-            return nil
+            guard case .avro = format else { return format }
+            return readAvroOutput(nil, at: node.place, connector).map { .avro($0) }
         }
         if let protobuf = entries.first(where: { $0.key == "protobuf" }) {
             unsupported("Protobuf on a sink", at: protobuf.keyPlace, fix: "write `json` for now")
             return nil
         }
-        guard let entry = onlyFormat(["json", "csv"], entries, node) else { return nil }
-        if entry.key == "json" {
+        guard let entry = onlyFormat(["json", "csv", "avro"], entries, node) else { return nil }
+        switch entry.key {
+        case "json":
             return MapReader<JSONOutputKeys>(entry.value, at: entry.keyPlace, self).map {
                 .json(timeZone: $0[\.timeZone]?.value ?? "UTC", writesNulls: $0[\.nulls])
             }
+        case "csv":
+            return MapReader<CSVOutputKeys>(entry.value, at: entry.keyPlace, self).map {
+                readCSVOutput($0, isKafka: isKafka)
+            }
+        default:
+            guard let map = MapReader<AvroOutputKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+            return readAvroOutput(map, at: entry.keyPlace, connector).map { .avro($0) }
         }
-        guard let map = MapReader<CSVOutputKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+    }
+
+    private func readCSVOutput(_ map: MapReader<CSVOutputKeys>, isKafka: Bool) -> OutputFormat {
         let zone = map[\.timeZone]?.value ?? "UTC"
         let separator = map[\.separator].flatMap { readSeparator($0.value) } ?? UInt8(ascii: ",")
         let header = map[\.header]

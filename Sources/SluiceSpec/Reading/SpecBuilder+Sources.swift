@@ -13,7 +13,7 @@ extension SpecBuilder {
         let kind = present.count == 1 ? present[0].key : nil
         entry.readsStandardInput = connector is StandardInputSpec
         let format =
-            map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind, connector) } : .json
+            map.contains(\.format) ? map[\.format].flatMap { readRecordFormat($0.value, kind, connector) } : .json()
         let timeZone =
             map.contains(\.timeZone)
             ? map[\.timeZone] : Located("UTC", at: name.position, length: name.length)
@@ -113,7 +113,7 @@ extension SpecBuilder {
     ) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {
             let words: KeyValuePairs<String, RecordFormat> = [
-                "json": .json, "csv": .csv(CSVOptions()), "avro": .avro(AvroOptions(schema: nil, framing: .none)),
+                "json": .json(), "csv": .csv(CSVOptions()), "avro": .avro(AvroOptions(schema: nil, framing: .none)),
                 "protobuf": .protobuf(ProtobufOptions(schema: nil, message: nil, framing: .none)),
             ]
             guard let format = word(node, "`format`", words, foreign: ForeignWords.format)?.value else { return nil }
@@ -124,7 +124,8 @@ extension SpecBuilder {
         guard let entry = onlyFormat(["json", "csv", "avro", "protobuf"], entries, node) else { return nil }
         switch entry.key {
         case "json":
-            return MapReader<JSONFormatKeys>(entry.value, at: entry.keyPlace, self).map { _ in .json }
+            guard let map = MapReader<JSONFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+            return readJSONOptions(map, kind).map { .json($0) }
         case "csv":
             guard let map = MapReader<CSVFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
             return readCSVOptions(map, kind, connector).map { .csv($0) }
@@ -135,6 +136,18 @@ extension SpecBuilder {
             guard let map = MapReader<AvroFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
             return readAvroOptions(map, at: entry.keyPlace, kind, connector).map { .avro($0) }
         }
+    }
+
+    private func readJSONOptions(_ map: MapReader<JSONFormatKeys>, _ kind: String?) -> JSONOptions? {
+        guard map.contains(\.registry) else { return JSONOptions() }
+        let registry = map[\.registry].flatMap { readRegistry($0) }
+        if let kind, kind != "kafka" {
+            diagnostics.error(
+                .conflictingKeys, at: map.keyPlace(\.registry), "a registry is for topics, and this reads `\(kind)`",
+                fix: "remove it")
+            return nil
+        }
+        return registry.map { JSONOptions(registry: $0) }
     }
 
     /// A header line is the first of a file, and a topic has no first message to everyone.

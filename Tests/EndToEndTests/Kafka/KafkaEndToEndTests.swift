@@ -39,6 +39,7 @@ final class KafkaQuery {
         var columns = "{ n: long }"
         /// Of the source.
         var format = "json"
+        var sinkFormat = "json"
         var select = ""
         var trigger = "as_fast_as_possible"
         var onFailure = "restart"
@@ -71,7 +72,7 @@ final class KafkaQuery {
             sinks:
               out:
                 kafka: { \(flow(sink)) }
-                format: json
+                format: \(settings.sinkFormat)
             """)
     }
 

@@ -1,4 +1,5 @@
-// Values of a topic that are messages of protobuf: bare ones by a schema that the spec names, and those behind a registry.
+// Values of a topic that are messages of protobuf: bare ones by a schema that the spec names, and those behind a
+// registry.
 
 import Foundation
 import KafkaTesting

@@ -52,6 +52,29 @@ extension KafkaEndToEndTests {
             #expect(Set(asked).count == asked.count && asked.contains("GET /schemas/ids/\(first)"), "\(asked)")
         }
 
+        /// A number that the checkpoint has needs no registry; one that it has not is waited for.
+        @Test func `A restart reads what it has met without its registry`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try query(kafka, registry: registry.url)
+            let first = try registry.register(Self.first, subject: "\(query.input)-value")
+            let second = try registry.register(Self.second, subject: "\(query.input)-value")
+            try kafka.kcat.produce(bytes: [head(first) + [2], head(second) + [4, 0x61, 0x62, 4]], to: query.input)
+            #expect(try query.runAvailable().exitCode == 0)
+            try registry.setMode("500")
+            _ = try registry.takeLog()
+            try kafka.kcat.produce(bytes: [head(first) + [6], head(second) + [2, 0x63, 8]], to: query.input)
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("goes on with the schemas it has"), "\(outcome.standardError)")
+            #expect(try registry.takeLog() == ["GET /subjects/\(query.input)-value/versions/latest"])
+            #expect(
+                try kafka.kcat.values(query.output) == [
+                    #"{"n":1,"text":"none"}"#, #"{"n":2,"text":"ab"}"#, #"{"n":3,"text":"none"}"#,
+                    #"{"n":4,"text":"c"}"#,
+                ])
+        }
+
         @Test(arguments: ["500", "hang"])
         func `A registry in trouble is waited for`(mode: String) throws {
             let kafka = try KafkaCluster.shared()
@@ -83,6 +106,76 @@ extension KafkaEndToEndTests {
             #expect(outcome.exitCode == 1)
             #expect(outcome.standardError.contains(words), "\(outcome.standardError)")
             #expect(outcome.standardError.contains("\(query.input)-value"), "\(outcome.standardError)")
+        }
+
+        /// Confluent's framing of JSON Schema; values without it are read as they are.
+        @Test func `JSON behind the number of a schema is read, and the registry not asked`() throws {
+            let kafka = try KafkaCluster.shared()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(
+                KafkaQuery.Settings(format: "{ json: { registry: \"http://127.0.0.1:1\" } }"))
+            try kafka.kcat.produce(
+                bytes: [
+                    head(7) + Array(#"{"n":1}"#.utf8), Array(#"{"n":2}"#.utf8), head(7), [0, 0, 0],
+                    head(8) + Array(#"{"n":3"#.utf8), head(9) + Array(#"{"n":4}"#.utf8),
+                ], to: query.input)
+            let outcome = try query.runAvailable()
+            #expect(try query.numbers() == [1, 2, 4])
+            #expect(outcome.standardError.contains("3 bad"), "\(outcome.standardError)")
+        }
+
+        // MARK: Out
+
+        /// The rows of a topic, read by Apache's own reader.
+        private func rows(_ query: KafkaQuery, _ registry: TestRegistry) throws -> [String] {
+            let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Avro/read_topic.py")
+            let command = "/usr/bin/python3 '\(script.standardized.path)'"
+            return try query.folder.shell("\(command) \(query.kafka.plain) \(query.output) \(registry.url)")
+                .split(separator: "\n").map(String.init)
+        }
+
+        @Test(arguments: ["exactly_once", "at_least_once"])
+        func `Rows go out by a schema that is registered once, and by what was registered when the registry is away`(
+            delivery: String
+        ) throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(
+                KafkaQuery.Settings(
+                    sink: ["delivery": delivery, "key": "n"],
+                    columns: "{ n: long, user: { type: string, from: user.id } }", format: "json",
+                    sinkFormat: "{ avro: { registry: \"\(registry.url)\" } }",
+                    select: "{ n: numbers.n, who: { user: numbers.user } }"))
+            try kafka.kcat.produce([#"{"n":1,"user":{"id":"ada"}}"#, #"{"n":-70000}"#], to: query.input)
+            _ = try registry.takeLog()
+            let first = try query.runAvailable()
+            #expect(first.exitCode == 0, "\(first.standardError)")
+            #expect(try registry.takeLog() == ["POST /subjects/\(query.output)-value/versions"])
+            let before = [#"{"n": 1, "who": {"user": "ada"}}"#, #"{"n": -70000, "who": {"user": null}}"#]
+            #expect(try rows(query, registry) == before)
+            try registry.setMode("500")
+            try kafka.kcat.produce([#"{"n":3}"#], to: query.input)
+            let second = try query.runAvailable()
+            #expect(second.exitCode == 0, "\(second.standardError)")
+            #expect(second.standardError.contains("goes on with the schema it has registered"))
+            try registry.setMode("ok")
+            #expect(try rows(query, registry) == before + [#"{"n": 3, "who": {"user": null}}"#])
+        }
+
+        @Test func `A schema that its subject does not take ends the query before it reads`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(KafkaQuery.Settings(sinkFormat: "{ avro: { registry: \"\(registry.url)\" } }"))
+            try query.write(0..<3)
+            try registry.setMode("incompatible")
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 1)
+            let words = "does not take the schema of the output"
+            #expect(outcome.standardError.contains(words), "\(outcome.standardError)")
+            #expect(outcome.standardError.contains("\(query.output)-value"))
+            #expect(query.batches("offsets").isEmpty)
         }
     }
 }

@@ -68,7 +68,7 @@ private func source(_ clock: SimulatedClock, limit: Int64?, minimum: Int64? = ni
     spec.maxOffsetsPerTrigger = limit
     spec.minOffsetsPerTrigger = minimum
     spec.maxTriggerDelayMicros = delayMillis.map { $0 * 1000 }
-    let input = InputPlan(source: "s", format: .json, timeZone: "UTC", badRows: .null, fieldCount: 0, columns: [])
+    let input = InputPlan(source: "s", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 0, columns: [])
     let environment = ConnectorEnvironment(
         query: "q", group: "sluice-q", fileSystem: SimulatedFileSystem(), clock: clock, log: .none)
     return try KafkaSource(spec, wanted: RecordFields(input), environment: environment)

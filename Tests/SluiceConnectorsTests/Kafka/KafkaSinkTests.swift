@@ -18,7 +18,7 @@ import Testing
             name: Located("out", at: SourcePosition(file: "test.yaml", line: 1, column: 1)),
             connector: mock.sinkSpec("t", isExactlyOnce: isExactlyOnce),
             format: .json(timeZone: "UTC", writesNulls: false))
-        return makeSinks([(spec, [])], sourceTopics: [], in: mock.environment(patienceMillis: patienceMillis))[0]
+        return makeSinks([(spec, [], nil)], sourceTopics: [], in: mock.environment(patienceMillis: patienceMillis))[0]
     }
 
     private func parts(_ rows: [String]) -> [OutputBytes] {
@@ -100,7 +100,7 @@ import Testing
                 name: Located("to_\(topic)", at: place), connector: mock.sinkSpec(topic),
                 format: .json(timeZone: "UTC", writesNulls: false))
         }
-        return makeSinks(specs.map { ($0, []) }, sourceTopics: [], in: mock.environment())
+        return makeSinks(specs.map { ($0, [], nil) }, sourceTopics: [], in: mock.environment())
     }
 
     @Test func `Sinks of one query share a transaction and its mark`() throws {

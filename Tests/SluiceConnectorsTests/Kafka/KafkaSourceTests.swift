@@ -19,7 +19,7 @@ import Testing
     ) throws -> KafkaSource {
         var spec = mock.sourceSpec(topic)
         change(&spec)
-        let input = InputPlan(source: "s", format: .json, timeZone: "UTC", badRows: .null, fieldCount: 0, columns: [])
+        let input = InputPlan(source: "s", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 0, columns: [])
         return try KafkaSource(
             spec, wanted: RecordFields(input), environment: mock.environment(patienceMillis: patienceMillis))
     }

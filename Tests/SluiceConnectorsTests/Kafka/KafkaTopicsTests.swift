@@ -18,7 +18,7 @@ import Testing
         change(&spec)
         let origin = ColumnSpec.Origin.kafka(.topic)
         let input = InputPlan(
-            source: "s", format: .json, timeZone: "UTC", badRows: .null, fieldCount: 0,
+            source: "s", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 0,
             columns: [InputColumn(name: "t", type: .string, origin: origin, declaredIndex: 0)])
         return try KafkaSource(spec, wanted: RecordFields(input), environment: mock.environment())
     }

@@ -5,6 +5,7 @@ import SluiceEngine
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import Synchronization
 import Testing
 
 @testable import SluiceConnectors
@@ -12,7 +13,9 @@ import Testing
 @Suite struct RecordSchemasTests {
     private static let place = SourcePosition(file: "test.yaml", line: 1, column: 1)
 
-    private func schemas(_ url: String, _ clock: any Clock) throws -> RecordSchemas {
+    private func schemas(
+        _ url: String, _ clock: any Clock, kept: (any KeptValues)? = nil, log: Log = LogLines().log
+    ) throws -> RecordSchemas {
         let registry = RegistrySpec(url: Located(url, at: Self.place))
         let topics = KafkaTopics(.one("numbers"))
         let source = SourceSpec(
@@ -24,8 +27,15 @@ import Testing
             ], eventTime: nil, watermark: nil, filter: nil, timeZone: Located("UTC", at: Self.place),
             badRows: Located(.null, at: Self.place))
         let environment = ConnectorEnvironment(
-            query: "q", group: "g", fileSystem: RealFileSystem(), clock: clock, log: LogLines().log)
+            query: "q", group: "g", fileSystem: RealFileSystem(), kept: kept, clock: clock, log: log)
         return try #require(RecordSchemas(source, in: environment))
+    }
+
+    /// A checkpoint in memory.
+    private final class Kept: KeptValues {
+        private let values = Mutex<[String: JSONValue]>([:])
+        func value(_ name: String) -> JSONValue? { values.withLock { $0[name] } }
+        func keep(_ value: JSONValue, as name: String) { values.withLock { $0[name] = value } }
     }
 
     private let schema = #"{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}"#
@@ -54,5 +64,62 @@ import Testing
         try server.register(schema, subject: "numbers-value")
         try server.register("message M {}", as: "PROTOBUF", subject: "other")
         #expect(try schemas(server.url, SimulatedClock()).schemas([2], topic: "numbers").isEmpty)
+    }
+
+    @Test func `A restart asks for nothing that the checkpoint has but the newest, and does without that`() throws {
+        let server = try TestRegistry()
+        let kept = Kept()
+        try server.register(schema, subject: "numbers-value")
+        let before = try schemas(server.url, SimulatedClock(), kept: kept)
+        try before.open("numbers")
+        let found = try before.schemas([1], topic: "numbers")
+        #expect(before.marks == ["numbers-value": "1"])
+
+        _ = try server.takeLog()
+        let restarted = try schemas(server.url, SimulatedClock(), kept: kept)
+        restarted.resume(before.marks)
+        try restarted.open("numbers")
+        #expect(try restarted.schemas([1], topic: "numbers") == found)
+        #expect(try server.takeLog() == ["GET /subjects/numbers-value/versions/latest"])
+
+        try server.setMode("500")
+        let lines = LogLines()
+        let alone = try schemas(server.url, SimulatedClock(), kept: kept, log: lines.log)
+        alone.resume(before.marks)
+        try alone.open("numbers")
+        #expect(try alone.schemas([1], topic: "numbers") == found)
+        #expect(try server.takeLog() == ["GET /subjects/numbers-value/versions/latest"])
+        #expect(lines.all.contains { $0.contains("goes on with the schemas it has") }, "\(lines.all)")
+    }
+
+    /// A batch that runs again gives the rows it gave before, whatever was registered in between.
+    @Test func `Until the first look values are read as the offset log says`() throws {
+        let server = try TestRegistry()
+        let kept = Kept()
+        try server.register(schema, subject: "numbers-value")
+        let before = try schemas(server.url, SimulatedClock(), kept: kept)
+        try before.open("numbers")
+        let newer = schema.replacing("}]", with: #"},{"name":"m","type":"long","default":7}]"#)
+        try server.register(newer, subject: "numbers-value")
+
+        let restarted = try schemas(server.url, SimulatedClock(), kept: kept)
+        restarted.resume(before.marks)
+        #expect(try restarted.schemas([1], topic: "numbers").map(\.reader) == [SchemaText(Array(schema.utf8))])
+        try restarted.open("numbers")
+        #expect(try restarted.schemas([1], topic: "numbers").map(\.reader) == [SchemaText(Array(newer.utf8))])
+        #expect(restarted.marks == ["numbers-value": "2"])
+    }
+
+    @Test func `What another registry has under a number is not taken from the checkpoint`() throws {
+        let (first, second) = (try TestRegistry(), try TestRegistry())
+        let kept = Kept()
+        try first.register(schema, subject: "numbers-value")
+        let other = schema.replacing("long", with: "int")
+        try second.register(other, subject: "numbers-value")
+        let before = try schemas(first.url, SimulatedClock(), kept: kept)
+        try before.open("numbers")
+        let moved = try schemas(second.url, SimulatedClock(), kept: kept)
+        moved.resume(before.marks)
+        #expect(try moved.schemas([1], topic: "numbers").map(\.writer) == [SchemaText(Array(other.utf8))])
     }
 }

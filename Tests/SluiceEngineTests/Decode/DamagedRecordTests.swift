@@ -29,7 +29,7 @@ import Testing
 
     private func pathPlan() throws -> InputPlan {
         InputPlan(
-            source: "source", format: .json, timeZone: "Europe/Paris", badRows: .null, fieldCount: Self.columns.count,
+            source: "source", format: .json(), timeZone: "Europe/Paris", badRows: .null, fieldCount: Self.columns.count,
             columns: try Self.columns.enumerated().map { index, column in
                 InputColumn(
                     name: "c\(index)", type: column.1, origin: .field(try FieldPath(text: column.0)), form: column.2,
@@ -45,7 +45,7 @@ import Testing
             (.field(try FieldPath(text: "user.page.n")), .int),
         ]
         var plan = InputPlan(
-            source: "source", format: .json, timeZone: "UTC", badRows: .null, fieldCount: origins.count,
+            source: "source", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: origins.count,
             columns: origins.enumerated().map {
                 InputColumn(name: "c\($0)", type: $1.1, origin: $1.0, declaredIndex: $0)
             })

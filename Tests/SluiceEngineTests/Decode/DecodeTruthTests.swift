@@ -143,7 +143,7 @@ import Testing
     @Test func everyCaseOfFromJSONHolds() throws {
         let cases = try cases("from_json.json")
         #expect(cases.count > 1000)
-        for test in cases where differs(test) == nil { check(test, format: .json) }
+        for test in cases where differs(test) == nil { check(test, format: .json()) }
     }
 
     @Test func everyCaseOfFromCSVHolds() throws {

@@ -30,7 +30,7 @@ struct DecodedRecord: Equatable, CustomStringConvertible {
 }
 
 func inputPlan(
-    _ columns: [(String, DataType)], format: RecordFormat = .json, timeZone: String = "Europe/Paris",
+    _ columns: [(String, DataType)], format: RecordFormat = .json(), timeZone: String = "Europe/Paris",
     badRows: BadRowsPolicy = .null
 ) -> InputPlan {
     InputPlan(

@@ -51,7 +51,7 @@ private struct ExplodeCase: Decodable {
                 declaredIndex: index)
         }
         var plan = InputPlan(
-            source: "source", format: .json, timeZone: "Europe/Paris", badRows: .null, fieldCount: columns.count,
+            source: "source", format: .json(), timeZone: "Europe/Paris", badRows: .null, fieldCount: columns.count,
             columns: columns)
         plan.each = EachSpec(path: try FieldPath(text: each), keepsEmpty: keepsEmpty)
         return plan

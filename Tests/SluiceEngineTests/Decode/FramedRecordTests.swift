@@ -29,7 +29,7 @@ private struct Framed {
     private let plan = inputPlan([("s", .string), ("l", .long)])
 
     /// The columns `s` and `l` of the value and one of everything beside it.
-    private func kafkaPlan(keyType: DataType = .string, format: RecordFormat = .json) -> InputPlan {
+    private func kafkaPlan(keyType: DataType = .string, format: RecordFormat = .json()) -> InputPlan {
         let fields: [(String, DataType, KafkaField)] = [
             ("key", keyType, .key), ("value", .string, .value), ("topic", .string, .topic),
             ("partition", .int, .partition), ("offset", .long, .offset), ("timestamp", .timestamp, .timestamp),

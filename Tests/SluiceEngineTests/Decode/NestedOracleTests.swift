@@ -80,7 +80,7 @@ private struct Schema: Decodable {
             columns += (twice + twice).map { InputColumn(name: "", type: .json, origin: $0, declaredIndex: 0) }
         }
         var plan = InputPlan(
-            source: "source", format: .json, timeZone: "UTC", badRows: .null, fieldCount: columns.count,
+            source: "source", format: .json(), timeZone: "UTC", badRows: .null, fieldCount: columns.count,
             columns: columns)
         plan.each = each.map { EachSpec(path: FieldPath($0.steps.map(\.step)), keepsEmpty: $0.keep_empty) }
         return plan

@@ -40,7 +40,7 @@ struct NestedCase: Decodable {
 
     func plan() throws -> InputPlan {
         InputPlan(
-            source: "source", format: .json, timeZone: "Europe/Paris", badRows: .null, fieldCount: columns.count,
+            source: "source", format: .json(), timeZone: "Europe/Paris", badRows: .null, fieldCount: columns.count,
             columns: try columns.enumerated().map { index, column in
                 InputColumn(
                     name: "c\(index)", type: try #require(DataType(column[1])),

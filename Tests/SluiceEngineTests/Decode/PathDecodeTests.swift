@@ -12,7 +12,7 @@ private func plan(
     _ columns: [(path: FieldPath, type: DataType, form: ColumnSpec.Form)], timeZone: String = "UTC"
 ) -> InputPlan {
     InputPlan(
-        source: "source", format: .json, timeZone: timeZone, badRows: .null, fieldCount: columns.count,
+        source: "source", format: .json(), timeZone: timeZone, badRows: .null, fieldCount: columns.count,
         columns: columns.enumerated().map { index, column in
             InputColumn(
                 name: "c\(index)", type: column.type, origin: .field(column.path), form: column.form,

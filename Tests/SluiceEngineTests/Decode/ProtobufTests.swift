@@ -313,7 +313,9 @@ private func reason(_ record: DecodedRecord?) -> ProtobufFault? {
     func `Each element makes a row`(keepsEmpty: Bool) throws {
         let text = """
             syntax = "proto3";
-            message Order { string id = 1; message Item { string sku = 1; int64 n = 2; } repeated Item items = 2; int32 total = 3; }
+            message Order {
+              string id = 1; message Item { string sku = 1; int64 n = 2; } repeated Item items = 2; int32 total = 3;
+            }
             """
         let item = { (sku: String, n: Int64) in Message().text(1, sku).int(2, n) }
         let records = [

@@ -11,7 +11,7 @@ import Testing
     private func plan(_ topics: KafkaTopics.Names) -> PhysicalPlan {
         func input(_ name: String, _ topics: KafkaTopics?) -> InputPlan {
             InputPlan(
-                source: name, topics: topics, format: .json, timeZone: "UTC", badRows: .null, fieldCount: 0,
+                source: name, topics: topics, format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 0,
                 columns: [])
         }
         return PhysicalPlan(

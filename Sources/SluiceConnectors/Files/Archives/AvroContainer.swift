@@ -11,10 +11,6 @@
 internal import SluiceSpec
 internal import SluiceSystem
 
-enum AvroCodec: String {
-    case null, deflate, snappy, zstandard
-}
-
 /// What a container file says of itself.
 struct AvroContainerHeader {
     var schema: [UInt8]

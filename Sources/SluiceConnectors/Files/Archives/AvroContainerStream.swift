@@ -5,6 +5,7 @@ internal import CZlib
 internal import CZstd
 internal import Glibc
 internal import SluiceEngine
+internal import SluiceSpec
 
 @safe final class AvroContainerStream {
     private enum State {
@@ -282,8 +283,8 @@ private func unpackSnappy(
     guard code == SNAPPY_OK else { throw ArchiveDamage(reason: "its data are damaged") }
     output.advance(by: byteCount)
     let expected = unsafe UInt32(bigEndian: base.loadUnaligned(fromByteOffset: count, as: UInt32.self))
-    let sum = unsafe crc32(0, place.assumingMemoryBound(to: Bytef.self), uInt(byteCount))
-    guard UInt32(truncatingIfNeeded: sum) == expected else {
+    let sum = unsafe checkSum(UnsafeRawBufferPointer(start: place, count: byteCount), seed: 0)
+    guard sum == expected else {
         throw ArchiveDamage(reason: "its check sum is not that of its data")
     }
 }

@@ -1,6 +1,6 @@
-// The parts of a message's bytes. None of these looks at the end of what it reads but where it says so: whoever calls them
-// has begun before the end, `inputPaddingByteCount` bytes are readable behind it, and the place is compared afterwards.
-// Source: Protocol Buffers Documentation, "Encoding".
+// The parts of a message's bytes. None of these looks at the end of what it reads but where it says so: whoever calls
+// them has begun before the end, `inputPaddingByteCount` bytes are readable behind it, and the place is compared
+// afterwards. Source: Protocol Buffers Documentation, "Encoding".
 
 internal import SluiceSpec
 
@@ -75,8 +75,8 @@ private func passGroup(_ tag: UInt32, _ cursor: inout UnsafeRawPointer, _ end: U
     return nil
 }
 
-/// A whole number of a kind, which a boolean and an enum's number count as; `isLarge` says of one that it has no sign and
-/// is beyond what an `Int64` holds. nil for more than ten bytes.
+/// A whole number of a kind, which a boolean and an enum's number count as; `isLarge` says of one that it has no sign
+/// and is beyond what an `Int64` holds. nil for more than ten bytes.
 @inline(__always)
 func readInteger(_ kind: ProtobufField.Kind, _ cursor: inout UnsafeRawPointer, _ isLarge: inout Bool) -> Int64? {
     switch kind {

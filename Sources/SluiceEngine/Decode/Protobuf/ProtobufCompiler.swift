@@ -1,5 +1,5 @@
-// From a message and the columns that are wanted to a program. The columns' paths make a tree; the compiler goes down the
-// messages and the tree together, and makes a level of each message on the way.
+// From a message and the columns that are wanted to a program. The columns' paths make a tree; the compiler goes down
+// the messages and the tree together, and makes a level of each message on the way.
 
 internal import SluicePlan
 internal import SluiceSpec

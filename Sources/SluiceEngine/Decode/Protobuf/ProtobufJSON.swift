@@ -1,11 +1,12 @@
-// A part of a message as JSON text: what a column of the type `json` holds, and one of text where the value nests. It is
-// protobuf's own mapping: numbers of 64 bits in quotes, bytes in base64, enums by name, times and durations as texts,
-// what has its default and no presence left out. Fields have the names of the schema, as paths have them, in the order of
-// their numbers.
+// A part of a message as JSON text: what a column of the type `json` holds, and one of text where the value nests. It
+// is protobuf's own mapping: numbers of 64 bits in quotes, bytes in base64, enums by name, times and durations as
+// texts, what has its default and no presence left out. Fields have the names of the schema, as paths have them, in the
+// order of their numbers.
 //
-// A message is read from a list of byte ranges, one for each time that its field was there: read one after the other they
-// are the merged message. Its fields are gathered first (as protobuf says: the last one counts, lists are put together,
-// members of a oneof clear each other), then written. Source: Protocol Buffers Documentation, "ProtoJSON Format".
+// A message is read from a list of byte ranges, one for each time that its field was there: read one after the other
+// they are the merged message. Its fields are gathered first (as protobuf says: the last one counts, lists are put
+// together, members of a oneof clear each other), then written. Source: Protocol Buffers Documentation, "ProtoJSON
+// Format".
 
 internal import SluiceSpec
 

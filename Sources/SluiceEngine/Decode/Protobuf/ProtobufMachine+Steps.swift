@@ -1,5 +1,5 @@
-// The steps that few fields take: values of several columns, of lists, of maps, in other types than they have, and what is
-// wrong with a record.
+// The steps that few fields take: values of several columns, of lists, of maps, in other types than they have, and what
+// is wrong with a record.
 
 internal import Glibc
 internal import SluiceSpec
@@ -159,9 +159,9 @@ extension ProtobufMachine {
 
     // MARK: - Maps
 
-    /// The level for a pair of a map whose key is wanted, with what an earlier pair of that key has left cleared; -1 for
-    /// another key. At `a` in the table stand the kind of keys, how many are wanted, and of each where it is among the
-    /// constants (or, as two halves, its number), its level and its part.
+    /// The level for a pair of a map whose key is wanted, with what an earlier pair of that key has left cleared; -1
+    /// for another key. At `a` in the table stand the kind of keys, how many are wanted, and of each where it is among
+    /// the constants (or, as two halves, its number), its level and its part.
     mutating func entryLevel(
         _ step: ProtobufStep, _ entryEnd: UnsafeRawPointer, _ code: ProtobufProgram.Code, _ row: inout RowWriter,
         in arena: inout ByteBuffer, _ fault: inout ProtobufFault

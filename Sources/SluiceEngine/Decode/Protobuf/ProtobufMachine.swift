@@ -1,5 +1,5 @@
-// Runs a program over the bytes of a message, straight into the row in hand. Nothing is allocated for what goes into slots
-// as it is, and no byte is copied but into the row.
+// Runs a program over the bytes of a message, straight into the row in hand. Nothing is allocated for what goes into
+// slots as it is, and no byte is copied but into the row.
 //
 // A tag and a number are read before they are known to be inside: `inputPaddingByteCount` bytes are readable behind the
 // end, and the place is compared with the end before the next field. Lengths are compared before they are believed.
@@ -364,8 +364,8 @@ internal import SluiceSpec
         return nil
     }
 
-    /// At `a` in the table stand whether the enum is closed, the count of its names, and of each its number and where it
-    /// is among the constants, by number.
+    /// At `a` in the table stand whether the enum is closed, the count of its names, and of each its number and where
+    /// it is among the constants, by number.
     private mutating func readSymbol(
         _ step: ProtobufStep, _ code: ProtobufProgram.Code, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> ProtobufFault? {

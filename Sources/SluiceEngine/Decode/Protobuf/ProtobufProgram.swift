@@ -9,9 +9,9 @@
 //     level 0   1 → multiply into slot 0, by 1000     2 → enter level 1
 //     level 1   2 → text into slot 1
 //
-// Fields without a step are skipped. Where a record has a field twice the last one counts, and the fields of messages are
-// merged, which is what running a level over one after the other does. What a record lacks is known at its end: of levels
-// that were entered, the slots that are still null get their defaults. What becomes JSON is pending until then.
+// Fields without a step are skipped. Where a record has a field twice the last one counts, and the fields of messages
+// are merged, which is what running a level over one after the other does. What a record lacks is known at its end: of
+// levels that were entered, the slots that are still null get their defaults. What becomes JSON is pending until then.
 
 internal import SluiceSpec
 
@@ -56,8 +56,8 @@ struct ProtobufStep {
     var b: Int32 = 0
     /// Parts that the field clears, as members of its oneof: a list in the table, or 0.
     var clears: Int32 = 0
-    /// Where a closed enum's names stand in the table, where a number that it does not have is more than a value that is
-    /// not set: no element of a list, no pair of a map, no member of a oneof. Else 0.
+    /// Where a closed enum's names stand in the table, where a number that it does not have is more than a value that
+    /// is not set: no element of a list, no pair of a map, no member of a oneof. Else 0.
     var closed: Int32 = 0
 }
 

@@ -1,14 +1,14 @@
 // Records of protobuf: a message that is a whole value, or one behind what Confluent's clients write before it.
 //
-// With a registry values are read as the newest schema of their topic has the message: fields are told by their numbers, so
-// that what others have written needs no resolution. The writer's schema says which message a value is.
+// With a registry values are read as the newest schema of their topic has the message: fields are told by their
+// numbers, so that what others have written needs no resolution. The writer's schema says which message a value is.
 //
 //     Confluent | 0 | id of the schema (4, the highest first) | places of the message | message |
 //     places    | count | place among the messages of the file | place among those in that | … |
 //
-// as numbers with a sign, and a single 0 for the first message of the file. A program is made for each message that turns
-// up, and kept. Where elements of a list make rows, the record is read once into a row of what lies outside of the list;
-// each element then goes into a copy of that row.
+// as numbers with a sign, and a single 0 for the first message of the file. A program is made for each message that
+// turns up, and kept. Where elements of a list make rows, the record is read once into a row of what lies outside of
+// the list; each element then goes into a copy of that row.
 
 internal import SluicePlan
 internal import SluiceSpec

@@ -175,7 +175,8 @@ final class TriggerReplay {
         sink.connector = sink.connector.writing(folder: folder)
         let connectors = ConnectorEnvironment(
             query: plan.query, group: "", fileSystem: environment.fileSystem, clock: clock, log: .none)
-        let sinks = makeSinks([(sink, plan.output.csvHeader(output.format))], sourceTopics: [], in: connectors)
+        let sinks = makeSinks(
+            [(sink, plan.output.csvHeader(output.format), output.schema)], sourceTopics: [], in: connectors)
         return PassingFileSink(sinks[0], folder: folder, fileSystem: environment.fileSystem)
     }
 }

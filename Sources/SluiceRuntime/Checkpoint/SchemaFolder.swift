@@ -1,0 +1,53 @@
+// schemas/<name>: the schemas that a query's sources have met, one file each, so that a restart needs no registry and
+// a batch that runs again reads by those that it read by before. Files are as all of a checkpoint's (ChecksummedText)
+// and never waited for: one that is torn or missing is asked for again.
+
+internal import SluiceConnectors
+package import SluiceSpec
+package import SluiceSystem
+
+/// The folder of one query.
+package struct SchemaFolder: KeptValues {
+    private let folder: String
+    private let fileSystem: any FileSystem
+    private let log: Log
+
+    /// - Parameter checkpoint: the query's; it need not be there before something is kept.
+    package init(checkpoint: String, fileSystem: any FileSystem, log: Log) {
+        folder = "\(checkpoint)/\(FolderLayout.schemas)"
+        self.fileSystem = fileSystem
+        self.log = log
+    }
+
+    private func path(_ name: String) -> String { "\(folder)/\(plainFileName(name))" }
+
+    package func value(_ name: String) -> JSONValue? {
+        guard (try? fileSystem.info(path(name))) ?? nil != nil else { return nil }
+        let reason: String
+        do throws(FileError) {
+            switch readChecksummedText(try fileSystem.readAll(path(name))) {
+            case .valid(let value): return value
+            case .torn: return nil
+            case .damaged(let found): reason = found
+            case .futureFormat(let format): reason = "it has format \(format), which a newer release has written"
+            }
+        } catch { reason = error.description }
+        log.warning(
+            "A schema in the checkpoint cannot be used, its registry is asked again",
+            [.path: .string(path(name)), .error: .string(reason)])
+        return nil
+    }
+
+    package func keep(_ value: JSONValue, as name: String) {
+        guard case .object(let members) = value else { preconditionFailure("objects are kept") }
+        let file = JSONValue.object([JSONMember("format", .integer(checkpointFormat))] + members)
+        do throws(FileError) {
+            try fileSystem.makeFolders(folder)
+            try fileSystem.write(path(name), bytes: checksummedText(file))
+        } catch {
+            log.warning(
+                "A schema cannot be put into the checkpoint: a restart needs its registry",
+                [.path: .string(path(name)), .error: .string(error.description)])
+        }
+    }
+}
