@@ -17,8 +17,8 @@ final class RecordSchemas {
     private let language: RegisteredSchema.Language
     /// By number and subject.
     private var known: [Key: RecordSchema] = [:]
-    /// Numbers of which there is no schema of the source's language, and until when that is believed: a registry may hear
-    /// of a schema after the first record that names it.
+    /// Numbers of which there is no schema of the source's language, and until when that is believed: a registry may
+    /// hear of a schema after the first record that names it.
     private var missing: [UInt32: UInt64] = [:]
     private let clock: any Clock
     private static let missingMillis: Int64 = 1000
