@@ -46,6 +46,10 @@ let package = Package(
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         // OpenSSL's digests; librdkafka brings that library anyway.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // protobuf's own library reads `.proto` files and sets of descriptors; behind a small C API as simdjson is.
+        .target(
+            name: "CProtobuf",
+            linkerSettings: [.linkedLibrary("protobuf"), .linkedLibrary("stdc++")]),
         // The processor's prefetch, and one setting of the C library's allocator.
         .target(name: "CMemory"),
 
@@ -61,7 +65,8 @@ let package = Package(
         // libmicrohttpd: a small HTTP/1.1 server in one thread of its own, with limits on everything a client can send.
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
 
-        .target(name: "SluiceSpec", dependencies: ["CYAML", "CPCRE2"], swiftSettings: productWithPointers),
+        .target(
+            name: "SluiceSpec", dependencies: ["CYAML", "CPCRE2", "CProtobuf"], swiftSettings: productWithPointers),
         .target(name: "SluicePlan", dependencies: ["SluiceSpec"], swiftSettings: product),
         .target(
             name: "SluiceEngine",

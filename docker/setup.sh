@@ -8,11 +8,15 @@ set -eu
 
 # Libraries the product stands on (why each: Package.swift), the tool that finds them, and the time zone data.
 build_packages="librdkafka-dev libdeflate-dev libmicrohttpd-dev zlib1g-dev libzstd-dev libsimdjson-dev libyaml-dev"
-build_packages="$build_packages libpcre2-dev libsnappy-dev libssl-dev libcurl4-openssl-dev pkg-config tzdata"
+build_packages="$build_packages libpcre2-dev libsnappy-dev libssl-dev libcurl4-openssl-dev libprotobuf-dev"
+# The headers of its compiler are in a package of their own.
+build_packages="$build_packages libprotoc-dev pkg-config tzdata"
 # What only tests and checks need.
 test_packages="gzip zstd valgrind binutils strace kcat chromium chromium-driver python3 python3-yaml python3-jsonschema"
 # Read what is written as Avro.
 test_packages="$test_packages python3-avro python3-snappy python3-zstandard"
+# Makes sets of descriptors.
+test_packages="$test_packages protobuf-compiler"
 # Java 17 or newer runs the Kafka that tests talk to; any that is there will do.
 command -v java >/dev/null 2>&1 || test_packages="$test_packages openjdk-17-jre-headless"
 

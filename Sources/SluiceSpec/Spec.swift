@@ -192,6 +192,33 @@ package enum RecordFormat: Hashable, Sendable {
     case json(JSONOptions = JSONOptions())
     case csv(CSVOptions)
     case avro(AvroOptions)
+    case protobuf(ProtobufOptions)
+}
+
+package struct ProtobufOptions: Hashable, Sendable {
+    package enum Framing: Hashable, Sendable {
+        /// A value is a message and nothing else.
+        case none
+        /// Before each message five bytes, which name its schema, and the message's place in that.
+        case confluent
+    }
+
+    /// The schema that the spec names; nil with a registry.
+    package var schema: ProtobufSchema?
+    /// With a schema what records are, by its whole name. With a registry nil: what each record says.
+    package var message: String?
+    package var framing: Framing
+    /// Who knows the schemas that a topic's values name by number.
+    package var registry: RegistrySpec?
+
+    package init(
+        schema: ProtobufSchema?, message: String?, framing: Framing, registry: RegistrySpec? = nil
+    ) {
+        self.schema = schema
+        self.message = message
+        self.framing = framing
+        self.registry = registry
+    }
 }
 
 package struct JSONOptions: Hashable, Sendable {
@@ -416,6 +443,7 @@ extension RecordFormat {
         case .json: "json"
         case .csv: "csv"
         case .avro: "avro"
+        case .protobuf: "protobuf"
         }
     }
 }

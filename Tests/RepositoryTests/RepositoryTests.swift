@@ -10,7 +10,7 @@ import Testing
 
     /// Module to what it may import, besides Glibc and the standard library.
     static let allowedImports: [String: Set<String>] = [
-        "SluiceSpec": ["CYAML", "CPCRE2"],
+        "SluiceSpec": ["CYAML", "CPCRE2", "CProtobuf"],
         "SluicePlan": ["SluiceSpec"],
         "SluiceEngine": ["SluicePlan", "SluiceSpec", "CSimdJSON", "CMemory", "CPCRE2", "CCrypto"],
         "SluiceSystem": ["CMemory", "Synchronization"],

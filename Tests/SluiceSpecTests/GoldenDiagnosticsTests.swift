@@ -10,7 +10,7 @@ import Testing
         let text = try Golden.text("\(name).yaml")
         let read = readSpec(
             [("\(name).yaml", text)], environment: ["FOLDER": "in", "BAD_TYPE": "sting"],
-            secrets: ["secret.txt": "hunter2\n"])
+            secrets: ["secret.txt": "hunter2\n"], others: { try? Golden.text($0) })
         #expect((read.spec == nil) == !read.errors.isEmpty)
         #expect(!read.rendered.contains("hunter2"))
         try Golden.expect(read.rendered + "\n", in: "\(name).txt")

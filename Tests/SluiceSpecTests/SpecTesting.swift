@@ -16,14 +16,16 @@ struct ReadSpec {
     var rendered: String { diagnostics.map { $0.rendered(lines: lines) }.joined(separator: "\n") }
 }
 
+/// - Parameter others: files that a spec names, by their paths.
 func readSpec(
-    _ files: [(String, String)], environment: [String: String] = [:], secrets: [String: String] = [:]
+    _ files: [(String, String)], environment: [String: String] = [:], secrets: [String: String] = [:],
+    others: @escaping (String) -> String? = { _ in nil }
 ) -> ReadSpec {
     let files: [SpecFile] = files.map { ($0.0, Array($0.1.utf8)) }
     let (spec, diagnostics) = SpecReader.read(
         files: files, environment: { environment[$0] },
         readFile: { path in
-            secrets[path].map { .success(Array($0.utf8)) }
+            (secrets[path] ?? others(path)).map { .success(Array($0.utf8)) }
                 ?? .failure(UnreadableFile(reason: "No such file or directory"))
         })
     return ReadSpec(spec: spec, diagnostics: diagnostics, lines: SourceLines(files: files))

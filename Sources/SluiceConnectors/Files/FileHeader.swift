@@ -29,7 +29,7 @@ struct FileHeaders: Sendable {
         case .avro(let options):
             kind = .avro(options, each)
             self.columns = columns
-        case .json, .csv: return nil
+        case .json, .csv, .protobuf: return nil
         }
     }
 

@@ -29,7 +29,7 @@ struct FilePart {
 /// How the files of a format are cut; nil for one whose records are lines.
 func recordCuts(_ format: RecordFormat, byteCountMax: Int64) -> (any RecordCuts)? {
     switch format {
-    case .json: nil
+    case .json, .protobuf: nil
     case .csv: RecordsOfLines(format, byteCountMax: byteCountMax)
     case .avro: AvroBlocks()
     }

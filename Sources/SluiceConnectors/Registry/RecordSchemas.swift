@@ -14,10 +14,11 @@ final class RecordSchemas {
     private let registry: SchemaRegistry
     private let spec: RegistrySpec
     private let source: SourceSpec
+    private let language: RegisteredSchema.Language
     /// By number and subject.
     private var known: [Key: RecordSchema] = [:]
-    /// Numbers of which there is no schema of Avro, and until when that is believed: a registry may hear of a schema
-    /// after the first record that names it.
+    /// Numbers of which there is no schema of the source's language, and until when that is believed: a registry may
+    /// hear of a schema after the first record that names it.
     private var missing: [UInt32: UInt64] = [:]
     private let clock: any Clock
     private static let missingMillis: Int64 = 1000
@@ -34,8 +35,15 @@ final class RecordSchemas {
     }
 
     init?(_ source: SourceSpec, in environment: ConnectorEnvironment) {
-        guard case .avro(let options) = source.format, let spec = options.registry else { return nil }
-        self.spec = spec
+        switch source.format {
+        case .avro(let options):
+            guard let spec = options.registry else { return nil }
+            (self.spec, language) = (spec, .avro)
+        case .protobuf(let options):
+            guard let spec = options.registry else { return nil }
+            (self.spec, language) = (spec, .protobuf)
+        case .json, .csv: return nil
+        }
         self.source = source
         clock = environment.clock
         kept = environment.kept
@@ -97,11 +105,11 @@ final class RecordSchemas {
                 "\(place) has no subject `\(subject)`: name the one that has the schema with "
                     + "`registry: { url, subject }`", isRetriable: false)
         }
-        guard reader.language == .avro else {
+        guard reader.language == language else {
             throw ConnectorError(
                 code: "registry-answer",
                 "the subject `\(subject)` of \(place) has a schema of \(reader.language.rawValue), and the source "
-                    + "reads Avro", isRetriable: false)
+                    + "reads \(language == .avro ? "Avro" : "Protobuf")", isRetriable: false)
         }
         try check(reader, "schema \(reader.id) of the subject `\(subject)`")
         keep(reader)
@@ -112,6 +120,12 @@ final class RecordSchemas {
     private func check(_ schema: RegisteredSchema, _ what: String) throws(ConnectorError) {
         func failure(_ message: String, _ fix: String?) -> ConnectorError {
             ConnectorError(code: "schema-column", message + (fix.map { ": \($0)" } ?? ""), isRetriable: false)
+        }
+        if case .protobuf(let options) = source.format {
+            do throws(ProtobufProblem) {
+                try options.check(schema.written, source.columns, each: source.each)
+            } catch { throw failure("\(what): \(error.message)", error.fix) }
+            return
         }
         let parsed: AvroSchema
         do throws(AvroSchemaProblem) {
@@ -140,10 +154,10 @@ final class RecordSchemas {
         return schemas
     }
 
-    /// nil for one that the registry has not, or that is no Avro.
+    /// nil for one that the registry has not, or that is of another language.
     private func made(_ id: UInt32, _ reader: SchemaText) throws(ConnectorError) -> RecordSchema? {
         if let until = missing[id], clock.monotonicNanos < until { return nil }
-        guard let number = Int32(exactly: id), let schema = try schema(number), schema.language == .avro else {
+        guard let number = Int32(exactly: id), let schema = try schema(number), schema.language == language else {
             missing[id] = clock.nanos(inMillis: Self.missingMillis)
             return nil
         }
@@ -183,7 +197,9 @@ extension LogKey {
 
 extension RegisteredSchema {
     fileprivate var written: SchemaText {
-        SchemaText(Array(text.utf8), references: references.map { Array($0.text.utf8) })
+        SchemaText(
+            Array(text.utf8), references: references.map { Array($0.text.utf8) },
+            referenceNames: references.map(\.name))
     }
 
     /// As the checkpoint has it, in the registry's words.

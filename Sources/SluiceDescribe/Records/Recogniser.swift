@@ -54,7 +54,7 @@ extension Sample {
         if isFramed, framed * 2 > lines.count {
             return "\(target.shown) has values with the id of a schema in a registry before them (Avro, Protobuf or "
                 + "JSON Schema in Confluent's framing), which are not described: Avro is read with `format: { avro: "
-                + "{ registry: URL } }`"
+                + "{ registry: URL } }`, Protobuf with `{ protobuf: { registry: URL } }`"
         }
         let isBinary = bytes.contains(0) || bytes.count(where: { $0 < 9 || (14..<32).contains($0) }) * 10 > bytes.count
         if isBinary {

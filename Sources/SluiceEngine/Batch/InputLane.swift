@@ -70,6 +70,7 @@ final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
     @specialized(where Format == CSVRecordDecoder)
     @specialized(where Format == EachRecordDecoder)
     @specialized(where Format == AvroRecordDecoder)
+    @specialized(where Format == ProtobufRecordDecoder)
     override func decode(
         _ chunk: borrowing InputChunk, _ records: UnsafeBufferPointer<InputRecord>, startsFile: Bool,
         _ bounds: EventTimeBounds, into output: DecodedChunk

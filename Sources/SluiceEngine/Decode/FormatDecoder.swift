@@ -60,6 +60,7 @@ extension RecordFormat {
         case .json: FormatLane(setup, JSONRecordDecoder(setup.input))
         case .csv(let options): FormatLane(setup, CSVRecordDecoder(options, setup.input))
         case .avro(let options): FormatLane(setup, AvroRecordDecoder(options, setup.input))
+        case .protobuf(let options): FormatLane(setup, ProtobufRecordDecoder(options, setup.input))
         }
     }
 }

@@ -38,6 +38,8 @@ enum RecordFault: Equatable {
     case tooLong
     /// Bytes that are no Avro.
     case avro(AvroFault)
+    /// Bytes that are no message of protobuf.
+    case protobuf(ProtobufFault)
 
     /// The column that is at fault, where it is one.
     var slot: Int? {
@@ -46,7 +48,9 @@ enum RecordFault: Equatable {
             .element(_, let slot), .ahead(let slot):
             slot
         case .unclosedQuote(let slot): slot >= 0 ? slot : nil
-        case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong, .avro: nil
+        case .noArray, .moreValues, .trailingText, .noObject, .malformed, .encoding, .empty, .tooLong, .avro,
+            .protobuf:
+            nil
         }
     }
 
@@ -74,6 +78,7 @@ enum RecordFault: Equatable {
         case .empty: "it is empty"
         case .tooLong: "the line is too long"
         case .avro(let fault): fault.reason
+        case .protobuf(let fault): fault.reason
         }
     }
 }

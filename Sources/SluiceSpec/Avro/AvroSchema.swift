@@ -141,10 +141,13 @@ package struct SchemaText: Hashable, Sendable {
     package var text: [UInt8]
     /// Each after those that it refers to itself.
     package var references: [[UInt8]]
+    /// What each of those is referred to by, where that counts: the name that it is imported by.
+    package var referenceNames: [String]
 
-    package init(_ text: [UInt8], references: [[UInt8]] = []) {
+    package init(_ text: [UInt8], references: [[UInt8]] = [], referenceNames: [String] = []) {
         self.text = text
         self.references = references
+        self.referenceNames = referenceNames
     }
 }
 

@@ -59,6 +59,30 @@ struct AvroFormatKeys: SpecKeys {
         example: "http://localhost:8081")
 }
 
+struct ProtobufFormatKeys: SpecKeys {
+    static let id = "source.protobuf"
+    static let noun = "`protobuf`"
+    static let home = "inside a source's `format: { protobuf: { … } }`"
+    static let set = KeySet(ProtobufFormatKeys())
+
+    let proto = Key(
+        "proto", .path, "A file with the schema; what it imports is looked for in its folder.", example: "visit.proto")
+    let descriptor = Key(
+        "descriptor", .path, "A file with the schema as `protoc --include_imports --descriptor_set_out` writes it.",
+        example: "visit.desc")
+    let message = Key(
+        "message", .text, "The message that a topic's values are, with its package where the name alone is not enough.",
+        without: "the only one of the schema; with a registry what each value says", example: "shop.Visit")
+    let framing = Key(
+        "framing", .word(["none": ProtobufOptions.Framing.none, "confluent": .confluent]),
+        "What stands before a topic's values: nothing, or the bytes that name a schema in a registry and a message.",
+        without: "none, `confluent` with a registry", example: "confluent")
+    let registry = Key(
+        "registry", RegistryKeys.kind,
+        "The schema registry that knows the schemas which a topic's values name.",
+        example: "http://localhost:8081")
+}
+
 struct RegistryKeys: SpecKeys {
     static let id = "registry"
     static let noun = "a registry"

@@ -11,7 +11,9 @@ struct SourceKeys: SpecKeys {
     let stdin = Key("stdin", .map(StandardInputKeys.self), "Reads standard input, for pipes.", example: "{}")
     let format = Key(
         "format",
-        .node("a format, or a map with one", .format(JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self)),
+        .node(
+            "a format, or a map with one",
+            .format(JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self, ProtobufFormatKeys.self)),
         "How a record is read.", without: "json", example: "{ csv: { header: true } }")
     let columns = RequiredKey(
         "columns",

@@ -5,8 +5,9 @@ package enum SpecReference {
     /// All maps of a spec in the order in which a reader of the reference meets them.
     static let maps: [any SpecKeys.Type] = [
         SpecFileKeys.self, DefaultsKeys.self, SourceKeys.self, KafkaSourceKeys.self, FileSourceKeys.self,
-        StandardInputKeys.self, JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self, RegistryKeys.self,
-        ColumnKeys.self, EachKeys.self, WatermarkKeys.self, RouteKeys.self, QueryKeys.self, JoinKeys.self,
+        StandardInputKeys.self, JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self,
+        ProtobufFormatKeys.self, RegistryKeys.self, ColumnKeys.self, EachKeys.self, WatermarkKeys.self, RouteKeys.self,
+        QueryKeys.self, JoinKeys.self,
         TriggerKeys.self, StateKeys.self, SinkKeys.self, KafkaSinkKeys.self, FileSinkKeys.self,
         StandardOutputKeys.self, JSONOutputKeys.self, CSVOutputKeys.self, AvroOutputKeys.self,
     ]

@@ -43,6 +43,10 @@ extension SpecBuilder {
         _ node: YAMLNode, _ connector: (any SinkConnector)?, isKafka: Bool
     ) -> OutputFormat? {
         guard case .mapping(let entries) = node.kind else {
+            if case .scalar(let scalar) = node.kind, scalar.text == "protobuf" {
+                unsupported("Protobuf on a sink", at: node.place, fix: "write `json` for now")
+                return nil
+            }
             let format = word(
                 node, "`format`",
                 [
@@ -52,6 +56,10 @@ extension SpecBuilder {
                 ], foreign: ForeignWords.format)?.value
             guard case .avro = format else { return format }
             return readAvroOutput(nil, at: node.place, connector).map { .avro($0) }
+        }
+        if let protobuf = entries.first(where: { $0.key == "protobuf" }) {
+            unsupported("Protobuf on a sink", at: protobuf.keyPlace, fix: "write `json` for now")
+            return nil
         }
         guard let entry = onlyFormat(["json", "csv", "avro"], entries, node) else { return nil }
         switch entry.key {

@@ -30,6 +30,9 @@ extension SpecBuilder {
         if case .avro(let options)? = format, !entry.scope.isUnknown {
             checkColumns(entry.scope.columns, each, options, readsEach: map.contains(\.each))
         }
+        if case .protobuf(let options)? = format, !entry.scope.isUnknown {
+            checkColumns(entry.scope.columns, each, options, readsEach: map.contains(\.each))
+        }
         let badRows = readBadRows(map, defaultAt: name)
         var filter: TypedExpression?
         if let node = map[\.filter]?.value {
@@ -111,12 +114,14 @@ extension SpecBuilder {
         guard case .mapping(let entries) = node.kind else {
             let words: KeyValuePairs<String, RecordFormat> = [
                 "json": .json(), "csv": .csv(CSVOptions()), "avro": .avro(AvroOptions(schema: nil, framing: .none)),
+                "protobuf": .protobuf(ProtobufOptions(schema: nil, message: nil, framing: .none)),
             ]
             guard let format = word(node, "`format`", words, foreign: ForeignWords.format)?.value else { return nil }
-            guard case .avro = format else { return format }
-            return readAvroOptions(nil, at: node.place, kind, connector).map { .avro($0) }
+            if case .avro = format { return readAvroOptions(nil, at: node.place, kind, connector).map { .avro($0) } }
+            guard case .protobuf = format else { return format }
+            return readProtobufOptions(nil, at: node.place, kind).map { .protobuf($0) }
         }
-        guard let entry = onlyFormat(["json", "csv", "avro"], entries, node) else { return nil }
+        guard let entry = onlyFormat(["json", "csv", "avro", "protobuf"], entries, node) else { return nil }
         switch entry.key {
         case "json":
             guard let map = MapReader<JSONFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
@@ -124,6 +129,9 @@ extension SpecBuilder {
         case "csv":
             guard let map = MapReader<CSVFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
             return readCSVOptions(map, kind, connector).map { .csv($0) }
+        case "protobuf":
+            guard let map = MapReader<ProtobufFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+            return readProtobufOptions(map, at: entry.keyPlace, kind).map { .protobuf($0) }
         default:
             guard let map = MapReader<AvroFormatKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
             return readAvroOptions(map, at: entry.keyPlace, kind, connector).map { .avro($0) }

@@ -48,37 +48,7 @@ private func plan(
     _ format: AvroOptions, _ columns: [(path: String, type: DataType, form: ColumnSpec.Form)], each: String? = nil,
     keepsEmpty: Bool = false, timeZone: String = "UTC"
 ) throws -> InputPlan {
-    var plan = InputPlan(
-        source: "source", format: .avro(format), timeZone: timeZone, badRows: .null, fieldCount: columns.count,
-        columns: try columns.enumerated().map { index, column in
-            var origin = ColumnSpec.Origin.field(try FieldPath(text: column.path))
-            if each != nil, column.path == "each.#" {
-                origin = .eachPlace
-            } else if each != nil, column.path == "each" || column.path.hasPrefix("each.") {
-                let steps = Array(try FieldPath(text: column.path).steps.dropFirst())
-                origin = .each(steps.isEmpty ? nil : FieldPath(steps))
-            }
-            return InputColumn(
-                name: "c\(index)", type: column.type, origin: origin, form: column.form, declaredIndex: index)
-        })
-    plan.each = try each.map { EachSpec(path: try FieldPath(text: $0), keepsEmpty: keepsEmpty) }
-    return plan
-}
-
-private func framed(_ values: [[UInt8]], schemas: [RecordSchema] = []) -> InputChunk {
-    var chunk = InputChunk()
-    chunk.isFramed = true
-    chunk.schemas = schemas
-    for (index, value) in values.enumerated() {
-        chunk.text.append(contentsOf: value)
-        chunk.records.append(
-            InputRecord(
-                end: UInt32(chunk.text.count), isNull: false, offset: Int64(index), timestampMillis: -1,
-                attributesStart: 0))
-        chunk.text.append(UInt8(ascii: "\n"))
-    }
-    chunk.text.reserve(inputPaddingByteCount)
-    return chunk
+    try nestedPlan(.avro(format), columns, each: each, keepsEmpty: keepsEmpty, timeZone: timeZone)
 }
 
 /// What values are, read by their own schema.
@@ -92,19 +62,6 @@ private func decoded(
 
 private func reason(_ record: DecodedRecord?) -> AvroFault? {
     if case .avro(let fault)? = record?.fault { fault } else { nil }
-}
-
-/// Where numbers differ only in how they are written; a float's digits are fewer than its value as a double has.
-private func isSame(_ a: JSONValue, _ b: JSONValue) -> Bool {
-    switch (a, b) {
-    case (.array(let a), .array(let b)): a.count == b.count && zip(a, b).allSatisfy(isSame)
-    case (.object(let a), .object(let b)):
-        a.count == b.count
-            && a.allSatisfy { member in b.contains { $0.name == member.name && isSame($0.value, member.value) } }
-    case (.integer(let a), .double(let b)), (.double(let b), .integer(let a)): Float(a) == Float(b)
-    case (.double(let a), .double(let b)): Float(a) == Float(b)
-    default: a == b
-    }
 }
 
 @Suite struct AvroTests {
@@ -153,7 +110,7 @@ private func isSame(_ a: JSONValue, _ b: JSONValue) -> Bool {
                     }
                     if types[index].1 == .json, let found {
                         let a = try JSONValue(report: Array(found.utf8)[...])
-                        #expect(isSame(a, try JSONValue(report: Array(text.utf8)[...])), "\(context)")
+                        #expect(isSameJSON(a, try JSONValue(report: Array(text.utf8)[...])), "\(context)")
                     } else {
                         #expect(found == text, "\(context)")
                     }
@@ -584,19 +541,4 @@ private func isSame(_ a: JSONValue, _ b: JSONValue) -> Bool {
 extension Datum {
     /// Without the length before a short text.
     fileprivate var dropFirst: Datum { Datum(bytes: Array(bytes.dropFirst())) }
-}
-
-private func unhex(_ text: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var high: UInt8?
-    for digit in text.utf8 {
-        let value = digit < 0x3A ? digit - 0x30 : digit - 0x57
-        if let first = high {
-            bytes.append(first << 4 | value)
-            high = nil
-        } else {
-            high = value
-        }
-    }
-    return bytes
 }

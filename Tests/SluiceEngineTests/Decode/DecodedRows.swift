@@ -74,6 +74,9 @@ func decode(_ chunk: borrowing InputChunk, _ plan: InputPlan, startsFile: Bool =
     case .avro(let options):
         var decoder = RecordDecoder(AvroRecordDecoder(options, plan), input: plan, zones: systemTimeZones)
         return decode(chunk, with: &decoder, plan, startsFile: startsFile)
+    case .protobuf(let options):
+        var decoder = RecordDecoder(ProtobufRecordDecoder(options, plan), input: plan, zones: systemTimeZones)
+        return decode(chunk, with: &decoder, plan, startsFile: startsFile)
     }
 }
 

@@ -118,7 +118,7 @@ final class AvroJSON: Sendable {
             if found == .unfit { outcome = found }
             if field.isExtra { arena.truncate(to: mark) }
         }
-        close(from: start, UInt8(ascii: "{"), UInt8(ascii: "}"), &arena)
+        arena.closeJSON(from: start, UInt8(ascii: "{"), UInt8(ascii: "}"))
         return outcome
     }
 
@@ -133,7 +133,7 @@ final class AvroJSON: Sendable {
             if count == 0 {
                 let (open, end) =
                     isMap ? (UInt8(ascii: "{"), UInt8(ascii: "}")) : (UInt8(ascii: "["), UInt8(ascii: "]"))
-                close(from: start, open, end, &arena)
+                arena.closeJSON(from: start, open, end)
                 return outcome
             }
             for _ in 0..<count {
@@ -151,16 +151,6 @@ final class AvroJSON: Sendable {
             }
         }
         return .faulty
-    }
-
-    /// The comma before the first member becomes the opening bracket.
-    private func close(from start: Int, _ open: UInt8, _ end: UInt8, _ arena: inout ByteBuffer) {
-        if arena.count == start {
-            arena.append(open)
-        } else {
-            unsafe arena.base.storeBytes(of: open, toByteOffset: start, as: UInt8.self)
-        }
-        arena.append(end)
     }
 }
 
@@ -223,58 +213,17 @@ private struct AvroJSONWriter {
             return .faulty
         }
         switch (node.promotion, node.logical) {
-        case (.toFloat, _): append(float: Float(value), &arena)
-        case (.toDouble, _): append(double: Double(value), &arena)
+        case (.toFloat, _): arena.appendJSON(float: Float(value))
+        case (.toDouble, _): arena.appendJSON(double: Double(value))
         case (_, .date?):
             arena.append(UInt8(ascii: "\""))
             formatDate(value, into: &arena)
             arena.append(UInt8(ascii: "\""))
-        case (_, .timestamp(let unit)?): return appendTime(value, unit, isLocal: false, &arena)
-        case (_, .localTimestamp(let unit)?): return appendTime(value, unit, isLocal: true, &arena)
-        default:
-            arena.reserve(integerRoom)
-            arena.advance(by: unsafe writeInteger(value, to: arena.base + arena.count))
+        case (_, .timestamp(let unit)?): arena.appendJSON(time: value, unit, isLocal: false)
+        case (_, .localTimestamp(let unit)?): arena.appendJSON(time: value, unit, isLocal: true)
+        default: arena.appendText(of: value)
         }
         return .set
-    }
-
-    /// With all the digits of a second that say something, in threes.
-    private func appendTime(
-        _ value: Int64, _ unit: EpochUnit, isLocal: Bool, _ arena: inout ByteBuffer
-    ) -> AvroMachine.ConversionOutcome {
-        let perSecond = unit.perSecond
-        let second = value.flooredQuotient(by: perSecond)
-        let nanos = (value - second * perSecond) * (1_000_000_000 / perSecond)
-        let day = second.flooredQuotient(by: secondsPerDay)
-        let rest = second - day * secondsPerDay
-        arena.append(UInt8(ascii: "\""))
-        formatDate(day, into: &arena)
-        arena.append(UInt8(ascii: "T"))
-        appendDigits(rest / 3600, 2, &arena)
-        arena.append(UInt8(ascii: ":"))
-        appendDigits(rest / 60 % 60, 2, &arena)
-        arena.append(UInt8(ascii: ":"))
-        appendDigits(rest % 60, 2, &arena)
-        arena.append(UInt8(ascii: "."))
-        if nanos % 1_000_000 == 0 {
-            appendDigits(nanos / 1_000_000, 3, &arena)
-        } else if nanos % 1000 == 0 {
-            appendDigits(nanos / 1000, 6, &arena)
-        } else {
-            appendDigits(nanos, 9, &arena)
-        }
-        if !isLocal { arena.append(UInt8(ascii: "Z")) }
-        arena.append(UInt8(ascii: "\""))
-        return .set
-    }
-
-    private func appendDigits(_ value: Int64, _ count: Int, _ arena: inout ByteBuffer) {
-        var divisor: Int64 = 1
-        for _ in 1..<count { divisor *= 10 }
-        while divisor > 0 {
-            arena.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-            divisor /= 10
-        }
     }
 
     private func appendFraction(
@@ -297,24 +246,11 @@ private struct AvroJSONWriter {
             return .faulty
         }
         if let float, node.promotion != .toDouble {
-            append(float: float, &arena)
+            arena.appendJSON(float: float)
         } else {
-            append(double: value, &arena)
+            arena.appendJSON(double: value)
         }
         return .set
-    }
-
-    private func append(float: Float, _ arena: inout ByteBuffer) {
-        guard float.isFinite else { return append(double: Double(float), &arena) }
-        arena.reserve(doubleTextRoom)
-        arena.advance(by: unsafe writeFloat(float, to: arena.base + arena.count))
-    }
-
-    private func append(double: Double, _ arena: inout ByteBuffer) {
-        arena.reserve(doubleTextRoom + 2)
-        if !double.isFinite { arena.append(UInt8(ascii: "\"")) }
-        arena.advance(by: unsafe writeDouble(double, to: arena.base + arena.count))
-        if !double.isFinite { arena.append(UInt8(ascii: "\"")) }
     }
 
     /// False where they are not what the type says; `null` then stands there.
@@ -343,9 +279,7 @@ private struct AvroJSONWriter {
         }
         if node.kind == .string { return appendText(count, &machine, &arena) }
         unsafe machine.cursor += count
-        arena.append(UInt8(ascii: "\""))
-        unsafe appendBase64(bytes, to: &arena)
-        arena.append(UInt8(ascii: "\""))
+        unsafe arena.appendJSON(base64: bytes)
         return true
     }
 
@@ -353,31 +287,6 @@ private struct AvroJSONWriter {
     func appendText(_ count: Int, _ machine: inout AvroMachine, _ arena: inout ByteBuffer) -> Bool {
         let text = unsafe UnsafeRawBufferPointer(start: machine.cursor, count: count)
         unsafe machine.cursor += count
-        arena.append(UInt8(ascii: "\""))
-        let isText = unsafe isUTF8(text)
-        if isText {
-            arena.reserve(jsonTextRoom(count))
-            arena.advance(by: unsafe writeJSONText(text, to: arena.base + arena.count))
-        }
-        arena.append(UInt8(ascii: "\""))
-        return isText
-    }
-}
-
-private let integerRoom = 32
-
-private func appendBase64(_ bytes: UnsafeRawBufferPointer, to arena: inout ByteBuffer) {
-    let digits: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    arena.reserve((bytes.count + 2) / 3 * 4)
-    var index = 0
-    while index < bytes.count {
-        let count = min(3, bytes.count - index)
-        var group: UInt32 = 0
-        for offset in 0..<3 { group = unsafe group << 8 | (offset < count ? UInt32(bytes[index + offset]) : 0) }
-        for digit in 0..<4 {
-            let place = Int(group >> UInt32(18 - 6 * digit) & 63)
-            unsafe arena.append(digit <= count ? digits.utf8Start[place] : UInt8(ascii: "="))
-        }
-        index += count
+        return unsafe arena.appendJSON(text: text)
     }
 }

@@ -62,36 +62,7 @@ internal import SluiceSpec
     // MARK: - Bytes
 
     @inline(__always)
-    private mutating func number() -> UInt64? {
-        let word = unsafe UInt64(littleEndian: cursor.loadUnaligned(as: UInt64.self))
-        if word & 0x80 == 0 {
-            unsafe cursor += 1
-            return word & 0x7F
-        }
-        // The high bit of its last byte is not set. What is below is put together, two parts of seven bits at a time.
-        let ends = ~word & 0x8080_8080_8080_8080
-        guard ends != 0 else { return longNumber() }
-        unsafe cursor += ends.trailingZeroBitCount &>> 3 &+ 1
-        var value = word & (ends ^ (ends &- 1)) & 0x7F7F_7F7F_7F7F_7F7F
-        value = value & 0x007F_007F_007F_007F | (value & 0x7F00_7F00_7F00_7F00) &>> 1
-        value = value & 0x0000_3FFF_0000_3FFF | (value & 0x3FFF_0000_3FFF_0000) &>> 2
-        return value & 0x0FFF_FFFF | (value & 0x0FFF_FFFF_0000_0000) &>> 4
-    }
-
-    /// Of more than eight bytes; nil for more than ten, or more than 64 bits.
-    @inline(never)
-    private mutating func longNumber() -> UInt64? {
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while true {
-            let byte = unsafe cursor.load(as: UInt8.self)
-            unsafe cursor += 1
-            if shift == 63, byte > 1 { return nil }
-            value |= UInt64(byte & 0x7F) &<< shift
-            if byte < 0x80 { return value }
-            shift &+= 7
-        }
-    }
+    private mutating func number() -> UInt64? { unsafe readNumber(&cursor) }
 
     /// A number with its sign, which the lowest bit is.
     @inline(__always)
@@ -414,18 +385,4 @@ internal import SluiceSpec
         unsafe row.fields.builder.set(
             Int(instruction.slot), padded: code.constants + Int(text[0]), count: Int(text[1]), in: &arena)
     }
-}
-
-/// Whether bytes are UTF-8; eight bytes behind them are readable.
-@inline(__always)
-private func isText(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
-    var all: UInt64 = 0
-    var index = 0
-    while index &+ 8 <= count {
-        unsafe all |= bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        index &+= 8
-    }
-    let last = unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-    all |= last & (1 &<< UInt64((count &- index) &* 8) &- 1)
-    return unsafe all & 0x8080_8080_8080_8080 == 0 || isUTF8Block(bytes, count: count)
 }

@@ -11,20 +11,6 @@ extension AvroMachine {
         case faulty
     }
 
-    private enum Number {
-        case whole(Int64)
-        case float(Float)
-        case double(Double)
-
-        var double: Double {
-            switch self {
-            case .whole(let value): Double(value)
-            case .float(let value): Double(value)
-            case .double(let value): value
-            }
-        }
-    }
-
     /// Reads a value and sets a column; of faulty bytes `fault` says what is wrong.
     @inline(never)
     mutating func convert(
@@ -39,7 +25,8 @@ extension AvroMachine {
             guard let number = readNumber(kind, isRounded: unsafe conversion.pointee.isRoundedToFloat, &fault) else {
                 return .faulty
             }
-            return unsafe set(number, conversion, slot, &row, into: &arena) ? .set : .unfit
+            let (column, reading) = unsafe (conversion.pointee.column, conversion.pointee.reading)
+            return row.fields.set(number, slot, column, NumberReading(reading), in: &arena) ? .set : .unfit
         case .bytes:
             guard let count = byteCount(&fault) else { return .faulty }
             let bytes = unsafe UnsafeRawBufferPointer(start: cursor, count: count)
@@ -60,8 +47,8 @@ extension AvroMachine {
 
     private mutating func readNumber(
         _ kind: AvroConversion.Number, isRounded: Bool, _ fault: inout AvroFault
-    ) -> Number? {
-        var number = Number.whole(0)
+    ) -> PlainNumber? {
+        var number = PlainNumber.whole(0)
         switch kind {
         case .int, .long:
             guard let value = integer() else {
@@ -84,50 +71,6 @@ extension AvroMachine {
         }
         fault = .short
         return isInside ? number : nil
-    }
-
-    private func set(
-        _ number: Number, _ conversion: UnsafePointer<AvroConversion>, _ slot: Int, _ row: inout RowWriter,
-        into arena: inout ByteBuffer
-    ) -> Bool {
-        let column = unsafe conversion.pointee.column
-        switch unsafe conversion.pointee.reading {
-        case .double:
-            row.fields.builder.set(slot, bits: number.double.bitPattern, in: &arena)
-            return true
-        case .epoch(let unit):
-            guard let micros = unsafe withText(of: number, { unsafe epochMicros($0, unit) }) else { return false }
-            row.fields.builder.set(slot, integer: micros, in: &arena)
-            return true
-        case .localTime(let unit):
-            guard let local = unsafe withText(of: number, { unsafe epochMicros($0, unit) }),
-                let micros = row.fields.timestamps.rules.instant(localMicros: local)
-            else { return false }
-            row.fields.builder.set(slot, integer: micros, in: &arena)
-            return true
-        case .decimalNumber:
-            let value = unsafe withText(of: number) {
-                unsafe decimalValue($0, precision: Int(column.precision), scale: Int(column.scale))
-            }
-            guard let value else { return false }
-            row.fields.builder.set(slot, decimal: value, in: &arena)
-            return true
-        default: return false
-        }
-    }
-
-    /// The number as JSON has it.
-    private func withText<Result>(of number: Number, _ body: (UnsafeRawBufferPointer) -> Result?) -> Result? {
-        unsafe withUnsafeTemporaryAllocation(byteCount: doubleTextRoom, alignment: 8) { text in
-            guard let place = text.baseAddress else { return nil }
-            let count: Int
-            switch number {
-            case .whole(let value): count = unsafe writeInteger(value, to: place)
-            case .double(let value): count = unsafe writeDouble(value, to: place)
-            case .float(let value): count = unsafe writeFloat(value, to: place)
-            }
-            return unsafe body(UnsafeRawBufferPointer(start: place, count: count))
-        }
     }
 
     // MARK: - Bytes
@@ -210,14 +153,6 @@ func unscaledInteger(_ bytes: UnsafeRawBufferPointer) -> Int128? {
     return value
 }
 
-/// As `Float.toString` of Java 19: the fewest digits that read back as the same float.
-func writeFloat(_ value: Float, to place: UnsafeMutableRawPointer) -> Int {
-    guard value.isFinite, value != 0 else { return unsafe writeDouble(Double(value), to: place) }
-    // A double with the same digits prints them.
-    let digits = "\(value)"
-    return unsafe writeDouble(Double(digits) ?? Double(value), to: place)
-}
-
 func appendUUID(_ bytes: UnsafeRawBufferPointer, to arena: inout ByteBuffer) {
     let digits: StaticString = "0123456789abcdef"
     for (index, byte) in unsafe Array(bytes).enumerated() {
@@ -233,5 +168,18 @@ extension TimeZoneRules {
         let offset = span(atLocalSecond: localMicros.flooredQuotient(by: microsPerSecond)).offsetSeconds
         let (micros, isOver) = localMicros.subtractingReportingOverflow(offset * microsPerSecond)
         return isOver ? nil : micros
+    }
+}
+
+extension NumberReading {
+    /// nil for what is no number.
+    fileprivate init?(_ reading: AvroReading) {
+        switch reading {
+        case .double: self = .double
+        case .epoch(let unit): self = .epoch(unit)
+        case .localTime(let unit): self = .localTime(unit)
+        case .decimalNumber: self = .decimal
+        default: return nil
+        }
     }
 }
