@@ -65,6 +65,34 @@ private func reason(_ record: DecodedRecord?) -> AvroFault? {
 }
 
 @Suite struct AvroTests {
+    // MARK: - What nobody wants
+
+    /// Neighbours that may be null are passed over in one loop, whichever branch is null and in however many bytes the
+    /// branch is written.
+    @Test func `Fields that may be null and nobody wants are passed over`() throws {
+        let types = [
+            #"["null","long"]"#, #"["string","null"]"#, #"["null","double"]"#, #"["null","boolean"]"#,
+            #"["null","float"]"#, #"["null","bytes"]"#, #"["int","null"]"#,
+            #"["null",{"type":"fixed","name":"F","size":3}]"#,
+            #"["null",{"type":"enum","name":"E","symbols":["a"]}]"#,
+        ]
+        let fields = types.enumerated().map { #"{"name":"f\#($0)","type":\#($1)}"# } + [#"{"name":"v","type":"long"}"#]
+        let writer = record(fields.joined(separator: ","))
+        let full = Datum().long(1).long(300).long(0).text("abc").long(1).double(2).long(1).raw([1]).long(1).float(3)
+            .long(1).bytes([9, 9]).long(0).long(-70_000).long(1).raw([7, 7, 7]).long(1).long(0).long(42)
+        let empty = Datum(bytes: [0, 2, 0, 0, 0, 0, 2, 0, 0]).long(43)
+        // Zero and one in more bytes than they need.
+        let long = Datum(bytes: [0x80, 0, 0x82, 0x80, 0, 0, 0, 0, 0, 2, 0, 0]).long(44)
+        let records = try decoded(writer, [("v", .long)], [full, empty, long])
+        #expect(records.map(\.values) == [["42"], ["43"], ["44"]])
+        for count in full.bytes.indices.dropFirst() {
+            let cut = try decoded(writer, [("v", .long)], [Datum(bytes: Array(full.bytes.prefix(count)))])
+            #expect(reason(cut.first) == .short, "\(count) bytes")
+        }
+        #expect(reason(try decoded(writer, [("v", .long)], [Datum(bytes: [4])]).first) == .branch)
+        #expect(reason(try decoded(writer, [("v", .long)], [Datum().long(1).long(1).long(0).long(-1)]).first) != nil)
+    }
+
     // MARK: - The oracle
 
     @Test func `Random schemas and data are read as fastavro reads them`() throws {
