@@ -40,9 +40,8 @@ extension PlanningResult {
         var lines: [(head: String, ids: [Int64])] = []
         for schema in schemasMet {
             let head = "\(quotedName(schema.source)): \(schema.language) of \(schema.registry), "
-            if lines.last?.head == head { lines[lines.count - 1].ids.append(schema.id) } else {
-                lines.append((head, [schema.id]))
-            }
+            if lines.last?.head != head { lines.append((head, [])) }
+            lines[lines.count - 1].ids.append(schema.id)
         }
         return lines.map { line in
             secretMask.hide(line.head + line.ids.map { "\($0)" }.joined(separator: ", "))
