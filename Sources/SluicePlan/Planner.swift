@@ -25,6 +25,24 @@ package struct PlanningResult: Sendable {
     package var physical: PhysicalPlan?
     /// Errors and warnings, sorted by place.
     package var diagnostics: [Diagnostic] = []
+    /// What the query's checkpoint knows of registries, where somebody has looked; by source, then number.
+    package var schemasMet: [SchemaMet] = []
+}
+
+/// A schema that records of a source have named by its number, or were read as.
+package struct SchemaMet: Hashable, Sendable {
+    package var source: String
+    package var id: Int64
+    /// In the registry's words, such as `AVRO`.
+    package var language: String
+    package var registry: String
+
+    package init(source: String, id: Int64, language: String, registry: String) {
+        self.source = source
+        self.id = id
+        self.language = language
+        self.registry = registry
+    }
 }
 
 /// Plans queries.

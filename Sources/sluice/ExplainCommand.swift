@@ -21,7 +21,12 @@ struct ExplainCommand {
             printError(diagnostic.rendered(lines: loaded.lines))
         }
         if loaded.hasErrors { return 1 }
-        let results = loaded.plans.map(\.result)
+        let results = loaded.plans.map { plan in
+            var result = plan.result
+            let folder = SchemaFolder(checkpoint: plan.spec.checkpoint, fileSystem: files, log: .none)
+            result.schemasMet = folder.met()
+            return result
+        }
         switch options.format {
         case .text: printLine(Explanation.text(results))
         case .json: printLine(Explanation.json(results))

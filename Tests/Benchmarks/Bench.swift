@@ -67,7 +67,7 @@ struct Scenario: Sendable {
         Scenario(name: "shards", summary: "1 to 64 shards", measure: measureShards),
         Scenario(name: "wide-rows", summary: "30 columns a row, 5 needed", measure: measureWideRows),
         Scenario(
-            name: "formats", summary: "nested JSON, CSV and gzip against flat JSON; 60 fields of which 5 are used",
+            name: "formats", summary: "nested JSON, CSV, Avro and gzip against flat JSON; 60 fields of which 5 are used",
             measure: measureFormats),
         Scenario(
             name: "many-queries", summary: "20 light queries beside a heavy one, and 100 that wait",

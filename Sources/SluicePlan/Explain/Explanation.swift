@@ -25,6 +25,7 @@ extension PlanningResult {
         section("Physical plan", physicalTree?.lines ?? [])
         section("State", stateFacts.flatMap { facts in [facts.summary] + facts.details.map { "    " + $0 } })
         section("Time", physical?.timeFacts() ?? [])
+        section("Schemas met", schemaLines)
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -33,6 +34,20 @@ extension PlanningResult {
 
     /// One digraph, each plan a cluster; ends in a line break.
     package func explainDot() -> String { Explanation.dot([self]) }
+
+    /// One for each source and registry.
+    private var schemaLines: [String] {
+        var lines: [(head: String, ids: [Int64])] = []
+        for schema in schemasMet {
+            let head = "\(quotedName(schema.source)): \(schema.language) of \(schema.registry), "
+            if lines.last?.head == head { lines[lines.count - 1].ids.append(schema.id) } else {
+                lines.append((head, [schema.id]))
+            }
+        }
+        return lines.map { line in
+            secretMask.hide(line.head + line.ids.map { "\($0)" }.joined(separator: ", "))
+        }
+    }
 
     private var checkpoint: String { secretMask.hide(query.checkpoint) }
     private var logicalTree: OperatorNode? { logical?.operators.hidingSecrets(secretMask) }
@@ -52,6 +67,14 @@ extension PlanningResult {
             "join": physical?.joinJSON ?? .null,
             "state": .array(stateFacts.map(\.json)),
             "time": .array((physical?.timeFacts() ?? []).map { .string($0) }),
+            "schemasMet": .array(
+                schemasMet.map { schema in
+                    .object([
+                        "source": .string(schema.source), "id": .integer(schema.id),
+                        "schemaType": .string(schema.language),
+                        "registry": .string(secretMask.hide(schema.registry)),
+                    ])
+                }),
         ])
     }
 

@@ -3,6 +3,7 @@
 // and never waited for: one that is torn or missing is asked for again.
 
 internal import SluiceConnectors
+package import SluicePlan
 package import SluiceSpec
 package import SluiceSystem
 
@@ -36,6 +37,22 @@ package struct SchemaFolder: KeptValues {
             "A schema in the checkpoint cannot be used, its registry is asked again",
             [.path: .string(path(name)), .error: .string(reason)])
         return nil
+    }
+
+    /// What sources have met, by source and number. Files that cannot be read are left out.
+    package func met() -> [SchemaMet] {
+        guard (try? fileSystem.info(folder)) ?? nil != nil else { return [] }
+        let files = ((try? fileSystem.list(folder)) ?? []).compactMap { name -> JSONValue? in
+            (try? fileSystem.readAll("\(folder)/\(name)")).flatMap { readChecksummedText($0).content }
+        }
+        let schemas = files.compactMap { value -> SchemaMet? in
+            do throws(JSONError) {
+                return SchemaMet(
+                    source: try value.string("source"), id: try value.integer("id"),
+                    language: try value.string("schemaType"), registry: try value.string("registry"))
+            } catch { return nil }
+        }
+        return schemas.sorted { ($0.source, $0.registry, $0.id) < ($1.source, $1.registry, $1.id) }
     }
 
     package func keep(_ value: JSONValue, as name: String) {

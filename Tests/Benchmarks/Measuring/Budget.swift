@@ -26,6 +26,10 @@ struct Budget: Sendable {
     static let fairness = Budget("light batches beside a heavy query, p99", .times, .atMost, must: 2, goal: 1.2)
     static let nestedJSON = Budget("rate of nested JSON against flat", .times, .atLeast, must: 0.6, goal: 0.8)
     static let csv = Budget("rate of CSV against JSON", .times, .atLeast, must: 1.0, goal: 1.3)
+    static let avro = Budget("rate of Avro against JSON", .times, .atLeast, must: 1.0, goal: 1.5)
+    static let avroOut = Budget("rate with Avro out against JSON out", .times, .atLeast, must: 1.0, goal: 1.2)
+    static let avroWide = Budget(
+        "rate of Avro, 60 fields of which 5 are used, against those 5", .times, .atLeast, must: 0.8, goal: 1.0)
     static let gzipInput = Budget("CPU that gzip adds, against gzip -dc", .times, .atMost, must: 1.3, goal: 1.0)
     static let kafkaRate = Budget("Kafka to Kafka, rate against forwarder", .times, .atLeast, must: 0.4, goal: 0.7)
     static let kafkaFixedCost = Budget("a Kafka batch with 1 row a side", .millis, .atMost, must: 25, goal: 10)

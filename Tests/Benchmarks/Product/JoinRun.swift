@@ -1,5 +1,7 @@
 // One run of the product over files, from an empty checkpoint to the end of its input, with its answer checked.
 
+import Glibc
+
 /// A place for a run: spec, output, checkpoint and progress file.
 struct RunFolder {
     let path: String
@@ -54,6 +56,11 @@ struct JoinRun {
     ) {
         let folder = RunFolder("\(bench.folder)/run", spec, workload ?? input.workload)
         cost = run(folder.command(bench.binary), processors: processors, output: folder.log)
+        if spec.outputFormat != "json" {
+            rename(folder.output, "\(folder.path)/written")
+            convert(
+                bench, "\(folder.path)/written", spec.outputFormat, JoinSpec.outputColumns, to: folder.output, "json")
+        }
         folder.check(input.workload, truth)
         batches = ProgressRecord.all(in: folder.progress)
         rowCount = input.workload.rows * 2
@@ -77,4 +84,30 @@ struct Input {
     var spec: JoinSpec { .files(in: folder) }
 
     func remove() { removeFolder(folder) }
+}
+
+/// Writes the rows of files in another format, one file a file, by the product.
+/// - Parameter columns: names and types.
+func convert(
+    _ bench: Bench, _ source: String, _ format: String, _ columns: [(String, String)], to target: String,
+    _ targetFormat: String
+) {
+    let folder = "\(bench.folder)/convert"
+    makeFolder(folder)
+    let text = """
+        sluice: 1
+        sources:
+          rows:
+            file: { path: "\(source)", max_files_per_trigger: 1 }
+            format: \(format)
+            columns: { \(columns.map { "\($0): \($1)" }.joined(separator: ", ")) }
+        queries:
+          convert: { from: rows, to: out }
+        sinks:
+          out: { file: { path: "\(target)" }, format: \(targetFormat) }
+
+        """
+    writeFile("\(folder)/spec.yaml", Array(text.utf8))
+    _ = run([bench.binary, "run", "\(folder)/spec.yaml", "--trigger", "available_now"], output: "\(folder)/log")
+    removeFolder(folder)
 }

@@ -11,6 +11,9 @@ struct JoinSpec {
     var type = JoinType.leftOuter
     var trigger = "as_fast_as_possible"
     var shards: Int?
+    /// Of both sources, where it is not the workload's; and of the sink.
+    var inputFormat: String?
+    var outputFormat = "json"
 
     /// Whole files of a folder, one of each side a batch.
     static func files(in folder: String) -> JoinSpec {
@@ -32,12 +35,12 @@ struct JoinSpec {
         sources:
           \(prefix)visits:
             \(visits)
-            format: \(workload.format.name)
+            format: \(inputFormat ?? workload.format.name)
             columns: \(workload.columns([("visit_id", "string"), ("event_time", "timestamp"), ("page", "string")]))
             watermark: { column: event_time, delay: \(workload.delayMillis)ms }
           \(prefix)ads:
             \(ads)
-            format: \(workload.format.name)
+            format: \(inputFormat ?? workload.format.name)
             columns: \(workload.columns([("page", "string"), ("display_time", "timestamp"), ("campaign_name", "string")]))
             watermark: { column: display_time, delay: \(workload.delayMillis)ms }
         queries:
@@ -56,10 +59,16 @@ struct JoinSpec {
         sinks:
           \(prefix)enriched:
             \(sink)
-            format: json
+            format: \(outputFormat)
 
         """
     }
+
+    /// The columns of the output, as a spec declares them.
+    static let outputColumns = [
+        ("visit_id", "string"), ("event_time", "timestamp"), ("visit_page", "string"), ("page", "string"),
+        ("display_time", "timestamp"), ("campaign_name", "string"),
+    ]
 
     private func within(_ workload: Workload) -> String {
         let (visits, ads) = ("\(prefix)visits.event_time", "\(prefix)ads.display_time")

@@ -1,9 +1,11 @@
-// The same rows as flat JSON, as nested JSON, as CSV and compressed; and rows of which most fields are of no use.
+// The same rows as flat JSON, as nested JSON, as CSV, as Avro and compressed; and rows of which most fields are of no
+// use.
 
 func measureFormats(_ bench: Bench) -> [Figure] {
     var workload = bench.workload
     workload.rows /= 5
-    return measureRecords(bench, workload) + measureCompressed(bench, workload) + measurePruning(bench, workload)
+    return measureRecords(bench, workload) + measureAvro(bench, workload) + measureCompressed(bench, workload)
+        + measurePruning(bench, workload)
 }
 
 private func measureRecords(_ bench: Bench, _ workload: Workload) -> [Figure] {
@@ -26,6 +28,46 @@ private func measureRecords(_ bench: Bench, _ workload: Workload) -> [Figure] {
         Figure("rows/s, flat JSON", .number, runs[0].map(\.rowsPerSecond), note: note(0)),
         Figure(.nestedJSON, rates(1), note: note(1)), Figure(.csv, rates(2), note: note(2)),
     ]
+}
+
+/// Container files in, made by the product of the flat ones, and out, read back by it. And rows of 60 fields against
+/// those five of them that are used.
+private func measureAvro(_ bench: Bench, _ workload: Workload) -> [Figure] {
+    var wide = workload
+    wide.fillerCount = 57
+    var used = wide
+    used.declaresFillers = false
+    let (flat, filled) = (Input(bench, workload, name: "input-flat"), Input(bench, wide, name: "input-filled"))
+    let folders = [
+        packed(flat, workload, bench), packed(filled, wide, bench), packed(filled, used, bench),
+    ]
+    defer { for folder in [flat.folder, filled.folder] + folders { removeFolder(folder) } }
+    let (truth, wideTruth) = (Truth(workload).answer(.leftOuter), Truth(wide).answer(.leftOuter))
+    let runs = bench.inTurn(0..<5) { kind in
+        if kind == 0 { return JoinRun(bench, flat, flat.spec, truth: truth) }
+        var spec = kind == 2 ? flat.spec : JoinSpec.files(in: folders[max(0, kind - 2)])
+        if kind == 2 { spec.outputFormat = "avro" } else { spec.inputFormat = "avro" }
+        return kind < 3
+            ? JoinRun(bench, flat, spec, truth: truth) : JoinRun(bench, filled, spec, of: used, truth: wideTruth)
+    }
+    func rates(_ kind: Int, _ base: Int) -> [Double] {
+        zip(runs[kind], runs[base]).map { $0.rowsPerSecond / $1.rowsPerSecond }
+    }
+    func note(_ kind: Int) -> String { "CPU \(cpuText(runs[kind])), JSON \(cpuText(runs[0]))" }
+    return [
+        Figure(.avro, rates(1, 0), note: note(1)), Figure(.avroOut, rates(2, 0), note: note(2)),
+        Figure(.avroWide, rates(3, 4), note: "CPU \(cpuText(runs[3])), 5 fields \(cpuText(runs[4]))"),
+    ]
+}
+
+/// The files of an input as container files, of those columns that a workload declares. Returns their folder.
+private func packed(_ input: Input, _ workload: Workload, _ bench: Bench) -> String {
+    let folder = input.folder + (workload.declaresFillers ? "-avro" : "-avro-used")
+    makeFolder(folder)
+    for (side, columns) in workload.declaredColumns {
+        convert(bench, "\(input.folder)/\(side)", "json", columns, to: "\(folder)/\(side)", "avro")
+    }
+    return folder
 }
 
 /// CPU a row beyond that of plain input, as a multiple of what `gzip -dc` takes for the same files.

@@ -50,12 +50,24 @@ extension Workload {
 
     /// A source's columns as a spec names them.
     func columns(_ own: [(name: String, type: String)]) -> String {
+        "{ \(declared(own).map { format.column($0.name, $0.type) }.joined(separator: ", ")) }"
+    }
+
+    /// Those of both sides, by their folders.
+    var declaredColumns: [(side: String, columns: [(name: String, type: String)])] {
+        [
+            ("visits", declared([("visit_id", "string"), ("event_time", "timestamp"), ("page", "string")])),
+            ("ads", declared([("page", "string"), ("display_time", "timestamp"), ("campaign_name", "string")])),
+        ]
+    }
+
+    private func declared(_ own: [(name: String, type: String)]) -> [(name: String, type: String)] {
         let fillers = (0..<fillerCount).compactMap { number -> (name: String, type: String)? in
             let isUsed = number == 9 || number == 21
             guard isUsed || declaresFillers else { return nil }
             return ("c\(padded(number, 2))", isUsed ? "string" : ["long", "double", "string"][number % 3])
         }
-        return "{ \((fillers + own).map { format.column($0.name, $0.type) }.joined(separator: ", ")) }"
+        return fillers + own
     }
 
     func setVisit(_ index: Int, _ visit: Visit, in values: inout RowValues) {

@@ -61,6 +61,10 @@ extension KafkaEndToEndTests {
             let second = try registry.register(Self.second, subject: "\(query.input)-value")
             try kafka.kcat.produce(bytes: [head(first) + [2], head(second) + [4, 0x61, 0x62, 4]], to: query.input)
             #expect(try query.runAvailable().exitCode == 0)
+            let explained = try SluiceProcess.run(["explain", "spec.yaml"], in: query.folder).standardOutput
+            #expect(
+                explained.contains("== Schemas met ==\nnumbers: AVRO of \(registry.url), \(first), \(second)\n"),
+                "\(explained)")
             try registry.setMode("500")
             _ = try registry.takeLog()
             try kafka.kcat.produce(bytes: [head(first) + [6], head(second) + [2, 0x63, 8]], to: query.input)

@@ -72,6 +72,36 @@ struct AvroCompiler {
         return instructions.count - 1
     }
 
+    /// Skips a field that may be null; those that follow one another are one instruction.
+    private mutating func skip(_ field: SkippedField) {
+        if let last = instructions.last, last.operation == .skipFields, instructions.count > barrier,
+            Int(last.a + last.b) == table.count
+        {
+            instructions[instructions.count - 1].b += 1
+        } else {
+            add(.skipFields, table.count, 1)
+        }
+        table.append(field.code)
+    }
+
+    /// What is to be done for a union of null and something plain; nil for any other.
+    private func skippedField(_ branches: [Int], isOfDefault: Bool) -> SkippedField? {
+        let schema = schema(isOfDefault)
+        guard branches.count == 2, let null = branches.firstIndex(where: { schema[$0].shape == .null }) else {
+            return nil
+        }
+        switch schema[branches[1 - null]].shape {
+        case .int, .long, .enumeration: return SkippedField(.number, nullBranch: null)
+        case .bytes, .string: return SkippedField(.text, nullBranch: null)
+        case .boolean: return SkippedField(.bytes, nullBranch: null, byteCount: 1)
+        case .float: return SkippedField(.bytes, nullBranch: null, byteCount: 4)
+        case .double: return SkippedField(.bytes, nullBranch: null, byteCount: 8)
+        case .fixed(let byteCount) where byteCount <= SkippedField.byteCountMax:
+            return SkippedField(.bytes, nullBranch: null, byteCount: byteCount)
+        default: return nil
+        }
+    }
+
     /// Skips of one kind that follow one another are one.
     private mutating func skip(_ operation: AvroInstruction.Operation, _ count: Int) {
         if let last = instructions.last, last.operation == operation, instructions.count > barrier,
@@ -121,6 +151,7 @@ struct AvroCompiler {
                 compiler.skip(values, isOfDefault: isOfDefault)
             }
         case .union(let branches):
+            if let field = skippedField(branches, isOfDefault: isOfDefault) { return skip(field) }
             choose(branches) { compiler, branch in compiler.skip(branch, isOfDefault: isOfDefault) }
         case .record: add(.call, routine(Routine(type: type, isOfDefault: isOfDefault)))
         }

@@ -167,6 +167,8 @@ internal import SluiceSpec
                     guard let count = byteCount(&fault) else { return fault }
                     unsafe cursor += count
                 }
+            case .skipFields:
+                if let fault = unsafe skipFields(code.table + Int(instruction.a), Int(instruction.b)) { return fault }
             case .jump: place = Int(instruction.a)
             case .choose:
                 guard let branch = number() else { return .longNumber }
@@ -307,6 +309,33 @@ internal import SluiceSpec
                 }
             }
         }
+    }
+
+    /// Passes over fields in one loop: what has many columns nobody asks for spends its time here.
+    @inline(never)
+    private mutating func skipFields(_ fields: UnsafePointer<Int32>, _ count: Int) -> AvroFault? {
+        var fault = AvroFault.short
+        for index in 0..<count {
+            let field = unsafe SkippedField(code: fields[index])
+            if field.mayBeNull {
+                guard let branch = number() else { return .longNumber }
+                guard isInside else { return .short }
+                guard branch & ~2 == 0 else { return .branch }
+                if branch == field.nullBranch { continue }
+            }
+            switch field.kind {
+            case SkippedField.Kind.number.rawValue:
+                guard number() != nil else { return .longNumber }
+                guard isInside else { return .short }
+            case SkippedField.Kind.text.rawValue:
+                guard let count = byteCount(&fault) else { return fault }
+                unsafe cursor += count
+            default:
+                guard unsafe end - cursor >= field.byteCount else { return .short }
+                unsafe cursor += field.byteCount
+            }
+        }
+        return nil
     }
 
     @inline(never)

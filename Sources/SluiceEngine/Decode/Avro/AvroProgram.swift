@@ -28,6 +28,8 @@ struct AvroInstruction {
         case skipBytes
         /// Skips `a` texts or byte strings, which say how long they are.
         case skipTexts
+        /// Skips `b` fields, most of which may be null, whose forms (`SkippedField`) stand at `a` in the table.
+        case skipFields
         case jump
         /// Goes to the routine at `a`, and comes back behind the instruction.
         case call, comeBack
@@ -80,6 +82,35 @@ struct AvroInstruction {
     var slot: Int32 = 0
     var a: Int32 = 0
     var b: Int32 = 0
+}
+
+/// A field that nobody wants, where that is all there is to say of it: in the table of a program.
+struct SkippedField {
+    enum Kind: Int32 { case number, text, bytes }
+
+    let code: Int32
+
+    /// - Parameters:
+    ///   - nullBranch: of a union with null, 0 or 1.
+    ///   - byteCount: of `bytes`.
+    init(_ kind: Kind, nullBranch: Int?, byteCount: Int = 0) {
+        code = kind.rawValue | Int32((nullBranch ?? -1) + 1) << 2 | Int32(byteCount) << 4
+    }
+
+    @inline(__always)
+    init(code: Int32) { self.code = code }
+
+    static let byteCountMax = 1 << 20
+
+    @inline(__always)
+    var kind: Int32 { code & 3 }
+    @inline(__always)
+    var mayBeNull: Bool { code & 12 != 0 }
+    /// The byte that names the branch of null.
+    @inline(__always)
+    var nullBranch: UInt64 { UInt64(truncatingIfNeeded: (code &>> 2 & 3 &- 1) &<< 1) }
+    @inline(__always)
+    var byteCount: Int { Int(code &>> 4) }
 }
 
 /// What items of an array or a map are, in `b` of their instructions.
