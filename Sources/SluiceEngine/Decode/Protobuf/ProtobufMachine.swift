@@ -227,8 +227,8 @@ internal import SluiceSpec
         }
     }
 
-    /// Passes over the fields that follow and nobody wants, as long as they are plain: numbers below 64, values of up to
-    /// six bytes, texts of less than 128. What is broken is left to whoever reads on.
+    /// Passes over the fields that follow and nobody wants, as long as they are plain: numbers below 64, values of up
+    /// to six bytes, texts of less than 128. What is broken is left to whoever reads on.
     @inline(__always)
     private mutating func passUnwanted(_ wanted: UInt64) {
         var place = unsafe cursor
