@@ -12,6 +12,11 @@ func readTag(_ cursor: inout UnsafeRawPointer) -> UInt32? {
         unsafe cursor += 1
         return UInt32(byte)
     }
+    let second = unsafe cursor.load(fromByteOffset: 1, as: UInt8.self)
+    if second < 0x80 {
+        unsafe cursor += 2
+        return UInt32(byte & 0x7F) | UInt32(second) &<< 7
+    }
     guard let tag = unsafe readNumber(&cursor), tag <= UInt64(UInt32.max) else { return nil }
     return UInt32(truncatingIfNeeded: tag)
 }

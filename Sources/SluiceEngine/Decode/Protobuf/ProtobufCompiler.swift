@@ -173,6 +173,7 @@ struct ProtobufCompiler: ~Copyable {
         levels[level].denseCount = UInt32(count)
         table += [Int32](repeating: 0, count: count)
         for (number, step) in dense { table[Int(levels[level].dense) + number] = Int32(step) }
+        for (number, _) in dense where number < 64 { levels[level].wanted |= 1 << UInt64(number) }
         levels[level].sparse = Int32(table.count)
         levels[level].sparseCount = Int32(sparse.count)
         for (number, step) in sparse { table += [Int32(number), Int32(step)] }

@@ -156,22 +156,39 @@ internal import SluiceSpec
             }
             guard place > 0 else {
                 if let fault = skip(tag) { return fault }
+                unsafe passUnwanted(level.pointee.wanted)
                 continue
             }
-            var step = unsafe code.steps[Int(place)]
-            guard step.wireType == tag & 7 else {
+            let wanted = unsafe code.steps + Int(place)
+            guard unsafe wanted.pointee.wireType == tag & 7 else {
                 let fault =
-                    step.isPackable && tag & 7 == 2 ? readPacked(step, code, &row, into: &arena) : skip(tag)
+                    unsafe wanted.pointee.isPackable && tag & 7 == 2
+                    ? readPacked(wanted.pointee, code, &row, into: &arena) : skip(tag)
                 if let fault { return fault }
                 continue
             }
-            if step.clears | step.closed != 0 {
-                if isUnknown(step, code) {
+            if unsafe wanted.pointee.clears | wanted.pointee.closed != 0 {
+                if unsafe isUnknown(wanted.pointee, code) {
                     if let fault = skip(tag) { return fault }
                     continue
                 }
-                if step.clears != 0 { clear(listedAt: step.clears, code, &row, in: &arena) }
+                let clears = unsafe wanted.pointee.clears
+                if clears != 0 { clear(listedAt: clears, code, &row, in: &arena) }
             }
+            // What most columns are.
+            switch unsafe wanted.pointee.operation {
+            case .text:
+                if let fault = unsafe readText(wanted.pointee.slot, &row, into: &arena) { return fault }
+                continue
+            case .integer:
+                if let fault = unsafe readWhole(wanted, &row, into: &arena) { return fault }
+                continue
+            case .instant:
+                if let fault = unsafe readInstant(wanted, &row, into: &arena) { return fault }
+                continue
+            default: break
+            }
+            var step = unsafe wanted.pointee
             // A step may lead to another, of the same value.
             while true {
                 switch step.operation {
@@ -208,6 +225,41 @@ internal import SluiceSpec
                 break
             }
         }
+    }
+
+    /// Passes over the fields that follow and nobody wants, as long as they are plain: numbers below 64, values of up
+    /// to six bytes, texts of less than 128. What is broken is left to whoever reads on.
+    @inline(__always)
+    private mutating func passUnwanted(_ wanted: UInt64) {
+        var place = unsafe cursor
+        let end = unsafe self.end
+        passing: while unsafe place < end {
+            let word = unsafe UInt64(littleEndian: place.loadUnaligned(as: UInt64.self))
+            var tag = word & 0x7F
+            var tagByteCount: UInt64 = 1
+            if word & 0x80 != 0 {
+                tag |= word &>> 1 & 0x3F80
+                tagByteCount = 2
+                guard word & 0x8000 == 0 else { break }
+            }
+            guard tag >= 1 &<< 3, tag < 64 &<< 3, wanted &>> (tag &>> 3) & 1 == 0 else { break }
+            let rest = word &>> (tagByteCount &* 8)
+            var byteCount = tagByteCount
+            switch tag & 7 {
+            case 0:
+                let ends = ~rest & 0x8080_8080_8080
+                guard ends != 0 else { break passing }
+                byteCount &+= UInt64(ends.trailingZeroBitCount) &>> 3 &+ 1
+            case 1: byteCount &+= 8
+            case 2:
+                byteCount &+= (rest & 0x7F) &+ 1
+                guard rest & 0x80 == 0, unsafe byteCount <= UInt64(end - place) else { break passing }
+            case 5: byteCount &+= 4
+            default: break passing
+            }
+            unsafe place += Int(truncatingIfNeeded: byteCount)
+        }
+        unsafe cursor = unsafe place
     }
 
     /// Keeps the message in hand for when the one of so many bytes, which is in it, has ended.
@@ -270,29 +322,44 @@ internal import SluiceSpec
         return unsafe readInteger(kind, &cursor, &isLarge)
     }
 
-    /// Reads a value into its slot. What it has read may go beyond the end, which is looked at before the next field.
     @inline(__always)
+    private mutating func readText(
+        _ slot: Int32, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> ProtobufFault? {
+        var fault = ProtobufFault.short
+        var place = unsafe cursor
+        guard let count = unsafe readByteCount(&place, end, &fault) else { return fault }
+        if unsafe isText(place, count) {
+            unsafe row.fields.builder.set(Int(slot), padded: place, count: count, in: &arena)
+        } else {
+            noteUnfit(slot, isText: true, &row, in: &arena)
+        }
+        unsafe cursor = unsafe place + count
+        return nil
+    }
+
+    @inline(__always)
+    private mutating func readWhole(
+        _ step: UnsafePointer<ProtobufStep>, _ row: inout RowWriter, into arena: inout ByteBuffer
+    ) -> ProtobufFault? {
+        var isLarge = false
+        guard let value = unsafe integer(step.pointee.a, &isLarge) else { return .longNumber }
+        if unsafe isLarge || (step.pointee.b == 1 && Int64(Int32(truncatingIfNeeded: value)) != value) {
+            unsafe noteUnfit(step.pointee.slot, &row, in: &arena)
+        } else {
+            unsafe row.fields.builder.set(Int(step.pointee.slot), integer: value, in: &arena)
+        }
+        return nil
+    }
+
+    /// Reads a value into its slot. What it has read may go beyond the end, which is looked at before the next field.
+    @inline(never)
     mutating func read(
         _ step: ProtobufStep, _ code: ProtobufProgram.Code, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> ProtobufFault? {
         switch step.operation {
-        case .text:
-            var fault = ProtobufFault.short
-            guard let count = byteCount(&fault) else { return fault }
-            if unsafe isText(cursor, count) {
-                unsafe row.fields.builder.set(Int(step.slot), padded: cursor, count: count, in: &arena)
-            } else {
-                noteUnfit(step.slot, isText: true, &row, in: &arena)
-            }
-            unsafe cursor += count
-        case .integer:
-            var isLarge = false
-            guard let value = integer(step.a, &isLarge) else { return .longNumber }
-            if isLarge || (step.b == 1 && Int64(Int32(truncatingIfNeeded: value)) != value) {
-                noteUnfit(step.slot, &row, in: &arena)
-            } else {
-                row.fields.builder.set(Int(step.slot), integer: value, in: &arena)
-            }
+        case .text: return readText(step.slot, &row, into: &arena)
+        case .integer: return unsafe withUnsafePointer(to: step) { unsafe readWhole($0, &row, into: &arena) }
         case .multiply:
             var isLarge = false
             guard let value = integer(step.b, &isLarge) else { return .longNumber }
@@ -319,7 +386,7 @@ internal import SluiceSpec
             let bits = unsafe UInt32(littleEndian: cursor.loadUnaligned(as: UInt32.self))
             unsafe cursor += 4
             row.fields.builder.set(Int(step.slot), bits: Double(Float(bitPattern: bits)).bitPattern, in: &arena)
-        case .instant: return readInstant(step, &row, into: &arena)
+        case .instant: return unsafe withUnsafePointer(to: step) { unsafe readInstant($0, &row, into: &arena) }
         case .symbol: return readSymbol(step, code, &row, into: &arena)
         case .skip: return skip(UInt32(step.wireType) | 8)
         case .enter, .convert, .pend, .element, .entry, .several: preconditionFailure("no value of its own")
@@ -330,36 +397,37 @@ internal import SluiceSpec
     /// The parts of an instant, which may come in two messages as those of any other.
     @inline(__always)
     private mutating func readInstant(
-        _ step: ProtobufStep, _ row: inout RowWriter, into arena: inout ByteBuffer
+        _ step: UnsafePointer<ProtobufStep>, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> ProtobufFault? {
         var fault = ProtobufFault.short
-        guard let count = byteCount(&fault) else { return fault }
-        let level = Int(step.a)
-        let outerEnd = unsafe end
-        unsafe end = unsafe cursor + count
-        var (seconds, nanos) = unsafe entered[level] == generation ? instants[level] : (0, 0)
-        while unsafe cursor < end {
-            guard let tag = tag() else { return .tag }
-            switch tag {
-            case 1 << 3:
-                guard let value = unsafe readNumber(&cursor) else { return .longNumber }
-                seconds = Int64(bitPattern: value)
-            case 2 << 3:
-                guard let value = unsafe readNumber(&cursor) else { return .longNumber }
-                nanos = Int32(truncatingIfNeeded: value)
-            default: if let fault = skip(tag) { return fault }
+        var place = unsafe cursor
+        guard let count = unsafe readByteCount(&place, end, &fault) else { return fault }
+        let instantEnd = unsafe place + count
+        let level = unsafe Int(step.pointee.a)
+        var (seconds, nanos) = (Int64(0), Int32(0))
+        if unsafe entered[level] == generation { unsafe (seconds, nanos) = instants[level] }
+        while unsafe place < instantEnd {
+            let tag = unsafe place.load(as: UInt8.self)
+            guard tag == 1 << 3 || tag == 2 << 3 else {
+                guard let other = unsafe readTag(&place) else { return .tag }
+                if let fault = unsafe passValue(other, &place, instantEnd) { return fault }
+                continue
             }
+            unsafe place += 1
+            guard let value = unsafe readNumber(&place) else { return .longNumber }
+            if tag == 1 << 3 { seconds = Int64(bitPattern: value) } else { nanos = Int32(truncatingIfNeeded: value) }
         }
-        guard unsafe cursor == end else { return .short }
-        unsafe end = unsafe outerEnd
+        guard unsafe place == instantEnd else { return .short }
+        unsafe cursor = unsafe place
         unsafe entered[level] = generation
         unsafe instants[level] = (seconds, nanos)
         let (product, isOver) = seconds.multipliedReportingOverflow(by: microsPerSecond)
-        let (micros, isBeyond) = product.addingReportingOverflow(Int64(nanos).flooredQuotient(by: 1000))
+        let part = nanos >= 0 ? Int64(UInt32(nanos) / 1000) : Int64(nanos).flooredQuotient(by: 1000)
+        let (micros, isBeyond) = product.addingReportingOverflow(part)
         if isOver || isBeyond {
-            noteUnfit(step.slot, &row, in: &arena)
+            unsafe noteUnfit(step.pointee.slot, &row, in: &arena)
         } else {
-            row.fields.builder.set(Int(step.slot), integer: micros, in: &arena)
+            unsafe row.fields.builder.set(Int(step.pointee.slot), integer: micros, in: &arena)
         }
         return nil
     }

@@ -69,6 +69,8 @@ struct ProtobufLevel {
     /// Pairs of a larger number and a step.
     var sparse: Int32 = 0
     var sparseCount: Int32 = 0
+    /// The numbers below 64 that have a step, as bits.
+    var wanted: UInt64 = 0
     /// Counters of its lists.
     var counterStart: Int32 = 0
     var counterCount: Int32 = 0

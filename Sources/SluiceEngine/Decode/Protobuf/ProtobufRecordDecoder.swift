@@ -23,6 +23,8 @@ internal import SluiceSpec
     private var machine = ProtobufMachine()
     private var program: ProtobufProgram?
     private var code: ProtobufProgram.Code?
+    /// Of the program, beside it: nothing counts references for a record.
+    private var section = ProtobufSection()
 
     /// Of the messages that have turned up.
     private var programs: [MessageKey: Made] = [:]
@@ -86,7 +88,10 @@ internal import SluiceSpec
     private mutating func use(_ program: ProtobufProgram?) {
         self.program = program
         code = program?.code
-        if let program { machine.prepare(for: program) }
+        if let program {
+            section = program.record
+            machine.prepare(for: program)
+        }
     }
 
     /// Takes the message of a schema that a record names; nil, or why there is none.
@@ -137,13 +142,12 @@ internal import SluiceSpec
         if options.framing == .confluent {
             if let fault = unsafe readFraming(&start, end) { return refused(fault, &row, into: &arena) }
         }
-        guard let code = code, let program else { return refused(.unreadable, &row, into: &arena) }
-        unsafe machine.begin(start, end: end, code, program.record.level)
-        if each != nil { return decodeElements(program, &row, into: &arena) }
+        guard let code = code else { return refused(.unreadable, &row, into: &arena) }
+        unsafe machine.begin(start, end: end, code, section.level)
+        if each != nil { return decodeElements(&row, into: &arena) }
         row.begin(&arena)
         let fault =
-            machine.run(code, program.record.level, &row, into: &arena)
-            ?? machine.finish(program.record, code, &row, into: &arena)
+            machine.run(code, section.level, &row, into: &arena) ?? machine.finish(section, code, &row, into: &arena)
         if let fault {
             row.fields.builder.abandon(&arena)
             return refused(fault, &row, into: &arena)
@@ -204,8 +208,9 @@ internal import SluiceSpec
     }
 
     private mutating func decodeElements(
-        _ program: ProtobufProgram, _ row: inout RowWriter, into arena: inout ByteBuffer
+        _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> RecordOutcome {
+        guard let program else { return refused(.unreadable, &row, into: &arena) }
         outer.removeAll()
         row.begin(&outer)
         let code = program.code
