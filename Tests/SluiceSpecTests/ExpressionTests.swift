@@ -132,7 +132,7 @@ private func typed(_ expression: String) throws -> Expression<ColumnReference> {
     }
 
     @Test(arguments: [
-        ("i", true), ("1 + 2", false), ("1 / 2", true), ("i is null", false), ("i <=> l", false),
+        ("i", true), ("1 + 2", true), ("1.5e0 + 2", false), ("1 / 2", true), ("i is null", false), ("i <=> l", false),
         ("coalesce(i, 1)", false),
         ("coalesce(i, l)", true), ("case when b then 1 else 2 end", false), ("case when b then 1 end", true),
         ("cast('1' as int)", true), ("cast(1 as string)", false), ("'a' || s", true), ("lower('A')", false),

@@ -67,7 +67,7 @@ package enum UnreadFileKind: Hashable, Sendable {
             self = .compressed(name)
         } else if Self.isUTF16(head) {
             self = .utf16
-        } else if format == .json(), Self.isArray(head, isWhole: isWhole) {
+        } else if case .json = format, Self.isArray(head, isWhole: isWhole) {
             self = .jsonArray
         } else {
             return nil

@@ -51,8 +51,6 @@ final class RecordSchemas {
         registry = SchemaRegistry(spec, environment: environment)
     }
 
-    private func subject(_ topic: String) -> String { spec.subject?.value ?? "\(topic)-value" }
-
     // MARK: What values are read as
 
     /// By subject, the numbers of the schemas that values are read as: for the offset log.
@@ -70,7 +68,7 @@ final class RecordSchemas {
     /// Sees to it that what the values of a topic are read as in this run is known, and has the source's columns.
     /// - Throws: when it has not; as the registry does.
     func open(_ topic: String) throws(ConnectorError) {
-        let subject = subject(topic)
+        let subject = spec.subject(ofTopic: topic)
         guard looked.insert(subject).inserted else { return }
         do throws(ConnectorError) {
             readers[subject] = try newest(subject, waits: readers[subject] == nil)
@@ -141,7 +139,7 @@ final class RecordSchemas {
 
     /// The schemas of these numbers for records of a topic. Those that there are not are left out.
     func schemas(_ ids: [UInt32], topic: String) throws(ConnectorError) -> [RecordSchema] {
-        let subject = subject(topic)
+        let subject = spec.subject(ofTopic: topic)
         let reader = try reader(subject)
         var schemas: [RecordSchema] = []
         for id in ids {

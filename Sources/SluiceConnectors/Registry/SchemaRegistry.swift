@@ -145,14 +145,7 @@ package final class SchemaRegistry {
     }
 
     /// A subject as a part of a path.
-    private static func escaped(_ text: String) -> String {
-        text.utf8.map { byte in
-            let isPlain =
-                (byte | 0x20 >= 97 && byte | 0x20 <= 122) || (byte >= 48 && byte <= 57) || "-._~".utf8.contains(byte)
-            return isPlain
-                ? String(UnicodeScalar(byte)) : "%" + zeroPadded(byte, 2, radix: 16).uppercased()
-        }.joined()
-    }
+    private static func escaped(_ text: String) -> String { percentEncoded(text, plain: "-._~") }
 
     // MARK: Asking
 

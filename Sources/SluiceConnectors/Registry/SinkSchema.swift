@@ -19,7 +19,7 @@ final class SinkSchema: Sendable {
         self.spec = spec
         self.environment = environment
         text = String(decoding: schema.text, as: UTF8.self)
-        subject = spec.subject?.value ?? "\(topic)-value"
+        subject = spec.subject(ofTopic: topic)
     }
 
     /// The schema's number. A registry that is away is waited for, but where the checkpoint knows what it said before.

@@ -6,27 +6,13 @@ internal import SluiceSpec
 
 /// What becomes of a column's value.
 struct AvroValueCode {
-    enum Operation: UInt8 {
-        case boolean, integer, milliseconds, double, text, decimalBytes, decimalFixed
-    }
-
-    var operation: Operation
+    var value: AvroWriting.Value
     /// What takes the place of the last byte before the value where that is null; negative: it never is.
     var nullBranch: Int16
-    /// Of `decimalFixed`.
-    var byteCount: UInt32 = 0
 
     init(_ field: AvroWriting.Field) {
+        value = field.value
         nullBranch = field.nullBranch.map { Int16($0) } ?? -1
-        switch field.value {
-        case .boolean: operation = .boolean
-        case .integer: operation = .integer
-        case .milliseconds: operation = .milliseconds
-        case .double: operation = .double
-        case .text: operation = .text
-        case .decimalBytes: operation = .decimalBytes
-        case .decimalFixed(let count): (operation, byteCount) = (.decimalFixed, UInt32(count))
-        }
     }
 }
 
@@ -54,7 +40,7 @@ extension RowEncoder {
                     of: UInt8(code.nullBranch), toByteOffset: output.count &- 1, as: UInt8.self)
                 continue
             }
-            switch code.operation {
+            switch code.value {
             case .integer: append(zigzag: value.integer, to: &output)
             case .text:
                 let text = unsafe value.bytes
@@ -67,7 +53,7 @@ extension RowEncoder {
             case .boolean: output.append(value.low != 0 ? 1 : 0)
             case .milliseconds: append(zigzag: value.integer.flooredQuotient(by: 1000), to: &output)
             case .decimalBytes: append(value.decimal, byteCount: nil, to: &output)
-            case .decimalFixed: append(value.decimal, byteCount: Int(code.byteCount), to: &output)
+            case .decimalFixed(let byteCount): append(value.decimal, byteCount: byteCount, to: &output)
             }
         }
         output.append(UInt8(ascii: "\n"))
@@ -76,7 +62,7 @@ extension RowEncoder {
     /// Appends a number in groups of seven bits, for which room has been reserved.
     @inline(__always)
     private func append(zigzag value: Int64, to output: inout ByteBuffer) {
-        var rest = UInt64(bitPattern: value &<< 1 ^ value &>> 63)
+        var rest = zigzag(value)
         let place = unsafe output.base + output.count
         var count = 0
         while rest >= 0x80 {

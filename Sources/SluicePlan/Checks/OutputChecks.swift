@@ -19,7 +19,7 @@ enum OutputChecks {
 
     /// A finding for every sink whose schema has no place for the output's rows.
     static func diagnose(_ output: OutputPlan, of query: QuerySpec) -> [Diagnostic] {
-        zip(output.sinks, query.sinks).compactMap { sink, named in
+        output.sinks.compactMap { sink in
             sink.schema.flatMap { diagnose(output, $0, sink: sink.name, query) }
         }
     }

@@ -170,18 +170,5 @@ struct SourceHistory: Sendable {
 /// The file name of a source's log.
 func historyFileName(source: String) -> String { plainFileName(source) + ".log" }
 
-/// A name as one of a file: bytes that are not plain there are written `%2F`.
-func plainFileName(_ text: String) -> String {
-    var name = ""
-    for byte in text.utf8 {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-            name.append(Character(Unicode.Scalar(byte)))
-        default:
-            let digits = String(byte, radix: 16, uppercase: true)
-            name += "%" + (digits.count == 1 ? "0" : "") + digits
-        }
-    }
-    return name
-}
+/// A name as one of a file.
+func plainFileName(_ text: String) -> String { percentEncoded(text, plain: "_-") }

@@ -2,18 +2,10 @@
 // what they declare. Looked at once, before a row is read; where a union or a reader's default leaves it open what a
 // record will have, one way that works is enough.
 
-/// A column that a schema does not have, or has as something else.
-package struct AvroColumnProblem: Hashable, Sendable {
-    package var column: ColumnSpec
-    /// One sentence without its end.
-    package var message: String
-    package var fix: String?
-}
-
 extension AvroResolution {
     /// What is wrong, column by column.
-    package func problems(of columns: [ColumnSpec], each: EachSpec?) -> [AvroColumnProblem] {
-        var problems: [AvroColumnProblem] = []
+    package func problems(of columns: [ColumnSpec], each: EachSpec?) -> [SchemaColumnProblem] {
+        var problems: [SchemaColumnProblem] = []
         var elements = AvroEnds(nodes: [root])
         if let each {
             elements = ends(of: each.path.steps, from: [root])
@@ -21,7 +13,7 @@ extension AvroResolution {
             if arrays.isEmpty, !elements.mayBeMissing, let column = columns.first {
                 let found = elements.nodes.first.map { "`\(each.path)` is \(self[$0].noun)" }
                 problems.append(
-                    AvroColumnProblem(
+                    SchemaColumnProblem(
                         column: column,
                         message: elements.reason ?? "`each` needs an array, and \(found ?? "it is null")",
                         fix: elements.fix ?? "name an array of the schema in `each`"))
@@ -38,7 +30,7 @@ extension AvroResolution {
             case .eachPlace, .kafka, .computed: problem = nil
             }
             if let problem {
-                problems.append(AvroColumnProblem(column: column, message: problem.message, fix: problem.fix))
+                problems.append(SchemaColumnProblem(column: column, message: problem.message, fix: problem.fix))
             }
         }
         return problems
@@ -111,11 +103,8 @@ extension AvroResolution {
         case (.record(let fields), .name(let name)):
             guard let field = fields.first(where: { $0.name == name }) else {
                 let names = fields.map(\.name)
-                let shown = names.prefix(40).map { "`\($0)`" }.joined(separator: ", ")
-                let rest = names.count > 40 ? " and \(names.count - 40) more" : ""
-                let has = names.isEmpty ? "none" : shown + rest
                 return .none(
-                    reason: "\(self[node].noun) has no field `\(name)`; it has \(has)",
+                    reason: "\(self[node].noun) has no field `\(name)`; it has \(shownFields(names))",
                     fix: suggestion(for: name, in: names)
                         ?? "write `from: PATH` where the schema calls it otherwise")
             }

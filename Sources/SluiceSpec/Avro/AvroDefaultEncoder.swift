@@ -113,12 +113,5 @@ struct AvroDefaultEncoder {
         bytes += content
     }
 
-    private mutating func appendLong(_ value: Int64) {
-        var rest = UInt64(bitPattern: value << 1 ^ value >> 63)
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
+    private mutating func appendLong(_ value: Int64) { bytes += sevenBitBytes(zigzag(value)) }
 }

@@ -21,4 +21,6 @@ package struct RegistrySpec: Hashable, Sendable {
         self.password = password
         self.ca = ca
     }
+    /// The subject of a topic's values.
+    package func subject(ofTopic topic: String) -> String { subject?.value ?? "\(topic)-value" }
 }

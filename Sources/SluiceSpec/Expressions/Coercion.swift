@@ -90,7 +90,10 @@ package enum Coercion {
         case (.int, .long), (.int, .double), (.long, .double), (.decimal, .double): false
         case (.date, .timestamp), (.timestamp, .date), (.boolean, _), (_, .boolean): false
         case (_, .decimal(let precision, let scale)):
-            if case .decimal(let p, let s) = decimalForm(source) { p - s > precision - scale } else { true }
+            // Digits that are cut off may round up to one digit more before the point.
+            if case .decimal(let p, let s) = decimalForm(source) {
+                p - s + (s > scale ? 1 : 0) > precision - scale
+            } else { true }
         default: true
         }
     }

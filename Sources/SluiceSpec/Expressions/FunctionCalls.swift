@@ -151,7 +151,7 @@ extension TypeChecker {
                 : .decimal(precision: min(38, whole + kept), scale: kept)
         }
         let digits = TypedExpression(.literal(.integer(places)), type: .int, isNullable: false, at: value.position)
-        return call(.round, [value, digits], type, syntax, isNullable: value.isNullable)
+        return call(.round, [value, digits], type, syntax)
     }
 
     func window(

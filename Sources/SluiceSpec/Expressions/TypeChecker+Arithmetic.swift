@@ -16,16 +16,14 @@ extension TypeChecker {
             return nil
         }
         let function = Self.arithmeticFunctions[operation] ?? .add
-        let mayFail = operation == .divide || operation == .remainder
-        let isNullable = a.isNullable || b.isNullable || mayFail
         if (Coercion.isDecimal(a.type) || Coercion.isDecimal(b.type)) && a.type != .double && b.type != .double {
             let (first, second) = (decimalType(a), decimalType(b))
             let result = Coercion.decimalResult(operation, first, second)
             // Each keeps its own scale: bringing both to one could cut digits before the result's rounding.
-            return call(function, [converted(a, first), converted(b, second)], result, syntax, isNullable: isNullable)
+            return call(function, [converted(a, first), converted(b, second)], result, syntax)
         }
         let common = operation == .divide ? .double : Coercion.commonType(a.type, b.type) ?? .double
-        return call(function, [converted(a, common), converted(b, common)], common, syntax, isNullable: isNullable)
+        return call(function, [converted(a, common), converted(b, common)], common, syntax)
     }
 
     private static let arithmeticFunctions: [Syntax.Operator: Function] = [

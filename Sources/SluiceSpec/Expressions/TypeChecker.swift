@@ -211,8 +211,8 @@ struct TypeChecker {
         _ function: Function, _ operands: [TypedExpression], _ type: DataType, _ syntax: Syntax,
         isNullable: Bool? = nil
     ) -> TypedExpression {
-        make(
-            .call(function, operands), type, syntax, isNullable: isNullable ?? operands.contains(where: \.isNullable))
+        let mayBeNull = operands.contains(where: \.isNullable) || function.mayHaveNoResult(as: type)
+        return make(.call(function, operands), type, syntax, isNullable: isNullable ?? mayBeNull)
     }
 
     private func negated(_ isNegated: Bool, _ expression: TypedExpression, _ syntax: Syntax) -> TypedExpression {
@@ -238,5 +238,18 @@ package func article(_ type: DataType) -> String {
     case .int: "an int"
     case .null: "`null`"
     default: "a \(type)"
+    }
+}
+
+extension Function {
+    /// Whether operands that are not null may have no result of a type: one beyond its range, a divisor of zero.
+    fileprivate func mayHaveNoResult(as type: DataType) -> Bool {
+        switch self {
+        case .divide, .remainder: true
+        case .add, .subtract, .multiply, .negate, .abs, .round, .floor, .ceil, .windowStart, .windowEnd,
+            .timestampMillis, .timestampMicros, .dateTrunc:
+            type != .double
+        default: false
+        }
     }
 }

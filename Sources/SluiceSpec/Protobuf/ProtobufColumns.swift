@@ -1,19 +1,11 @@
 // What a source's columns ask of a message: whether there is what their paths lead to, and whether it can be read as
 // what they declare. Looked at once, before a record is read.
 
-/// A column that a message does not have, or has as something else.
-package struct ProtobufColumnProblem: Hashable, Sendable {
-    package var column: ColumnSpec
-    /// One sentence without its end.
-    package var message: String
-    package var fix: String?
-}
-
 extension ProtobufSchema {
     /// What is wrong, column by column, where records are a message.
-    package func problems(of columns: [ColumnSpec], each: EachSpec?, message: Int) -> [ProtobufColumnProblem] {
+    package func problems(of columns: [ColumnSpec], each: EachSpec?, message: Int) -> [SchemaColumnProblem] {
         let root = ProtobufPlace.value(ProtobufType(kind: .message, index: message))
-        var problems: [ProtobufColumnProblem] = []
+        var problems: [SchemaColumnProblem] = []
         var element: ProtobufPlace?
         if let each {
             do throws(ProtobufProblem) {
@@ -25,7 +17,7 @@ extension ProtobufSchema {
                 }
                 element = .value(type)
             } catch {
-                if let column = columns.first { problems.append(ProtobufColumnProblem(column, error)) }
+                if let column = columns.first { problems.append(SchemaColumnProblem(column, error)) }
             }
         }
         for column in columns {
@@ -36,7 +28,7 @@ extension ProtobufSchema {
                 case .each(let path): if let element { try check(column, path?.steps ?? [], from: element) }
                 case .eachPlace, .kafka, .computed: break
                 }
-            } catch { problems.append(ProtobufColumnProblem(column, error)) }
+            } catch { problems.append(SchemaColumnProblem(column, error)) }
         }
         return problems
     }
@@ -74,10 +66,8 @@ extension ProtobufSchema {
             let fields = messages[type.index].fields
             if let field = fields.first(where: { $0.name == name }) { return ProtobufPlace(field, self) }
             let names = fields.map(\.name)
-            let shown = names.prefix(40).map { "`\($0)`" }.joined(separator: ", ")
-            let rest = names.count > 40 ? " and \(names.count - 40) more" : ""
             throw ProtobufProblem(
-                message: "\(noun(place)) has no field `\(name)`; it has \(names.isEmpty ? "none" : shown + rest)",
+                message: "\(noun(place)) has no field `\(name)`; it has \(shownFields(names))",
                 fix: suggestion(for: name, in: names) ?? "write `from: PATH` where the schema calls it otherwise")
         case (.map(let entry), .name):
             guard let value = messages[entry].fields.first(where: { $0.number == 2 }) else { break }
@@ -115,7 +105,7 @@ extension ProtobufOptions {
     }
 }
 
-extension ProtobufColumnProblem {
+extension SchemaColumnProblem {
     fileprivate init(_ column: ColumnSpec, _ problem: ProtobufProblem) {
         self.init(column: column, message: problem.message, fix: problem.fix)
     }

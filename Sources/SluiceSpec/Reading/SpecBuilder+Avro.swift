@@ -135,14 +135,11 @@ extension SpecBuilder {
             bytes = Array(value.value.utf8)
         } else {
             guard let path = path(node, "`schema`") else { return nil }
-            switch readFile(path.value) {
-            case .success(let content): bytes = content
-            case .failure(let failure):
-                diagnostics.error(
-                    .unreadableSchema, at: node.place, "the schema `\(value.value)` cannot be read: \(failure.reason)",
-                    fix: "write the path of an `.avsc` file, or the schema itself")
-                return nil
-            }
+            let content = readSchemaFile(
+                path.value, shown: value.value, at: node.place,
+                fix: "write the path of an `.avsc` file, or the schema itself")
+            guard let content else { return nil }
+            bytes = content
         }
         do throws(AvroSchemaProblem) { return (try AvroSchema(text: bytes), bytes) } catch {
             let file = isText ? "" : "`\(value.value)`: "
@@ -155,11 +152,6 @@ extension SpecBuilder {
     /// which may have a mistake of its own.
     func checkColumns(_ columns: [ColumnSpec], _ each: EachSpec?, _ options: AvroOptions, readsEach: Bool) {
         guard let schema = options.schema, options.framing != .container, !readsEach || each != nil else { return }
-        for problem in AvroResolution(writer: schema).problems(of: columns, each: each) {
-            let column = problem.column
-            diagnostics.error(
-                .schemaColumn, at: Place(position: column.position, length: max(1, column.name.count)),
-                "`\(column.name)` cannot be read with the schema: \(problem.message)", fix: problem.fix)
-        }
+        report(AvroResolution(writer: schema).problems(of: columns, each: each))
     }
 }

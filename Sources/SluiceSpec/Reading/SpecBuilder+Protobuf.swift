@@ -77,17 +77,11 @@ extension SpecBuilder {
         guard let path = isText ? map[\.proto] : map[\.descriptor] else { return nil }
         let valuePlace = Place(position: path.position, length: path.length)
         let name = path.value.split(separator: "/").last.map(String.init) ?? path.value
-        let content: [UInt8]
-        switch readFile(path.value) {
-        case .success(let bytes): content = bytes
-        case .failure(let failure):
-            diagnostics.error(
-                .unreadableSchema, at: valuePlace, "the schema `\(name)` cannot be read: \(failure.reason)",
-                fix: isText
-                    ? "write the path of a `.proto` file" : "write the path of what `protoc --descriptor_set_out` wrote"
-            )
-            return nil
-        }
+        let content = readSchemaFile(
+            path.value, shown: name, at: valuePlace,
+            fix: isText
+                ? "write the path of a `.proto` file" : "write the path of what `protoc --descriptor_set_out` wrote")
+        guard let content else { return nil }
         do throws(ProtobufProblem) {
             guard isText else { return try ProtobufSchema(descriptors: content) }
             return try ProtobufSchema(proto: content, name: name) { [readFile] imported in
@@ -113,11 +107,6 @@ extension SpecBuilder {
         guard let schema = options.schema, !readsEach || each != nil,
             let message = options.message.flatMap({ try? schema.message(named: $0) })
         else { return }
-        for problem in schema.problems(of: columns, each: each, message: message) {
-            let column = problem.column
-            diagnostics.error(
-                .schemaColumn, at: Place(position: column.position, length: max(1, column.name.count)),
-                "`\(column.name)` cannot be read with the schema: \(problem.message)", fix: problem.fix)
-        }
+        report(schema.problems(of: columns, each: each, message: message))
     }
 }

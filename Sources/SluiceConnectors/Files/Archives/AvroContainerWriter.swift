@@ -80,14 +80,7 @@ internal import SluiceSpec
         output.append(contentsOf: marker)
     }
 
-    private func append(_ value: Int64) {
-        var rest = UInt64(bitPattern: value << 1 ^ value >> 63)
-        while rest >= 0x80 {
-            output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        output.append(UInt8(rest))
-    }
+    private func append(_ value: Int64) { output.append(contentsOf: sevenBitBytes(zigzag(value))) }
 
     /// The block's bytes as the codec packs them; nil where it does not. Memory that is short ends the process.
     private func packed() -> [UInt8]? {

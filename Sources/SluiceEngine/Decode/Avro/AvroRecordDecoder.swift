@@ -19,8 +19,6 @@ package enum AvroBlock {
     private let options: AvroOptions
     private let columns: [InputColumn]
     private let each: EachSpec?
-    /// Slots of the row that get the element's place.
-    private let placeSlots: [Int]
 
     private var machine = AvroMachine()
     /// Of the schemas that have turned up; nil for one that cannot be read.
@@ -40,9 +38,7 @@ package enum AvroBlock {
     private var isLost = false
 
     /// The row of the record in hand without its elements.
-    private var outer = ByteBuffer()
-    private var isOuterBad = false
-    private var outerFault = RecordFault.malformed
+    private var outer: OuterRow
     /// Elements of the array's block in hand that are still to come.
     private var elementsLeft = 0
     private var elementNumber = 0
@@ -56,7 +52,7 @@ package enum AvroBlock {
         self.options = options
         columns = input.columns
         each = input.each
-        placeSlots = input.columns.indices.filter { input.columns[$0].origin == .eachPlace }
+        outer = OuterRow(input)
         unsafe elementStart = unsafe UnsafeRawPointer(bitPattern: 16)!
         unsafe datumEnd = unsafe UnsafeRawPointer(bitPattern: 16)!
         guard options.framing != .container, let schema = options.schema else { return }
@@ -199,14 +195,11 @@ package enum AvroBlock {
     private mutating func decodeElements(
         _ code: AvroProgram.Code, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> RecordOutcome {
-        outer.removeAll()
-        row.begin(&outer)
-        if let fault = machine.run(code, from: 0, &row, into: &outer) ?? faultBehindDatum {
+        outer.begin(&row)
+        if let fault = machine.run(code, from: 0, &row, into: &outer.buffer) ?? faultBehindDatum {
             return refused(fault, &row, into: &arena)
         }
-        _ = row.fields.builder.finish(&outer)
-        isOuterBad = machine.unfitSlot >= 0
-        if isOuterBad { outerFault = machine.unfitFault }
+        outer.finish(&row, unfit: machine.unfitSlot >= 0 ? machine.unfitFault : nil)
         unsafe datumEnd = unsafe machine.cursor
         if machine.isEachMissing {
             row.fault = .noArray
@@ -220,30 +213,17 @@ package enum AvroBlock {
             elementsLeft = count
             unsafe elementStart = unsafe machine.cursor
         }
-        guard elementsLeft > 0 else { return withoutElements(&row, into: &arena) }
-        return nextElement(&row, into: &arena)
-    }
-
-    private mutating func withoutElements(
-        _ row: inout RowWriter, into arena: inout ByteBuffer
-    ) -> RecordOutcome {
-        unsafe machine.cursor = unsafe datumEnd
-        row.fault = outerFault
-        if each?.keepsEmpty ?? false {
-            let start = arena.count
-            unsafe arena.append(outer.bytes)
-            row.fields.builder.reopen(at: start)
-            return outcome(arena.count - start, isBad: isOuterBad)
+        guard elementsLeft > 0 else {
+            unsafe machine.cursor = unsafe datumEnd
+            return outer.withoutElements(&row, into: &arena)
         }
-        return isOuterBad ? .noRecord(byteCount: row.rowBesideText(&arena)) : .noRows
+        return nextElement(&row, into: &arena)
     }
 
     private mutating func nextElement(_ row: inout RowWriter, into arena: inout ByteBuffer) -> RecordOutcome {
         guard let program else { return refused(.unreadableSchema, &row, into: &arena) }
-        let start = arena.count
-        unsafe arena.append(outer.bytes)
-        row.fields.builder.reopen(at: start)
-        for slot in placeSlots { row.fields.builder.set(slot, integer: Int64(elementNumber), in: &arena) }
+        let number = elementNumber
+        outer.beginElement(number, &row, into: &arena)
         unsafe machine.beginElement(elementStart)
         let place = unsafe elementStart
         var fault = machine.run(
@@ -252,16 +232,9 @@ package enum AvroBlock {
             var excess = AvroFault.emptyItems
             if !machine.countEmptyItem(&excess) { fault = excess }
         }
-        let byteCount = row.fields.builder.finish(&arena)
-        let number = elementNumber
-        let slot = fault == nil ? Int(machine.unfitSlot) : placeSlots.first ?? 0
+        let unfitSlot = machine.unfitSlot
         stepToNextElement(isBroken: fault != nil)
-        if fault != nil || slot >= 0 {
-            row.fault = .element(number: number, slot: slot)
-            return .badRow(byteCount: byteCount)
-        }
-        if isOuterBad { row.fault = outerFault }
-        return outcome(byteCount, isBad: isOuterBad)
+        return outer.finishElement(number, isBroken: fault != nil, unfitSlot: unfitSlot, &row, into: &arena)
     }
 
     /// Goes on with the array, and behind its last element with what follows the record. The record as a whole has been
@@ -276,9 +249,5 @@ package enum AvroBlock {
         }
         unsafe elementStart = unsafe machine.cursor
         if elementsLeft == 0 { unsafe machine.cursor = unsafe datumEnd }
-    }
-
-    private func outcome(_ byteCount: Int, isBad: Bool) -> RecordOutcome {
-        isBad ? .badRow(byteCount: byteCount) : .row(byteCount: byteCount)
     }
 }

@@ -440,29 +440,18 @@ struct ProtobufCompiler: ~Copyable {
     private static func wireBytes(
         _ value: ProtobufField.Default, _ kind: ProtobufField.Kind, withLength: Bool
     ) -> [UInt8] {
-        func number(_ value: UInt64) -> [UInt8] {
-            var bytes: [UInt8] = []
-            var rest = value
-            while rest >= 0x80 {
-                bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-                rest >>= 7
-            }
-            return bytes + [UInt8(rest)]
-        }
         func fixed(_ value: UInt64, _ count: Int) -> [UInt8] {
             (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
         }
         switch value {
-        case .bytes(let bytes): return (withLength ? number(UInt64(bytes.count)) : []) + bytes
+        case .bytes(let bytes): return (withLength ? sevenBitBytes(UInt64(bytes.count)) : []) + bytes
         case .bits(let bits):
             switch kind {
             case .double, .fixed64, .sfixed64: return fixed(bits, 8)
             case .float: return fixed(UInt64(Float(Double(bitPattern: bits)).bitPattern), 4)
             case .fixed32, .sfixed32: return fixed(bits, 4)
-            case .sint32, .sint64:
-                let value = Int64(bitPattern: bits)
-                return number(UInt64(bitPattern: value << 1 ^ value >> 63))
-            default: return number(bits)
+            case .sint32, .sint64: return sevenBitBytes(zigzag(Int64(bitPattern: bits)))
+            default: return sevenBitBytes(bits)
             }
         }
     }

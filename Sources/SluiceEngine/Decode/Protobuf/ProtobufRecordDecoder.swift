@@ -17,8 +17,6 @@ internal import SluiceSpec
     private let options: ProtobufOptions
     private let columns: [InputColumn]
     private let each: EachSpec?
-    /// Slots of the row that get the element's place.
-    private let placeSlots: [Int]
 
     private var machine = ProtobufMachine()
     private var program: ProtobufProgram?
@@ -35,9 +33,7 @@ internal import SluiceSpec
     private var lastPlaces: [Int] = []
 
     /// The row of the record in hand without its elements.
-    private var outer = ByteBuffer()
-    private var isOuterBad = false
-    private var outerFault = RecordFault.malformed
+    private var outer: OuterRow
     /// Elements of the record in hand as they stand in it, and where among these the next one is.
     private var elements: [ProtobufJSON.Value] = []
     private var elementIndex = 0
@@ -64,7 +60,7 @@ internal import SluiceSpec
         self.options = options
         columns = input.columns
         each = input.each
-        placeSlots = input.columns.indices.filter { input.columns[$0].origin == .eachPlace }
+        outer = OuterRow(input)
         guard let schema = options.schema, let message = try? options.message.map(schema.message(named:)) else {
             return
         }
@@ -211,16 +207,13 @@ internal import SluiceSpec
         _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> RecordOutcome {
         guard let program else { return refused(.unreadable, &row, into: &arena) }
-        outer.removeAll()
-        row.begin(&outer)
+        outer.begin(&row)
         let code = program.code
         let fault =
-            machine.run(code, program.record.level, &row, into: &outer)
-            ?? machine.finish(program.record, code, &row, into: &outer)
+            machine.run(code, program.record.level, &row, into: &outer.buffer)
+            ?? machine.finish(program.record, code, &row, into: &outer.buffer)
         if let fault { return refused(fault, &row, into: &arena) }
-        _ = row.fields.builder.finish(&outer)
-        isOuterBad = machine.unfitSlot >= 0
-        if isOuterBad { outerFault = machine.unfitFault }
+        outer.finish(&row, unfit: machine.unfitSlot >= 0 ? machine.unfitFault : nil)
         let list = program.pending.firstIndex { $0.form == .elements }
         let isPackable = list.map { packedType(program.pending[$0]) != nil } ?? false
         elements = list.map { machine.values(of: $0, withLength: !isPackable) } ?? []
@@ -229,7 +222,7 @@ internal import SluiceSpec
         unsafe elementStart = nil
         guard let count = countElements(program) else { return refused(.elements, &row, into: &arena) }
         elementCount = count
-        guard elementCount > 0 else { return withoutElements(&row, into: &arena) }
+        guard elementCount > 0 else { return outer.withoutElements(&row, into: &arena) }
         return nextElement(program, &row, into: &arena)
     }
 
@@ -264,38 +257,16 @@ internal import SluiceSpec
         return type.kind.wireType
     }
 
-    private mutating func withoutElements(
-        _ row: inout RowWriter, into arena: inout ByteBuffer
-    ) -> RecordOutcome {
-        row.fault = outerFault
-        if each?.keepsEmpty ?? false {
-            let start = arena.count
-            unsafe arena.append(outer.bytes)
-            row.fields.builder.reopen(at: start)
-            return outcome(arena.count - start, isBad: isOuterBad)
-        }
-        return isOuterBad ? .noRecord(byteCount: row.rowBesideText(&arena)) : .noRows
-    }
-
     private mutating func nextElement(
         _ program: ProtobufProgram, _ row: inout RowWriter, into arena: inout ByteBuffer
     ) -> RecordOutcome {
-        let start = arena.count
-        unsafe arena.append(outer.bytes)
-        row.fields.builder.reopen(at: start)
-        for slot in placeSlots { row.fields.builder.set(slot, integer: Int64(elementNumber), in: &arena) }
-        let fault = readElement(program, &row, into: &arena)
-        let byteCount = row.fields.builder.finish(&arena)
         let number = elementNumber
+        outer.beginElement(number, &row, into: &arena)
+        let fault = readElement(program, &row, into: &arena)
         elementNumber += 1
         elementCount -= 1
-        let slot = fault == nil ? Int(machine.unfitSlot) : placeSlots.first ?? 0
-        if fault != nil || slot >= 0 {
-            row.fault = .element(number: number, slot: slot)
-            return .badRow(byteCount: byteCount)
-        }
-        if isOuterBad { row.fault = outerFault }
-        return outcome(byteCount, isBad: isOuterBad)
+        return outer.finishElement(
+            number, isBroken: fault != nil, unfitSlot: machine.unfitSlot, &row, into: &arena)
     }
 
     /// Reads the next element into the row in hand, and steps to the one behind it.
@@ -320,9 +291,5 @@ internal import SluiceSpec
         unsafe machine.begin(start, end: end, code, program.element.level)
         return machine.runElement(code, program.elementStep, &row, into: &arena)
             ?? machine.finish(program.element, code, &row, into: &arena)
-    }
-
-    private func outcome(_ byteCount: Int, isBad: Bool) -> RecordOutcome {
-        isBad ? .badRow(byteCount: byteCount) : .row(byteCount: byteCount)
     }
 }
