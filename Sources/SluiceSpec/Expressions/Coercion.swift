@@ -93,7 +93,9 @@ package enum Coercion {
             // Digits that are cut off may round up to one digit more before the point.
             if case .decimal(let p, let s) = decimalForm(source) {
                 p - s + (s > scale ? 1 : 0) > precision - scale
-            } else { true }
+            } else {
+                true
+            }
         default: true
         }
     }
