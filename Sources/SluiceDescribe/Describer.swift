@@ -21,14 +21,18 @@ package import SluiceSystem
 extension Sample {
     /// Reads a sample.
     /// - Throws: what a query would end with: nothing there, no text, no broker.
-    package init(_ target: SampleTarget, fileSystem: any FileSystem, clock: any Clock) throws(ConnectorError) {
+    package init(
+        _ target: SampleTarget, _ schemas: SchemaSource, _ reader: SampleReader, fileSystem: any FileSystem,
+        clock: any Clock
+    ) throws(ConnectorError) {
         switch target {
         case .files(let path):
             let files = try FileSample(path: path, lineCount: sampledRecordCount, fileSystem)
             self.init(
-                target: target, parts: files.parts.map { Part(place: $0.path, content: .text($0.text)) },
+                target: target, parts: files.parts.map { Part(place: $0.path, content: Content($0.content)) },
                 isAll: files.parts.allSatisfy(\.isWhole) && files.parts.count == files.fileCount,
                 fileCount: files.fileCount)
+            self.schemas = try SampleSchemas(schemas, reader)
         case .topic(let brokers, let name):
             let place = SourcePosition(file: "describe", line: 1, column: 1)
             let spec = KafkaSourceSpec(
@@ -39,6 +43,17 @@ extension Sample {
             self.init(
                 target: target, parts: parts.map { Part(place: $0.partition, content: .messages($0.values)) },
                 isAll: false, tombstoneCount: topic.parts.reduce(0) { $0 + $1.tombstoneCount })
+            self.schemas = try SampleSchemas(
+                schemas, topic: name, values: topic.parts.flatMap(\.values), reader, fileSystem, clock)
+        }
+    }
+}
+
+extension Sample.Content {
+    fileprivate init(_ content: FileSample.Content) {
+        switch content {
+        case .lines(let text): self = .text(text)
+        case .container(let schema, let blocks): self = .container(schema: schema, blocks: blocks)
         }
     }
 }
@@ -75,7 +90,7 @@ extension Sample {
     /// Widens columns until each reads all that is there.
     private func fit(_ found: inout Recognised, _ reader: SampleReader) throws(DescribeError) -> [RecordProbe.Outcome] {
         while true {
-            let outcomes = try reader.read(found.records, by: text(found), isFramed: isFramed)
+            let outcomes = try reader.read(found.records, by: text(found))
             let misfits = Set(outcomes.compactMap(\.misfit))
             if misfits.isEmpty { return outcomes }
             var left: [String] = []
@@ -147,7 +162,7 @@ extension Sample {
         for draft in drafts.prefix(Self.timeCountMax) {
             var source = text(found)
             source.watermark = watermark(draft.name, delay: "0 seconds", hasMaxAhead: false)
-            let read = try reader.read(found.records, by: source, isFramed: isFramed)
+            let read = try reader.read(found.records, by: source)
             var times: [(part: Int, micros: Int64)] = []
             var isWhole = true
             for (record, outcome) in zip(found.records, read) where outcome.reason == nil && outcome.rowCount > 0 {
@@ -155,7 +170,7 @@ extension Sample {
                 let part = isFramed ? record.part : 0
                 if let micros = outcome.eventTimeMicros { times.append((part, micros)) } else { isWhole = false }
             }
-            guard isWhole, draft.missingCount == 0 || found.each == nil else { continue }
+            guard isWhole, !draft.hasZeros, draft.missingCount == 0 || found.each == nil else { continue }
             if let candidate = EventTimeCandidate(draft, times, nowMillis: reader.nowMillis) {
                 candidates.append(candidate)
             }
@@ -192,7 +207,7 @@ extension Sample {
         source.watermarkRemarks.append(delayRemark(time))
         let delay = plainDuration(atLeastMicros: time.disorderMicros)
         source.watermark = watermark(time.column, delay: delay, hasMaxAhead: true)
-        let aheadCount = try reader.read(found.records, by: source, isFramed: isFramed).count(where: \.isAhead)
+        let aheadCount = try reader.read(found.records, by: source).count(where: \.isAhead)
         guard aheadCount > 0 else { return }
         source.watermarkRemarks.append(
             "no max_ahead: with it \(grouped(aheadCount)) of the sample would be bad, as ahead of the clock"

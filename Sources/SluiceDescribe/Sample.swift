@@ -1,6 +1,7 @@
 // What was read, before anybody has looked at what it is: texts of files, or messages of a topic.
 
 internal import SluiceConnectors
+internal import SluiceEngine
 
 /// How many records are looked at.
 let sampledRecordCount = 1000
@@ -23,6 +24,8 @@ package struct Sample: Sendable {
         case text([UInt8])
         /// The values of messages.
         case messages([[UInt8]])
+        /// The blocks of a container file of Avro.
+        case container(schema: [UInt8], blocks: [[UInt8]])
     }
 
     package var target: SampleTarget
@@ -33,8 +36,14 @@ package struct Sample: Sendable {
     package var fileCount: Int
     /// Messages without a value that were met.
     package var tombstoneCount: Int
+    /// What is known of the schemas of its records.
+    package var schemas: SampleSchemas
 
-    package init(target: SampleTarget, parts: [Part], isAll: Bool, fileCount: Int = 1, tombstoneCount: Int = 0) {
+    package init(
+        target: SampleTarget, parts: [Part], isAll: Bool, fileCount: Int = 1, tombstoneCount: Int = 0,
+        schemas: SampleSchemas = .none
+    ) {
+        self.schemas = schemas
         self.tombstoneCount = tombstoneCount
         self.target = target
         self.parts = parts
@@ -44,8 +53,11 @@ package struct Sample: Sendable {
         self.isAll =
             isAll
             && parts.allSatisfy { part in
-                guard case .text(let text) = part.content else { return true }
-                return text.count { $0 == UInt8(ascii: "\n") } <= max
+                switch part.content {
+                case .text(let text): text.count { $0 == UInt8(ascii: "\n") } <= max
+                case .container(_, let blocks): blocks.reduce(0) { $0 + AvroBlock($1).count } <= max
+                case .messages: true
+                }
             }
     }
 
@@ -63,15 +75,22 @@ struct RawRecord {
     var header: [UInt8] = []
     /// The number of its part.
     var part: Int
+    /// The schemas that it may name by number.
+    var schemas: [RecordSchema] = []
+    /// Whether it is a message, or of a container, and not a line.
+    var isFramed = false
 }
 
 extension Sample {
     /// Each line, or each message, that is not blank.
     func lines() -> [RawRecord] {
         var records: [RawRecord] = []
+        let named = schemas.named
         for (number, part) in parts.enumerated() {
             switch part.content {
-            case .messages(let values): records += values.map { RawRecord(bytes: $0, part: number) }
+            case .messages(let values):
+                records += values.map { RawRecord(bytes: $0, part: number, schemas: named, isFramed: true) }
+            case .container: break
             case .text(let text):
                 let lines = text.split(separator: UInt8(ascii: "\n")).lazy.map { line in
                     line.last == UInt8(ascii: "\r") ? line.dropLast() : line

@@ -1,19 +1,28 @@
 // A sample read as a query would read it: the text of the source is what is printed, the reader of specs, the planner
 // and the decoders are the product's own. So what is said of the sample is what will happen.
 
+internal import SluiceConnectors
 package import SluiceEngine
 internal import SluicePlan
-internal import SluiceSpec
+package import SluiceSpec
 
 /// Reads samples by the text of a source.
 package struct SampleReader: Sendable {
     private let zones: TimeZones
     /// Since 1970; what `max_ahead` counts from.
     let nowMillis: Int64
+    /// For the schemas and secrets that a source names.
+    let readFile: @Sendable (String) -> Result<[UInt8], UnreadableFile>
 
-    package init(zones: TimeZones, nowMillis: Int64) {
+    package init(
+        zones: TimeZones, nowMillis: Int64,
+        readFile: @escaping @Sendable (String) -> Result<[UInt8], UnreadableFile> = { _ in
+            .failure(UnreadableFile(reason: "a description of this sample names no files"))
+        }
+    ) {
         self.zones = zones
         self.nowMillis = nowMillis
+        self.readFile = readFile
     }
 
     /// What reads single records as the source would. The query around it has no join: all that has to be seen is how
@@ -23,7 +32,7 @@ package struct SampleReader: Sendable {
         let text = "sluice: 1\n" + source.yaml + query + "sinks:\n  out: { stdout: {} }\n"
         let (spec, diagnostics) = SpecReader.read(
             files: [("describe.yaml", Array(text.utf8))], environment: { _ in nil },
-            readFile: { _ in .failure(UnreadableFile(reason: "a description names no secrets")) })
+            readFile: readFile)
         let planned = spec.flatMap { spec in spec.queries.first.map { Planner.plan(query: $0, in: spec) } }
         guard let plan = planned?.physical else {
             let found = diagnostics + (planned?.diagnostics ?? [])
@@ -37,9 +46,37 @@ package struct SampleReader: Sendable {
 
     /// What becomes of each record.
     func read(
-        _ records: [RawRecord], by source: SourceDraft, isFramed: Bool
+        _ records: [RawRecord], by source: SourceDraft
     ) throws(DescribeError) -> [RecordProbe.Outcome] {
         let probe = try probe(source)
-        return records.map { probe.read($0.bytes, header: $0.header, isFramed: isFramed) }
+        return records.map {
+            probe.read($0.bytes, header: $0.header, schemas: $0.schemas, isFramed: $0.isFramed)
+        }
+    }
+}
+
+extension SampleReader {
+    /// A registry as the reader of specs takes its address.
+    /// - Throws: what is wrong with it, as `check` says it.
+    func registry(_ address: RegistryAddress) throws(ConnectorError) -> RegistrySpec {
+        let format = JSONValue.object(["json": .object(["registry": address.value])])
+        let text = """
+            sluice: 1
+            sources:
+              s: { kafka: { brokers: "b:9092", topic: t }, format: \(format.flowYAML), columns: { c: string } }
+            queries:
+              q: { from: s, to: o }
+            sinks:
+              o: { stdout: {} }
+
+            """
+        let (spec, diagnostics) = SpecReader.read(
+            files: [("describe.yaml", Array(text.utf8))], environment: { _ in nil }, readFile: readFile)
+        if case .json(let options)? = spec?.sources.first?.format, let registry = options.registry { return registry }
+        let error = diagnostics.first { $0.severity == .error }
+        throw ConnectorError(
+            code: "registry-address",
+            error.map { $0.message + ($0.fix.map { ": \($0)" } ?? "") } ?? "the registry's address cannot be read",
+            isRetriable: false)
     }
 }

@@ -33,12 +33,6 @@ struct RunCommand {
         var memoryBytesMax = ProcessFacts.memoryByteCount.map { $0 / 10 * 9 }
     }
 
-    private struct WrongUsage: Error {
-        var message: String
-
-        init(_ message: String) { self.message = message }
-    }
-
     /// Where requests come in, and what they must carry.
     private struct Listener {
         var socket: ListeningSocket

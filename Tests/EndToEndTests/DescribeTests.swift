@@ -31,6 +31,24 @@ import Testing
         }.joined()
     }
 
+    /// Written by the product, from what it has described before.
+    @Test(arguments: ["none", "deflate", "zstandard"])
+    func `A container file of Avro runs as it was described`(codec: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("events.json", Self.events(0..<2500))
+        let described = try SluiceProcess.run(["describe", "events.json"], in: folder).standardOutput
+        try folder.write(
+            "copy.yaml",
+            "sluice: 1\n\(described)queries:\n  q: { from: events, to: o, trigger: available_now }\n"
+                + "sinks:\n  o: { file: { path: out }, format: { avro: { codec: \(codec) } } }\n")
+        #expect(try SluiceProcess.run(["run", "copy.yaml"], in: folder).exitCode == 0)
+        try FileManager.default.removeItem(atPath: "\(folder.path)/checkpoints")
+        let (yaml, rows) = try rows("out", in: folder)
+        #expect(rows.count == 2500 && yaml.hasPrefix("# 1,000 records, the first of out: none"), "\(yaml)")
+        #expect(yaml.contains("format: avro\n") && yaml.contains("at:       timestamp\n"), "\(yaml)")
+        #expect(yaml.contains("watermark: { column: at, delay: "), "\(yaml)")
+    }
+
     @Test func `A compressed file of nested events runs as it was described`() throws {
         let folder = try TemporaryFolder()
         try folder.write("2015-01-01-15.json", Self.events(0..<2500))

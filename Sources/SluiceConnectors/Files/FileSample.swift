@@ -10,13 +10,19 @@ package import SluiceSystem
 package struct FileSample: Sendable {
     package struct Part: Sendable {
         package var path: String
-        /// Whole lines, without a byte order mark.
-        package var text: [UInt8]
+        package var content: Content
         /// True when that is all of the file.
         package var isWhole: Bool
     }
 
-    /// In byte order of their paths; files without text are left out.
+    package enum Content: Sendable {
+        /// Whole lines, without a byte order mark.
+        case lines([UInt8])
+        /// The blocks of a container file of Avro as the engine reads them, and the schema that it has.
+        case container(schema: [UInt8], blocks: [[UInt8]])
+    }
+
+    /// In byte order of their paths; files without records are left out.
     package var parts: [Part] = []
     /// How many files the path stands for.
     package var fileCount = 0
@@ -43,8 +49,7 @@ package struct FileSample: Sendable {
         let byteCountMax = max(Self.byteCountMax / Int64(files.count), Self.blockByteCount)
         for (file, info) in files {
             let head = FileHead(path: file, info: info, lineCountMax: share, byteCountMax: byteCountMax)
-            let (text, isWhole) = try head.read(fileSystem)
-            if !text.isEmpty { parts.append(Part(path: file, text: text, isWhole: isWhole)) }
+            if let part = try head.read(fileSystem) { parts.append(part) }
         }
         if parts.isEmpty { throw Self.empty(path, fileCount) }
     }
@@ -80,13 +85,22 @@ private struct FileHead {
     let lineCountMax: Int
     let byteCountMax: Int64
 
-    func read(_ fileSystem: any FileSystem) throws(ConnectorError) -> (text: [UInt8], isWhole: Bool) {
+    /// nil where there are no records.
+    func read(_ fileSystem: any FileSystem) throws(ConnectorError) -> FileSample.Part? {
         let whole: WholeFile
         do throws(FileError) { whole = try WholeFile(path, info, fileSystem) } catch {
             throw ConnectorError(reading: error)
         }
+        if Compression(whole.head) == .avro { return try blocks(whole, fileSystem) }
         let kind = UnreadFileKind(ofFile: whole.head, byteCount: info.byteCount, format: .json(), isFollowed: false)
         if let kind { throw ConnectorError(path, is: kind) }
+        let (text, isWhole) = try lines(whole, fileSystem)
+        return text.isEmpty ? nil : FileSample.Part(path: path, content: .lines(text), isWhole: isWhole)
+    }
+
+    private func lines(
+        _ whole: WholeFile, _ fileSystem: any FileSystem
+    ) throws(ConnectorError) -> (text: [UInt8], isWhole: Bool) {
         var text: [UInt8]
         let isWhole: Bool
         if let compression = Compression(whole.head) {
@@ -121,9 +135,7 @@ private struct FileHead {
     private func unpacked(
         _ whole: WholeFile, _ compression: Compression, _ fileSystem: any FileSystem
     ) throws(ConnectorError) -> (text: [UInt8], isWhole: Bool) {
-        let store = UnpackedStore(folder: temporaryRoot(), fileSystem: fileSystem)
-        let reader = ArchiveReader(
-            path, whole.file, info, whole.mark, compression, store: store, lineByteCountMax: maxLineByteCount)
+        let reader = archive(whole, compression, fileSystem)
         var buffer = ByteBuffer()
         var lineCount = 0
         while !reader.isAtEnd, reader.position < byteCountMax, lineCount <= lineCountMax {
@@ -134,6 +146,49 @@ private struct FileHead {
             unsafe lineCount += buffer.bytes[Int(start)...].count { $0 == newline }
         }
         return (buffer.array(), reader.isAtEnd)
+    }
+
+    /// Of a container file; at least one, if there is one.
+    private func blocks(
+        _ whole: WholeFile, _ fileSystem: any FileSystem
+    ) throws(ConnectorError) -> FileSample.Part? {
+        let schema = try AvroContainerHeader.schema(of: path, fileSystem)
+        let reader = archive(whole, .avro, fileSystem)
+        var chunk = InputChunk()
+        var blocks: [[UInt8]] = []
+        while !reader.isAtEnd {
+            let isEnough = blocks.reduce(0) { $0 + AvroBlock($1).count } > lineCountMax
+            if !blocks.isEmpty, isEnough || reader.position >= byteCountMax { break }
+            let start = reader.position
+            try reader.unpack(to: start + Self.blockByteCount)
+            try TextFile(path, try reader.take(to: reader.position)).append(start..<reader.position, to: &chunk.text)
+            chunk.records.removeAll()
+            AvroBlocks.frame(&chunk)
+            blocks = Self.records(of: chunk)
+        }
+        guard !blocks.isEmpty else { return nil }
+        return FileSample.Part(
+            path: path, content: .container(schema: schema, blocks: blocks), isWhole: reader.isAtEnd)
+    }
+
+    /// Those that are whole.
+    private static func records(of chunk: borrowing InputChunk) -> [[UInt8]] {
+        let text = chunk.text.array()
+        var start = 0
+        return chunk.records.compactMap { record in
+            let end = Int(record.end)
+            guard end <= text.count else { return nil }
+            defer { start = end + 1 }
+            return Array(text[start..<end])
+        }
+    }
+
+    private func archive(
+        _ whole: WholeFile, _ compression: Compression, _ fileSystem: any FileSystem
+    ) -> ArchiveReader {
+        let store = UnpackedStore(folder: temporaryRoot(), fileSystem: fileSystem)
+        return ArchiveReader(
+            path, whole.file, info, whole.mark, compression, store: store, lineByteCountMax: maxLineByteCount)
     }
 
     private static let blockByteCount: Int64 = 1 << 16

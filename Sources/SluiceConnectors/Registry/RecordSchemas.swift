@@ -6,7 +6,7 @@
 //     first look                    asks for the newest; where the registry is away, goes on with those of the log
 
 internal import SluiceEngine
-internal import SluiceSpec
+package import SluiceSpec
 internal import SluiceSystem
 
 /// The schemas of one source's records. Used by the query's thread.
@@ -194,7 +194,8 @@ extension LogKey {
 }
 
 extension RegisteredSchema {
-    fileprivate var written: SchemaText {
+    /// With those that it refers to.
+    package var written: SchemaText {
         SchemaText(
             Array(text.utf8), references: references.map { Array($0.text.utf8) },
             referenceNames: references.map(\.name))

@@ -13,6 +13,8 @@ struct ColumnDraft {
     /// How many records have a value there, and how many are without.
     var valueCount: Int
     var missingCount: Int
+    /// Whether records without a value have 0 there, which is no time.
+    var hasZeros = false
     /// How many steps lead to it.
     var depth = 1
     /// What stands behind it as a comment.
@@ -29,6 +31,15 @@ struct ColumnDraft {
         return members.count == 1 ? .string(form.type) : .object(members)
     }
 }
+
+/// A path as a spec writes it; nil for one that it cannot write.
+func writtenPath(_ steps: [String]) -> String? {
+    let path = FieldPath(steps.map { .name($0) })
+    return (try? FieldPath(text: path.description)) == path ? path.description : nil
+}
+
+/// The same from an element of the array whose elements make rows.
+func writtenElementPath(_ steps: [String]) -> String? { writtenPath(["e"] + steps).map { "each" + $0.dropFirst() } }
 
 /// A spec's values may hold references, which text of data is not meant to be.
 func escapingReferences(_ text: String) -> String { text.replacing("${", with: "$${") }

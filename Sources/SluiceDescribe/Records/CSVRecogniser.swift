@@ -99,7 +99,7 @@ private struct CSVTable {
         }
         return zip(records, fields).count { record, fields in
             guard fields.count == widths[record.part], let probe = probes[fields.count] else { return false }
-            return probe.read(record.bytes, isFramed: sample.isFramed).reason == nil
+            return probe.read(record.bytes, isFramed: record.isFramed).reason == nil
         }
     }
 

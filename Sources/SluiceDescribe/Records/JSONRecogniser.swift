@@ -6,7 +6,14 @@ internal import SluiceSpec
 
 extension Recogniser {
     static let json = Recogniser(format: "json") { (sample, _) throws(DescribeError) in
-        let records = sample.lines()
+        let framing = sample.schemas.jsonFraming
+        var records = sample.lines()
+        // Who reads a topic takes the number of the schema off before the engine sees a value.
+        if framing != nil {
+            for index in records.indices where records[index].bytes.first == 0 {
+                records[index].bytes.removeFirst(min(ConfluentFraming.byteCount, records[index].bytes.count))
+            }
+        }
         let root = FieldNode("")
         for record in records {
             guard let tree = JSONTree(record: record.bytes) else { continue }
@@ -23,7 +30,7 @@ extension Recogniser {
             throw DescribeError("\(sample.target.shown) has no field that a column could be read from")
         }
         return Recognised(
-            format: .string("json"), records: records, columns: columns, each: shape.each,
+            format: framing ?? .string("json"), records: records, columns: columns, each: shape.each,
             notes: shape.notes)
     }
 }
@@ -50,7 +57,7 @@ private struct RecordShape {
         self.root = root
         let total = root.facts.objectCount
         if let array = plainArray() {
-            each = path([array.name])
+            each = writtenPath([array.name])
             let elements = array.elements ?? array
             let outer = root.children.filter { $0 !== array }.flatMap { $0.leaves([$0.name]) }
             take(
@@ -77,7 +84,7 @@ private struct RecordShape {
     /// The array that is plainly what records are for: next to nothing is beside it.
     private func plainArray() -> FieldNode? {
         let arrays = root.children.filter { $0.facts.isArrayOfObjects && $0.count == root.facts.objectCount }
-        guard let array = arrays.first, arrays.count == 1, path([array.name]) != nil else { return nil }
+        guard let array = arrays.first, arrays.count == 1, writtenPath([array.name]) != nil else { return nil }
         let others = root.children.filter { $0 !== array }
         guard others.allSatisfy({ $0.facts.objectCount == 0 && $0.facts.arrayCount == 0 }) else { return nil }
         let names: Set<String> = [
@@ -88,8 +95,8 @@ private struct RecordShape {
 
     private mutating func suggestEach(_ places: [Envelope.Place]) {
         for place in places where place.node.facts.isArrayOfObjects {
-            guard let path = path(place.steps), let elements = place.node.elements,
-                let field = elements.children.first(where: { elementPath([$0.name]) != nil })
+            guard let path = writtenPath(place.steps), let elements = place.node.elements,
+                let field = elements.children.first(where: { writtenElementPath([$0.name]) != nil })
             else { continue }
             let total = elements.facts.objectCount
             let column = draft(
@@ -103,7 +110,7 @@ private struct RecordShape {
     // MARK: Columns
 
     private mutating func take(_ all: [Place]) {
-        var places = all.filter { ($0.isOfElement ? elementPath($0.steps) : path($0.steps)) != nil }
+        var places = all.filter { ($0.isOfElement ? writtenElementPath($0.steps) : writtenPath($0.steps)) != nil }
         let unwritable = all.count - places.count
         if unwritable > 0 {
             notes.append(
@@ -128,23 +135,13 @@ private struct RecordShape {
         let facts = place.node.facts
         let timeName = TimeName(place.steps.last ?? "")
         let isFlat = !place.isOfElement && place.steps == [name]
-        let from = isFlat ? nil : place.isOfElement ? elementPath(place.steps) : path(place.steps)
+        let from = isFlat ? nil : place.isOfElement ? writtenElementPath(place.steps) : writtenPath(place.steps)
         var draft = ColumnDraft(
             name: name, from: from, ladder: facts.jsonForms(timeName), timeName: timeName,
             valueCount: facts.valueCount, missingCount: max(0, place.total - facts.valueCount),
             depth: place.steps.count)
         if facts.valueCount == 0 { draft.remark = "always null in the sample" }
         return draft
-    }
-
-    /// As a spec writes it; nil for one that it cannot write.
-    private func path(_ steps: [String]) -> String? {
-        let path = FieldPath(steps.map { .name($0) })
-        return (try? FieldPath(text: path.description)) == path ? path.description : nil
-    }
-
-    private func elementPath(_ steps: [String]) -> String? {
-        path(["e"] + steps).map { "each" + $0.dropFirst() }
     }
 }
 

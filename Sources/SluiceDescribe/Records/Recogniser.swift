@@ -30,7 +30,7 @@ struct Recogniser: Sendable {
     /// nil for a sample of another format.
     let recognise: @Sendable (Sample, SampleReader) throws(DescribeError) -> Recognised?
 
-    static let all = [Recogniser.json, .csv]
+    static let all = [Recogniser.avro, .protobuf, .json, .csv]
 }
 
 extension Sample {
@@ -53,12 +53,12 @@ extension Sample {
         let framed = lines.count { $0.bytes.first == 0 && $0.bytes.count > 5 }
         if isFramed, framed * 2 > lines.count {
             return "\(target.shown) has values with the id of a schema in a registry before them (Avro, Protobuf or "
-                + "JSON Schema in Confluent's framing), which are not described: Avro is read with `format: { avro: "
-                + "{ registry: URL } }`, Protobuf with `{ protobuf: { registry: URL } }`"
+                + "JSON Schema in Confluent's framing): name the registry with `--registry URL`"
         }
         let isBinary = bytes.contains(0) || bytes.count(where: { $0 < 9 || (14..<32).contains($0) }) * 10 > bytes.count
         if isBinary {
             return "\(target.shown) is no text: records are JSON objects or lines of CSV, in UTF-8"
+                + (isFramed ? ", or what a schema says: name its file with `--schema FILE` (Avro, Protobuf)" : "")
         }
         if lines[0].bytes.drop(while: { $0 == 0x20 }).first == UInt8(ascii: "{") {
             return "\(target.shown) has objects over several lines, and records are JSON objects, one a line: convert "

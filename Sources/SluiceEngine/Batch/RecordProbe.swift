@@ -2,6 +2,7 @@
 // know how a spec reads a sample, record by record.
 
 package import SluicePlan
+internal import SluiceSpec
 
 /// Reads records of the first input of a plan, one at a time. The plan has no join. Used by one thread.
 package final class RecordProbe {
@@ -21,12 +22,14 @@ package final class RecordProbe {
 
     private let lane: InputLane
     private let bounds: EventTimeBounds
+    private let zones: TimeZones
     private let output = DecodedChunk()
     private var chunk = InputChunk()
 
     /// - Parameter batchTimeMillis: since 1970; what `max_ahead` counts from.
     package init(_ plan: PhysicalPlan, zones: TimeZones, batchTimeMillis: Int64) {
         precondition(plan.join == nil, "rows of a join do not come of one record")
+        self.zones = zones
         let setup = LaneSetup(plan: plan, number: 0, zones: zones, resources: BatchResources(), laneCount: 1)
         lane = setup.input.format.lane(setup)
         let watermarks = BatchWatermarks(lateMillis: 0, evictionMillis: 0, batchTimeMillis: batchTimeMillis)
@@ -35,10 +38,14 @@ package final class RecordProbe {
 
     /// - Parameters:
     ///   - record: its text, without a line end.
-    ///   - header: the first line of its file, where that names fields.
-    ///   - isFramed: whether it is a message and not a line.
-    package func read(_ record: [UInt8], header: [UInt8] = [], isFramed: Bool) -> Outcome {
+    ///   - header: what its file says of its records: the first line where that names fields, the schema of Avro.
+    ///   - schemas: that it may name by number.
+    ///   - isFramed: whether it is a message or a block and not a line.
+    package func read(
+        _ record: [UInt8], header: [UInt8] = [], schemas: [RecordSchema] = [], isFramed: Bool
+    ) -> Outcome {
         chunk.removeAll()
+        chunk.schemas = schemas
         chunk.text.append(contentsOf: record)
         if isFramed {
             chunk.isFramed = true
@@ -71,5 +78,17 @@ package final class RecordProbe {
         default: break
         }
         return outcome
+    }
+}
+
+extension RecordProbe {
+    /// The data of a block of a container file of Avro, each as a block of its own. What cannot be read, and what is
+    /// behind it, stays in one. O(bytes).
+    package func data(ofBlock block: [UInt8], schema: [UInt8], countMax: Int) -> [[UInt8]] {
+        guard let writer = try? AvroSchema(text: schema),
+            let program = AvroCompiler.program(AvroResolution(writer: writer), [], each: nil)
+        else { return [block] }
+        var row = RowWriter(lane.facts.plan, zones: zones)
+        return AvroBlock(block).data(program, &row, countMax: countMax)
     }
 }

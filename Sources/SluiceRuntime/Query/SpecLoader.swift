@@ -50,13 +50,7 @@ package struct SpecLoader {
         let fileSystem = self.fileSystem
         let (spec, readDiagnostics) = SpecReader.read(
             files: files, unread: unread, environment: environment,
-            readFile: { path in
-                do throws(NamedFileProblem) {
-                    return .success(try fileSystem.readNamed(path, atMost: SpecReader.namedFileBytesMax))
-                } catch {
-                    return .failure(UnreadableFile(reason: error.reason))
-                }
-            })
+            readFile: { fileSystem.readSpecFile($0) })
         var loaded = LoadedSpec(
             spec: spec, plans: [], diagnostics: readDiagnostics, lines: SourceLines(files: files))
         if let spec {
@@ -124,5 +118,16 @@ package struct SpecLoader {
         }
         if names.isEmpty { throw FileError(operation: "find a *.yaml file in", path: folder, errno: ENOENT) }
         return names.map { "\(folder)/\($0)" }
+    }
+}
+
+extension FileSystem {
+    /// What a file has that a spec names: a secret, a schema.
+    package func readSpecFile(_ path: String) -> Result<[UInt8], UnreadableFile> {
+        do throws(NamedFileProblem) {
+            return .success(try readNamed(path, atMost: SpecReader.namedFileBytesMax))
+        } catch {
+            return .failure(UnreadableFile(reason: error.reason))
+        }
     }
 }

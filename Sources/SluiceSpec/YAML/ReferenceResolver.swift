@@ -149,7 +149,7 @@ final class ReferenceResolver {
 }
 
 /// A path of a spec: absolute as it is, relative ones beside the spec file. `.` parts are dropped.
-func resolvePath(_ path: String, besideFile file: String) -> String {
+package func resolvePath(_ path: String, besideFile file: String) -> String {
     let folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(file[...$0]) } ?? ""
     let whole = path.hasPrefix("/") ? path : folder + path
     let parts = whole.split(separator: "/").filter { $0 != "." }

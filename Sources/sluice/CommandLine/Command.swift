@@ -15,6 +15,13 @@ enum Command: Hashable {
     case control(ControlOptions)
 }
 
+/// What is wrong with options beyond what their definitions say.
+struct WrongUsage: Error {
+    var message: String
+
+    init(_ message: String) { self.message = message }
+}
+
 struct RunOptions: Hashable {
     /// Spec files, or folders of them; at least one.
     var specs: [String]
@@ -86,6 +93,14 @@ struct DescribeOptions: Hashable {
     /// A file, a folder, a glob, or `kafka://HOST:PORT/TOPIC`.
     var target: String
     var format: Format = .yaml
+    var registry: String?
+    var subject: String?
+    var registryUser: String?
+    var registryPasswordFile: String?
+    var registryCA: String?
+    /// The file of a schema.
+    var schema: String?
+    var message: String?
 }
 
 struct TuneOptions: Hashable {

@@ -182,11 +182,31 @@ extension CommandDefinition {
         options: [
             OptionDefinition(
                 name: "format", valueName: "format", help: "How the source is written; json has the facts beside it.",
-                choices: choices(DescribeOptions.Format.self))
+                choices: choices(DescribeOptions.Format.self)),
+            OptionDefinition(
+                name: "registry", valueName: "url", help: "The schema registry that a topic's values name schemas of."),
+            OptionDefinition(
+                name: "subject", valueName: "name", help: "Its subject; by default that of the topic, `TOPIC-value`."),
+            OptionDefinition(name: "registry-user", valueName: "name", help: "The login to the registry."),
+            OptionDefinition(
+                name: "registry-password-file", valueName: "file", help: "The file with the password of that login."),
+            OptionDefinition(
+                name: "registry-ca", valueName: "file", help: "Certificates to trust in place of the system's."),
+            OptionDefinition(
+                name: "schema", valueName: "file",
+                help: "In place of a registry: a schema of Avro, a .proto, or a set of descriptors of Protobuf."),
+            OptionDefinition(
+                name: "message", valueName: "name", help: "Of a schema of Protobuf: the message that records are."),
         ],
         make: { parsed in
             .describe(
-                DescribeOptions(target: parsed.arguments[0], format: parsed.choice("format", default: .yaml)))
+                DescribeOptions(
+                    target: parsed.arguments[0], format: parsed.choice("format", default: .yaml),
+                    registry: parsed.last("registry"), subject: parsed.last("subject"),
+                    registryUser: parsed.last("registry-user"),
+                    registryPasswordFile: parsed.last("registry-password-file"),
+                    registryCA: parsed.last("registry-ca"), schema: parsed.last("schema"),
+                    message: parsed.last("message")))
         })
 
     private static let tune = CommandDefinition(

@@ -88,33 +88,6 @@ struct AvroContainerHeader {
     }
 }
 
-/// A number among bytes: seven bits in each, the lowest first, and zigzag.
-enum AvroNumber {
-    case value(Int64, end: Int)
-    /// The bytes end in it.
-    case short
-    /// It has more than ten bytes, or more than 64 bits.
-    case tooLong
-
-    init<Bytes: RandomAccessCollection<UInt8>>(_ bytes: Bytes, at start: Int) where Bytes.Index == Int {
-        var value: UInt64 = 0
-        for (index, shift) in zip(start..., stride(from: UInt64(0), to: 70, by: 7)) {
-            guard index < bytes.endIndex else {
-                self = .short
-                return
-            }
-            let byte = bytes[index]
-            if shift == 63, byte > 1 { break }
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 {
-                self = .value(Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1), end: index + 1)
-                return
-            }
-        }
-        self = .tooLong
-    }
-}
-
 private struct HeaderReader {
     enum End: Error {
         case short
@@ -132,7 +105,7 @@ private struct HeaderReader {
     }
 
     mutating func integer() throws(End) -> Int64 {
-        switch AvroNumber(bytes, at: position) {
+        switch BinaryNumber(bytes, at: position) {
         case .value(let value, let end):
             position = end
             return value

@@ -131,7 +131,7 @@ internal import SluiceSpec
         var numbers: [Int64] = []
         var index = 0
         while numbers.count < 2 {
-            switch unsafe AvroNumber(bytes, at: index) {
+            switch unsafe BinaryNumber(bytes, at: index) {
             case .value(let value, let end):
                 numbers.append(value)
                 index = end

@@ -10,11 +10,6 @@
 internal import SluicePlan
 internal import SluiceSpec
 
-/// What stands before the data of a block, as a source of container files hands it on.
-package enum AvroBlock {
-    package static let headerByteCount = 16
-}
-
 @safe struct AvroRecordDecoder: FormatDecoder, ~Copyable {
     private let options: AvroOptions
     private let columns: [InputColumn]

@@ -54,7 +54,6 @@ internal import SluiceSpec
     }
 
     private static let programCountMax = 256
-    private static let placeCountMax = 64
 
     init(_ options: ProtobufOptions, _ input: InputPlan) {
         self.options = options
@@ -168,18 +167,9 @@ internal import SluiceSpec
             if options.schema != nil { return nil }
             return number == lastNumber && lastPlaces == [0] ? nil : take(number, [0])
         }
-        guard let count = unsafe signed(&start, end), count > 0, count <= Self.placeCountMax else { return .indexes }
-        var places: [Int] = []
-        for _ in 0..<count {
-            guard let place = unsafe signed(&start, end), place >= 0 else { return .indexes }
-            places.append(place)
-        }
+        guard let (places, offset) = unsafe ConfluentFraming.message(value) else { return .indexes }
+        unsafe start += offset - ConfluentFraming.byteCount
         return options.schema == nil ? take(number, places) : nil
-    }
-
-    private func signed(_ cursor: inout UnsafeRawPointer, _ end: UnsafeRawPointer) -> Int? {
-        guard unsafe cursor < end, let bits = unsafe readNumber(&cursor), unsafe cursor <= end else { return nil }
-        return Int(Int64(bitPattern: bits &>> 1) ^ -Int64(bitPattern: bits & 1))
     }
 
     /// A row of what the record says beside its bytes.
