@@ -111,16 +111,19 @@ private func blocks(of input: any InputBytes) throws -> [Block] {
         var start = 0
         for record in chunk.records {
             let end = Int(record.end)
-            let count = bytes[start + 8..<start + 12].reversed().reduce(0) { $0 << 8 | Int($1) }
+            func value(_ place: Int) -> Int { bytes[place..<place + 4].reversed().reduce(0) { $0 << 8 | Int($1) } }
+            let (count, dataStart) = (value(start + 8), start + 16)
+            let dataEnd = dataStart + value(start + 12)
+            // What follows the data belongs to the record, or is the byte between records.
+            #expect(dataEnd <= end && end <= dataEnd + 100)
             blocks.append(
                 Block(
-                    fileOffset: record.offset, count: count, data: Array(bytes[(start + 16)..<end]),
+                    fileOffset: record.offset, count: count, data: Array(bytes[dataStart..<dataEnd]),
                     place: input.place(
                         chunk: number, record: RecordPlace(byteOffset: start, offset: record.offset))))
-            #expect(bytes[end] == UInt8(ascii: "\n"))
             start = end + 1
         }
-        #expect(start == bytes.count)
+        #expect(start >= bytes.count)
     }
     return blocks
 }
@@ -150,8 +153,8 @@ private func blocks(of input: any InputBytes) throws -> [Block] {
         }
     }
 
-    @Test(arguments: ["null", "zstandard"], [false, true])
-    func `A file larger than a batch is cut between blocks, also for another process`(
+    @Test(arguments: ["deflate", "zstandard"], [false, true])
+    func `A packed file larger than a batch is cut between blocks, also for another process`(
         codec: String, isReplayed: Bool
     ) throws {
         let files = SimulatedFileSystem()
@@ -167,6 +170,64 @@ private func blocks(of input: any InputBytes) throws -> [Block] {
             #expect(batches.allSatisfy { $0.ranges[0].end - $0.ranges[0].start <= max(maxBytes, 600) })
             #expect(batches.last?.ranges[0].end == all.ranges[0].end)
         }
+    }
+
+    /// As a file of lines is.
+    @Test(arguments: [false, true])
+    func `A file whose blocks are not packed is taken whole, and its offsets are its bytes`(isReplayed: Bool) throws {
+        let files = SimulatedFileSystem()
+        let bytes = try container("null")
+        files.put("/in/a.avro", bytes)
+        files.put("/in/b.avro", bytes)
+        var run = AvroRun(files, maxBytes: 1000)
+        let batches = try run.batches(isReplayed: isReplayed)
+        #expect(
+            batches.map(\.ranges)
+                == ["a", "b"].map {
+                    [OffsetRange(partition: "/in/\($0).avro", start: 0, end: Int64(bytes.count))]
+                })
+        #expect(batches.allSatisfy { $0.blocks.map(\.count).reduce(0, +) == 200 })
+    }
+
+    @Test func `Blocks without data are passed over, wherever they stand`() throws {
+        let bytes = try container("null")
+        let plain = SimulatedFileSystem()
+        plain.put("/in/a.avro", bytes)
+        var whole = AvroRun(plain)
+        let blocks = try #require(try whole.batch()).blocks
+        let empty: [UInt8] = [0, 0] + Array(0..<16)
+        for places in [[0], [1], [2, 2], [blocks.count], [0, 1, blocks.count]] {
+            var mended = bytes
+            for place in places.sorted(by: >) {
+                let offset = place < blocks.count ? Int(blocks[place].fileOffset) : mended.count
+                mended.insert(contentsOf: empty, at: offset)
+            }
+            let files = SimulatedFileSystem()
+            files.put("/in/a.avro", mended)
+            for chunkByteCount in [1, 700, 1 << 19] {
+                var run = AvroRun(files, chunkByteCount: chunkByteCount)
+                #expect(try run.batch()?.blocks.map(\.data) == blocks.map(\.data), "\(places)")
+            }
+        }
+    }
+
+    @Test func `A file that was written to since it was looked through is one error`() throws {
+        let files = SimulatedFileSystem()
+        let bytes = try container("null")
+        files.put("/in/a.avro", bytes)
+        var run = AvroRun(files, chunkByteCount: 1 << 19)
+        let first = try #require(try run.batch()).blocks[0]
+        run.position = SourceOffsets()
+        let latest = try run.source.latestOrTrouble(from: run.position)
+        let input = try run.source.open(try run.source.planBatch(from: run.position, to: latest, limit: .spec))
+        // The same size, with counts that lead elsewhere.
+        var other = bytes
+        for place in Int(first.fileOffset) + 40..<other.count { other[place] = 0xFF }
+        files.put("/in/a.avro", other)
+        #expect {
+            var chunk = InputChunk()
+            try input.read(chunk: 0, into: &chunk)
+        } throws: { "\($0)".contains("/in/a.avro was written to while it was read") }
     }
 
     @Test func `Each file has its own schema`() throws {

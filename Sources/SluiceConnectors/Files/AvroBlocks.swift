@@ -21,6 +21,14 @@ struct AvroBlocks: RecordCuts {
     }
 
     /// O(blocks).
+    func parts(
+        ofFile file: TextFile, _ range: Range<Int64>, byteCount: Int64
+    ) throws(ConnectorError) -> [FilePart] {
+        guard let header = try AvroContainerHeader.read(file.file, file.path) else { return [] }
+        return try PlainAvroBlocks(file, header, end: range.upperBound).parts(byteCount: byteCount)
+    }
+
+    /// O(blocks).
     func end(
         near offset: Int64, in file: TextFile, _ range: Range<Int64>, isWhole: Bool
     ) throws(ConnectorError) -> Int64? {

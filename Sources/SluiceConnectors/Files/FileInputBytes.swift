@@ -130,7 +130,7 @@ final class FileInputBytes: InputBytes {
             try file.append(part.range, to: &chunk.text)
             chunk.endsInLongLine = part.endsInLongLine
             if part.isFramed {
-                AvroBlocks.frame(&chunk)
+                if let first = part.firstBlock { try first.frame(&chunk, range.path) } else { AvroBlocks.frame(&chunk) }
                 chunk.text.reserve(inputPaddingByteCount)
                 return
             }
@@ -160,24 +160,6 @@ final class FileInputBytes: InputBytes {
             starts.withLock { $0[number] = Int64(byteOrderMark.count) }
         }
         chunk.text.reserve(inputPaddingByteCount)
-    }
-
-    /// The same ranges, cut into parts of whole records.
-    static func cut(
-        _ ranges: [FileRange], _ records: any RecordCuts, chunkByteCount: Int, _ fileSystem: any FileSystem
-    ) throws(ConnectorError) -> [FileRange] {
-        var cut = ranges
-        for (index, range) in ranges.enumerated() {
-            let file: TextFile
-            if let text = range.text {
-                file = TextFile(range.path, text)
-            } else {
-                file = try TextFile(range.path, fileSystem)
-            }
-            cut[index].parts = try records.parts(
-                of: range.start..<range.end, in: file, byteCount: Int64(chunkByteCount))
-        }
-        return cut
     }
 
     private func open(_ range: FileRange) throws(ConnectorError) -> TextFile {

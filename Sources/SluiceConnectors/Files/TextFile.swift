@@ -13,7 +13,7 @@ package let maxLineByteCount: Int64 = 64 << 20
 /// An open file of lines. All offsets are bytes from its start.
 struct TextFile {
     let path: String
-    private let file: any ReadableFile
+    let file: any ReadableFile
 
     init(_ path: String, _ fileSystem: any FileSystem) throws(ConnectorError) {
         self.path = path

@@ -28,6 +28,8 @@ package final class WholeFileSource: Source {
     private var refused: [String: (info: FileInfo, error: ConnectorError)] = [:]
     private var archives: ArchiveFiles
     private var taken: TakenFiles?
+    /// Of plain files of the batch that was planned last, where they were looked through for that.
+    private var parts: [String: [FilePart]] = [:]
     /// How the files of a batch looked that another process has planned.
     private var marks: [String: WholeFileMark] = [:]
     package private(set) var trouble: ConnectorError?
@@ -120,7 +122,7 @@ package final class WholeFileSource: Source {
                 {
                     trouble = trouble ?? ConnectorError(path, is: kind)
                 } else {
-                    found[path] = Found(info: info, mark: file.mark, compression: Compression(file.head))
+                    found[path] = Found(info: info, mark: file.mark, compression: file.compression)
                 }
             } catch {
                 let error = ConnectorError(reading: error)
@@ -153,6 +155,7 @@ package final class WholeFileSource: Source {
         from position: SourceOffsets, to latest: SourceOffsets, limit: BatchLimit
     ) throws(ConnectorError) -> [OffsetRange] {
         archives.startPlan()
+        parts = [:]
         let files = latest.next.filter { position.next[$0.key] == nil || archives.isInProgress($0.key) }
             .sorted { precedesInBytes($0.key, $1.key) }
         var (countMax, byteCountMax) = (Int.max, Int64.max)
@@ -187,7 +190,14 @@ package final class WholeFileSource: Source {
         if found[path]?.compression != nil || archives.isInProgress(path) {
             return try archives.plan(path, from: start, limit: room, mayCut: isFirst)
         }
-        return isFirst || byteCount <= room ? OffsetRange(partition: path, start: 0, end: byteCount) : nil
+        guard isFirst || byteCount <= room else { return nil }
+        let range = OffsetRange(partition: path, start: 0, end: byteCount)
+        // What is damaged is to be known before a batch has it.
+        if case .avro = format {
+            parts[path] = try records?.parts(
+                ofFile: TextFile(path, fileSystem), 0..<byteCount, byteCount: Int64(chunkByteCount))
+        }
+        return range
     }
 
     package func marks(_ ranges: [OffsetRange], next: SourceOffsets) -> [String: String] {
@@ -222,10 +232,22 @@ package final class WholeFileSource: Source {
             }
         }
         if let records {
-            files = try FileInputBytes.cut(files, records, chunkByteCount: chunkByteCount, fileSystem)
+            for index in files.indices { files[index].parts = try cut(files[index], records) }
         }
+        parts = [:]
         return FileInputBytes(
             files, chunkByteCount: chunkByteCount, lineByteCountMax: lineByteCountMax, fileSystem: fileSystem)
+    }
+
+    /// A range in parts of whole records.
+    private func cut(_ file: FileRange, _ records: any RecordCuts) throws(ConnectorError) -> [FilePart] {
+        if let text = file.text {
+            return try records.parts(
+                of: file.start..<file.end, in: TextFile(file.path, text), byteCount: Int64(chunkByteCount))
+        }
+        if let known = parts[file.path] { return known }
+        return try records.parts(
+            ofFile: TextFile(file.path, fileSystem), file.start..<file.end, byteCount: Int64(chunkByteCount))
     }
 
     private func file(_ range: OffsetRange) throws(ConnectorError) -> FileRange {
@@ -240,7 +262,7 @@ package final class WholeFileSource: Source {
             // Batches of other processes are not known to be of plain files.
             if found[path].map({ $0.compression != nil }) ?? true { whole = try WholeFile(path, info, fileSystem) }
         } catch { throw ConnectorError(reading: error) }
-        if let whole, let compression = Compression(whole.head) {
+        if let whole, let compression = whole.compression {
             if let mark = marks[path], !mark.isOfSameFile(as: whole.mark) { throw replaced(path) }
             return try archives.unpack(range, of: whole, compression)
         }
@@ -272,7 +294,8 @@ package final class WholeFileSource: Source {
     }
 
     private func isCompressed(_ path: String) -> Bool {
-        (try? fileSystem.open(path).bytes(0..<4)).map { Compression($0) != nil } ?? false
+        guard let file = try? fileSystem.open(path), let head = try? file.bytes(0..<4) else { return false }
+        return Compression(of: file, head, path) != nil
     }
 
     // MARK: - Files that were taken

@@ -131,7 +131,8 @@ extension KafkaEndToEndTests {
                     "# columns are those of schema \(second), the newest of the subject \(topic)-value; the records "
                         + "name \(first), \(second)\n"), "\(yaml)")
             #expect(yaml.contains("      id:   long\n      at:   timestamp\n      note: string\n"), "\(yaml)")
-            #expect(yaml.contains("by up to 11 s; rounded up\n    watermark: { column: at, delay: 30 seconds"), "\(yaml)")
+            #expect(
+                yaml.contains("by up to 11 s; rounded up\n    watermark: { column: at, delay: 30 seconds"), "\(yaml)")
             #expect(yaml.contains("user: ada, password: \"${file:password.txt}\" } } }") && !yaml.contains("secret"))
             let rows = try rows(yaml.replacing("topic: \(topic)", with: "topic: \(topic), start: earliest"), folder)
             #expect(rows.count == 40 && rows[3].contains(#""id":103"#) && rows[3].contains(#""note":"none""#))
@@ -164,7 +165,8 @@ extension KafkaEndToEndTests {
             #expect(yaml.contains("29 of shop.Payment, 1 of shop.Buyer"), "\(yaml)")
             #expect(yaml.contains("30 records") && yaml.contains("1 of them bad, 3.3 %"), "\(yaml)")
             #expect(
-                yaml.contains("\"n\":     long\n") && yaml.contains("id:      { type: int, from: buyer.id }"), "\(yaml)")
+                yaml.contains("\"n\":     long\n") && yaml.contains("id:      { type: int, from: buyer.id }"), "\(yaml)"
+            )
             #expect(yaml.contains("paid_at: { type: timestamp, unit: ms }"), "\(yaml)")
         }
 

@@ -13,6 +13,8 @@ struct WholeFile {
     let info: FileInfo
     let head: [UInt8]
     let mark: WholeFileMark
+    /// nil for a file that is read as it is.
+    let compression: Compression?
 
     /// - Parameter info: what stood at the path a moment ago.
     init(_ path: String, _ info: FileInfo, _ fileSystem: any FileSystem) throws(FileError) {
@@ -21,6 +23,7 @@ struct WholeFile {
         head = try file.bytes(0..<min(info.byteCount, UnreadFileKind.headByteCount))
         let tail = try file.bytes(max(0, info.byteCount - FileTail.byteCountMax)..<info.byteCount)
         mark = WholeFileMark(modifiedNanos: info.modifiedNanos, content: FileTail(head + tail))
+        compression = Compression(of: file, head, path)
     }
 }
 
@@ -160,7 +163,7 @@ struct ArchiveFiles {
             readers[path] = nil
             whole = try WholeFile(path, info, fileSystem)
         } catch { throw ConnectorError(reading: error) }
-        let compression = Compression(whole.head)
+        let compression = whole.compression
         if let part = parts[path], compression == nil || !part.isOfSameFile(as: whole.mark) {
             throw ConnectorError(
                 code: "file-changed",

@@ -53,38 +53,40 @@ struct AvroContainerHeader {
     /// The text of the schema of a file, which is one; empty for an empty file.
     static func schema(of path: String, _ fileSystem: any FileSystem) throws(ConnectorError) -> [UInt8] {
         let file: any ReadableFile
-        let fileByteCount: Int64
-        do throws(FileError) {
-            file = try fileSystem.open(path)
-            fileByteCount = try file.info().byteCount
-        } catch { throw ConnectorError(reading: error) }
-        if fileByteCount == 0 { return [] }
+        do throws(FileError) { file = try fileSystem.open(path) } catch { throw ConnectorError(reading: error) }
+        guard let header = try read(file, path) else { return [] }
+        do throws(AvroSchemaProblem) { _ = try AvroSchema(text: header.schema) } catch {
+            throw damaged(path, ArchiveDamage(reason: "in its schema \(error.sentence)"))
+        }
+        return header.schema
+    }
+
+    /// nil for an empty file.
+    /// - Throws: `file-damaged`, and what keeps a file from being read.
+    static func read(_ file: any ReadableFile, _ path: String) throws(ConnectorError) -> AvroContainerHeader? {
         var byteCount: Int64 = 4096
         while true {
             let head: [UInt8]
-            do throws(FileError) { head = try file.bytes(0..<min(byteCount, fileByteCount)) } catch {
-                throw ConnectorError(reading: error)
-            }
+            let isAll: Bool
+            do throws(FileError) {
+                let end = try file.info().byteCount
+                if end == 0 { return nil }
+                head = try file.bytes(0..<min(byteCount, end))
+                isAll = byteCount >= end
+            } catch { throw ConnectorError(reading: error) }
             do throws(ArchiveDamage) {
-                if let schema = try schema(in: head) { return schema }
-                if byteCount >= fileByteCount { throw ArchiveDamage(reason: "it ends inside its header") }
-            } catch {
-                throw ConnectorError(
-                    code: "file-damaged",
-                    "\(path) cannot be read: \(error.reason). Replace it by a good copy, or move it away",
-                    isRetriable: false)
-            }
+                if let header = try AvroContainerHeader(head) { return header }
+                if isAll { throw ArchiveDamage(reason: "it ends inside its header") }
+            } catch { throw damaged(path, error) }
             byteCount *= 8
         }
     }
 
-    /// nil while there is not all of the header.
-    private static func schema(in head: [UInt8]) throws(ArchiveDamage) -> [UInt8]? {
-        guard let header = try AvroContainerHeader(head) else { return nil }
-        do throws(AvroSchemaProblem) { _ = try AvroSchema(text: header.schema) } catch {
-            throw ArchiveDamage(reason: "in its schema \(error.sentence)")
-        }
-        return header.schema
+    private static func damaged(_ path: String, _ damage: ArchiveDamage) -> ConnectorError {
+        ConnectorError(
+            code: "file-damaged",
+            "\(path) cannot be read: \(damage.reason). Replace it by a good copy, or move it away",
+            isRetriable: false)
     }
 }
 

@@ -28,9 +28,7 @@ internal import SluiceSpec
     private var given = 0
     private lazy var unpacker = AvroUnpacker()
 
-    /// The largest block, packed and unpacked.
-    static let blockByteCountMax = 64 << 20
-    private static let markerByteCount = 16
+    private static let markerByteCount = PlainAvroBlock.markerByteCount
 
     /// As `Decompressor.step`.
     func step(
@@ -74,7 +72,7 @@ internal import SluiceSpec
         // Twice as much each time, so that looking again does not add up.
         case .header: max(4096, held)
         // Two numbers of up to ten bytes; what there is may be enough.
-        case .blockStart: max(0, 20 - held)
+        case .blockStart: max(0, PlainAvroBlock.headByteCountMax - held)
         case .block(_, let byteCount, _): max(0, byteCount + Self.markerByteCount - held)
         }
     }
@@ -90,10 +88,10 @@ internal import SluiceSpec
             use(header.byteCount)
             state = .blockStart
         case .blockStart:
-            guard let (count, byteCount, headByteCount) = unsafe try blockHead(held) else { return false }
+            guard let block = unsafe try PlainAvroBlock(held, at: 0, start: Int64(offset)) else { return false }
             let start = offset
-            use(headByteCount)
-            state = .block(count: count, byteCount: byteCount, offset: start)
+            use(block.headByteCount)
+            state = .block(count: block.count, byteCount: block.byteCount, offset: start)
         case .block(let count, let byteCount, let start):
             guard held.count >= byteCount + Self.markerByteCount else { return false }
             let isMarked = unsafe held[byteCount..<byteCount + Self.markerByteCount].elementsEqual(marker)
@@ -119,35 +117,10 @@ internal import SluiceSpec
     }
 
     private func damage(_ offset: UInt64, _ reason: String) -> ArchiveDamage {
-        ArchiveDamage(reason: "the block at byte \(offset) of the file: \(reason)")
+        PlainAvroBlock.damage(Int64(offset), reason)
     }
 
     // MARK: - Blocks
-
-    /// The counts before a block, and how many bytes they are; nil while they have no end.
-    private func blockHead(
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(ArchiveDamage) -> (count: UInt32, byteCount: Int, headByteCount: Int)? {
-        var numbers: [Int64] = []
-        var index = 0
-        while numbers.count < 2 {
-            switch unsafe BinaryNumber(bytes, at: index) {
-            case .value(let value, let end):
-                numbers.append(value)
-                index = end
-            case .short: return nil
-            case .tooLong: throw damage(offset, "a count has more than ten bytes")
-            }
-        }
-        guard numbers[1] >= 0, numbers[1] <= Self.blockByteCountMax else {
-            throw damage(offset, "it says it has \(numbers[1]) bytes, and 0 to \(Self.blockByteCountMax) are read")
-        }
-        // Data that take no bytes are counted too.
-        guard numbers[0] >= 0, numbers[0] <= Self.blockByteCountMax, numbers[0] > 0 || numbers[1] == 0 else {
-            throw damage(offset, "it says it has \(numbers[0]) data in \(numbers[1]) bytes")
-        }
-        return (UInt32(numbers[0]), Int(numbers[1]), index)
-    }
 
     private func unpack(
         _ packed: UnsafeRawBufferPointer, _ count: UInt32, _ start: UInt64
@@ -173,7 +146,7 @@ internal import SluiceSpec
 }
 
 private let tooLargeBlock = ArchiveDamage(
-    reason: "it unpacks to more than \(AvroContainerStream.blockByteCountMax >> 20) MiB")
+    reason: "it unpacks to more than \(PlainAvroBlock.byteCountMax >> 20) MiB")
 
 /// Unpacks whole blocks; the libraries' states are used again.
 @safe private final class AvroUnpacker {
@@ -199,7 +172,7 @@ private let tooLargeBlock = ArchiveDamage(
 
     /// Room for more of a block; throws when it has had enough.
     private func grow(_ output: inout ByteBuffer) throws(ArchiveDamage) -> Int {
-        guard output.count <= AvroContainerStream.blockByteCountMax + AvroBlock.headerByteCount else {
+        guard output.count <= PlainAvroBlock.byteCountMax + AvroBlock.headerByteCount else {
             throw tooLargeBlock
         }
         let room = max(1 << 14, output.count)
@@ -222,7 +195,7 @@ private let tooLargeBlock = ArchiveDamage(
             switch code {
             case Z_STREAM_END:
                 // Some programs leave a part of zlib's own trailer behind the data.
-                if output.count > AvroContainerStream.blockByteCountMax + AvroBlock.headerByteCount {
+                if output.count > PlainAvroBlock.byteCountMax + AvroBlock.headerByteCount {
                     throw tooLargeBlock
                 }
                 return
@@ -255,7 +228,7 @@ private let tooLargeBlock = ArchiveDamage(
                 if code == 0 { continue }
                 throw ArchiveDamage(reason: "its data are cut off")
             }
-            if output.count > AvroContainerStream.blockByteCountMax + AvroBlock.headerByteCount {
+            if output.count > PlainAvroBlock.byteCountMax + AvroBlock.headerByteCount {
                 throw tooLargeBlock
             }
             return
@@ -276,7 +249,7 @@ private func unpackSnappy(
     guard unsafe snappy_uncompressed_length(data, count, &byteCount) == SNAPPY_OK else {
         throw ArchiveDamage(reason: "its data do not begin as they should")
     }
-    guard byteCount <= AvroContainerStream.blockByteCountMax else { throw tooLargeBlock }
+    guard byteCount <= PlainAvroBlock.byteCountMax else { throw tooLargeBlock }
     output.reserve(byteCount + 1)
     let place = unsafe output.base + output.count
     let code = unsafe snappy_uncompress(data, count, place.assumingMemoryBound(to: CChar.self), &byteCount)

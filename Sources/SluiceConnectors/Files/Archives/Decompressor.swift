@@ -4,6 +4,8 @@
 
 internal import CZlib
 internal import CZstd
+internal import SluiceSpec
+internal import SluiceSystem
 
 /// How a file that can be read is compressed.
 enum Compression: Hashable, Sendable {
@@ -26,6 +28,13 @@ enum Compression: Hashable, Sendable {
         } else {
             return nil
         }
+    }
+
+    /// Of a file; nil also for a container whose blocks are not packed, which is read as it is. What is damaged is
+    /// said when it is read.
+    init?(of file: any ReadableFile, _ head: [UInt8], _ path: String) {
+        self.init(head)
+        if self == .avro, let header = try? AvroContainerHeader.read(file, path), header.codec == .null { return nil }
     }
 
     var name: String {

@@ -72,45 +72,49 @@ struct AvroCompiler {
         return instructions.count - 1
     }
 
-    /// Skips a field that may be null; those that follow one another are one instruction.
+    /// Skips a field; those that follow one another are one instruction.
     private mutating func skip(_ field: SkippedField) {
-        if let last = instructions.last, last.operation == .skipFields, instructions.count > barrier,
+        guard let last = instructions.last, last.operation == .skip, instructions.count > barrier,
             Int(last.a + last.b) == table.count
-        {
-            instructions[instructions.count - 1].b += 1
-        } else {
-            add(.skipFields, table.count, 1)
+        else {
+            add(.skip, table.count, 1)
+            table.append(field.code)
+            return
         }
+        let before = SkippedField(code: table[table.count - 1])
+        let byteCount = before.byteCount + field.byteCount
+        if before.form == SkippedField.bytes, field.form == SkippedField.bytes, byteCount <= SkippedField.byteCountMax {
+            table[table.count - 1] = SkippedField(SkippedField.bytes, byteCount: byteCount).code
+            return
+        }
+        instructions[instructions.count - 1].b += 1
         table.append(field.code)
     }
 
-    /// What is to be done for a union of null and something plain; nil for any other.
+    /// What is to be done for a value that is no more than one; nil for any other.
+    private func skippedField(_ type: AvroType, nullBranch: Int? = nil) -> SkippedField? {
+        func bytes(_ count: Int) -> SkippedField? {
+            guard count <= SkippedField.byteCountMax else { return nil }
+            return SkippedField(SkippedField.bytes, nullBranch: nullBranch, byteCount: count)
+        }
+        switch type.shape {
+        case .int, .long, .enumeration: return SkippedField(SkippedField.number, nullBranch: nullBranch)
+        case .bytes, .string: return SkippedField(SkippedField.text, nullBranch: nullBranch)
+        case .boolean: return bytes(1)
+        case .float: return bytes(4)
+        case .double: return bytes(8)
+        case .fixed(let byteCount): return bytes(byteCount)
+        case .null, .record, .array, .map, .union: return nil
+        }
+    }
+
+    /// The same of a union of null and such a value.
     private func skippedField(_ branches: [Int], isOfDefault: Bool) -> SkippedField? {
         let schema = schema(isOfDefault)
         guard branches.count == 2, let null = branches.firstIndex(where: { schema[$0].shape == .null }) else {
             return nil
         }
-        switch schema[branches[1 - null]].shape {
-        case .int, .long, .enumeration: return SkippedField(.number, nullBranch: null)
-        case .bytes, .string: return SkippedField(.text, nullBranch: null)
-        case .boolean: return SkippedField(.bytes, nullBranch: null, byteCount: 1)
-        case .float: return SkippedField(.bytes, nullBranch: null, byteCount: 4)
-        case .double: return SkippedField(.bytes, nullBranch: null, byteCount: 8)
-        case .fixed(let byteCount) where byteCount <= SkippedField.byteCountMax:
-            return SkippedField(.bytes, nullBranch: null, byteCount: byteCount)
-        default: return nil
-        }
-    }
-
-    /// Skips of one kind that follow one another are one.
-    private mutating func skip(_ operation: AvroInstruction.Operation, _ count: Int) {
-        if let last = instructions.last, last.operation == operation, instructions.count > barrier,
-            Int(last.a) + count <= 1 << 30
-        {
-            instructions[instructions.count - 1].a += Int32(count)
-        } else {
-            add(operation, count)
-        }
+        return skippedField(schema[branches[1 - null]], nullBranch: null)
     }
 
     /// The place of the next instruction, for something to go to.
@@ -131,14 +135,15 @@ struct AvroCompiler {
 
     private mutating func skip(_ type: Int, isOfDefault: Bool) {
         if isTooLarge || isEmpty(type, isOfDefault: isOfDefault) { return }
+        if let field = skippedField(schema(isOfDefault)[type]) { return skip(field) }
         switch schema(isOfDefault)[type].shape {
-        case .null: break
-        case .boolean: skip(.skipBytes, 1)
-        case .int, .long, .enumeration: skip(.skipNumbers, 1)
-        case .float: skip(.skipBytes, 4)
-        case .double: skip(.skipBytes, 8)
-        case .fixed(let byteCount): skip(.skipBytes, byteCount)
-        case .bytes, .string: skip(.skipTexts, 1)
+        case .null, .boolean, .int, .long, .float, .double, .bytes, .string, .enumeration: break
+        case .fixed(var byteCount):
+            while byteCount > 0 {
+                let part = min(byteCount, SkippedField.byteCountMax)
+                skip(SkippedField(SkippedField.bytes, byteCount: part))
+                byteCount -= part
+            }
         case .array(let items):
             if isEmpty(items, isOfDefault: isOfDefault) {
                 add(.emptyItems)
@@ -147,7 +152,7 @@ struct AvroCompiler {
             }
         case .map(let values):
             forEachItem([.unwanted]) { compiler in
-                compiler.skip(.skipTexts, 1)
+                compiler.skip(SkippedField(SkippedField.text))
                 compiler.skip(values, isOfDefault: isOfDefault)
             }
         case .union(let branches):

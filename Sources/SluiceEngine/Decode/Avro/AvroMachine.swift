@@ -154,21 +154,8 @@ internal import SluiceSpec
             place &+= 1
             switch instruction.operation {
             case .end: return nil
-            case .skipNumbers:
-                for _ in 0..<instruction.a {
-                    guard number() != nil else { return .longNumber }
-                    guard isInside else { return .short }
-                }
-            case .skipBytes:
-                guard unsafe end - cursor >= Int(instruction.a) else { return .short }
-                unsafe cursor += Int(instruction.a)
-            case .skipTexts:
-                for _ in 0..<instruction.a {
-                    guard let count = byteCount(&fault) else { return fault }
-                    unsafe cursor += count
-                }
-            case .skipFields:
-                if let fault = unsafe skipFields(code.table + Int(instruction.a), Int(instruction.b)) { return fault }
+            case .skip:
+                if let fault = unsafe skip(code.table + Int(instruction.a), Int(instruction.b)) { return fault }
             case .jump: place = Int(instruction.a)
             case .choose:
                 guard let branch = number() else { return .longNumber }
@@ -311,29 +298,75 @@ internal import SluiceSpec
         }
     }
 
-    /// Passes over fields in one loop: what has many columns nobody asks for spends its time here.
+    /// Passes over fields: what has many columns that nobody asks for spends its time here. Of each field that is as
+    /// most are one word is looked at: the byte of the branch and a length of one byte together, a number by the bit
+    /// that ends it.
     @inline(never)
-    private mutating func skipFields(_ fields: UnsafePointer<Int32>, _ count: Int) -> AvroFault? {
-        var fault = AvroFault.short
-        for index in 0..<count {
-            let field = unsafe SkippedField(code: fields[index])
-            if field.mayBeNull {
-                guard let branch = number() else { return .longNumber }
-                guard isInside else { return .short }
-                guard branch & ~2 == 0 else { return .branch }
-                if branch == field.nullBranch { continue }
-            }
-            switch field.kind {
-            case SkippedField.Kind.number.rawValue:
-                guard number() != nil else { return .longNumber }
-                guard isInside else { return .short }
-            case SkippedField.Kind.text.rawValue:
-                guard let count = byteCount(&fault) else { return fault }
-                unsafe cursor += count
+    private mutating func skip(_ fields: UnsafePointer<Int32>, _ count: Int) -> AvroFault? {
+        var place = unsafe cursor
+        let end = unsafe self.end
+        var next = unsafe fields
+        let last = unsafe fields + count
+        while unsafe next < last {
+            let field = unsafe SkippedField(code: next.pointee)
+            let word = unsafe UInt64(littleEndian: place.loadUnaligned(as: UInt64.self))
+            let branch = word & 0xFF
+            let start = unsafe place
+            unsafe next += 1
+            var isKnown = true
+            switch field.form {
+            case SkippedField.number:
+                let ends = ~word & 0x8080_8080_8080_8080
+                unsafe place += ends.trailingZeroBitCount &>> 3 &+ 1
+                isKnown = ends != 0
+            case SkippedField.text:
+                unsafe place += 1 &+ Int(truncatingIfNeeded: word &>> 1 & 0x3F)
+                isKnown = word & 0x81 == 0
+            case SkippedField.bytes: unsafe place += field.byteCount
+            case SkippedField.number | SkippedField.mayBeNull:
+                let ends = ~word & 0x8080_8080_8080_8000
+                isKnown = branch == field.valueBranch && ends != 0
+                unsafe place += ends.trailingZeroBitCount &>> 3 &+ 1
+            case SkippedField.text | SkippedField.mayBeNull:
+                isKnown = word & 0x81FF == field.valueBranch
+                unsafe place += 2 &+ Int(truncatingIfNeeded: word &>> 9 & 0x3F)
             default:
-                guard unsafe end - cursor >= field.byteCount else { return .short }
-                unsafe cursor += field.byteCount
+                isKnown = branch == field.valueBranch
+                unsafe place += 1 &+ field.byteCount
             }
+            if !isKnown, field.mayBeNull, branch ^ 2 == field.valueBranch {
+                unsafe place = unsafe start + 1
+                isKnown = true
+            }
+            if isKnown, unsafe place <= end { continue }
+            unsafe cursor = unsafe start
+            if let fault = skipRare(field) { return fault }
+            unsafe place = unsafe cursor
+        }
+        unsafe cursor = unsafe place
+        return nil
+    }
+
+    /// A field that is longer than most are, or has no end.
+    @inline(never)
+    private mutating func skipRare(_ field: SkippedField) -> AvroFault? {
+        if field.mayBeNull {
+            guard let branch = number() else { return .longNumber }
+            guard isInside else { return .short }
+            guard branch & ~2 == 0 else { return .branch }
+            if branch != field.valueBranch { return nil }
+        }
+        switch field.form & ~SkippedField.mayBeNull {
+        case SkippedField.number:
+            guard number() != nil else { return .longNumber }
+            guard isInside else { return .short }
+        case SkippedField.text:
+            var fault = AvroFault.short
+            guard let count = byteCount(&fault) else { return fault }
+            unsafe cursor += count
+        default:
+            guard unsafe end - cursor >= field.byteCount else { return .short }
+            unsafe cursor += field.byteCount
         }
         return nil
     }

@@ -8,9 +8,9 @@
 //
 //     0  multiply  slot 0, by 1000
 //     1  choose    0 → 4, 1 → 2
-//     2  skipTexts 1
+//     2  skip      a text
 //     3  text      slot 1
-//     4  skipTexts 1
+//     4  skip      a text
 //     5  …
 //
 // Nothing in it depends on what the bytes say but the jumps, and each loop is bounded by the bytes that are left, or,
@@ -22,14 +22,8 @@ struct AvroInstruction {
     enum Operation: UInt8 {
         /// The datum is read.
         case end
-        /// Skips `a` numbers.
-        case skipNumbers
-        /// Skips `a` bytes.
-        case skipBytes
-        /// Skips `a` texts or byte strings, which say how long they are.
-        case skipTexts
-        /// Skips `b` fields, most of which may be null, whose forms (`SkippedField`) stand at `a` in the table.
-        case skipFields
+        /// Passes over `b` fields, whose forms (`SkippedField`) stand at `a` in the table.
+        case skip
         case jump
         /// Goes to the routine at `a`, and comes back behind the instruction.
         case call, comeBack
@@ -84,33 +78,42 @@ struct AvroInstruction {
     var b: Int32 = 0
 }
 
-/// A field that nobody wants, where that is all there is to say of it: in the table of a program.
+/// A field that nobody wants: in the table of a program.
 struct SkippedField {
-    enum Kind: Int32 { case number, text, bytes }
+    // Forms. A text is anything that says how long it is.
+    static let number: Int32 = 0
+    static let text: Int32 = 1
+    static let bytes: Int32 = 2
+    /// Beside one of them: of a union with null.
+    static let mayBeNull: Int32 = 4
 
-    let code: Int32
+    static let byteCountMax = 1 << 20
+
+    //     | bytes of a value: 21 | form: 3 | byte that names the branch of the value: 8 |
+    private let bits: UInt32
 
     /// - Parameters:
     ///   - nullBranch: of a union with null, 0 or 1.
     ///   - byteCount: of `bytes`.
-    init(_ kind: Kind, nullBranch: Int?, byteCount: Int = 0) {
-        code = kind.rawValue | Int32((nullBranch ?? -1) + 1) << 2 | Int32(byteCount) << 4
+    init(_ form: Int32, nullBranch: Int? = nil, byteCount: Int = 0) {
+        let branch: UInt32 = nullBranch == 0 ? 2 : 0
+        let form = UInt32(nullBranch == nil ? form : form | Self.mayBeNull)
+        bits = UInt32(byteCount) << 11 | form << 8 | branch
     }
 
     @inline(__always)
-    init(code: Int32) { self.code = code }
+    init(code: Int32) { bits = UInt32(bitPattern: code) }
 
-    static let byteCountMax = 1 << 20
+    var code: Int32 { Int32(bitPattern: bits) }
 
     @inline(__always)
-    var kind: Int32 { code & 3 }
+    var form: Int32 { Int32(truncatingIfNeeded: bits &>> 8 & 7) }
     @inline(__always)
-    var mayBeNull: Bool { code & 12 != 0 }
-    /// The byte that names the branch of null.
+    var mayBeNull: Bool { form & Self.mayBeNull != 0 }
     @inline(__always)
-    var nullBranch: UInt64 { UInt64(truncatingIfNeeded: (code &>> 2 & 3 &- 1) &<< 1) }
+    var valueBranch: UInt64 { UInt64(bits & 0xFF) }
     @inline(__always)
-    var byteCount: Int { Int(code &>> 4) }
+    var byteCount: Int { Int(bits &>> 11) }
 }
 
 /// What items of an array or a map are, in `b` of their instructions.

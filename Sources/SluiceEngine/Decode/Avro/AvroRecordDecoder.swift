@@ -4,7 +4,7 @@
 // A program is made for each writer's schema that turns up, and kept. Where elements of an array make rows, the record
 // is read once into a row of what lies outside of the array; each element then goes into a copy of that row.
 //
-//     block     | offset in its file (8) | count of data (4) | count of bytes (4) | data |
+//     block     | offset in its file (8) | count of data (4) | count of bytes (4) | data | what is no part of it
 //     Confluent | 0 | id of the schema (4, the highest first) | datum |
 
 internal import SluicePlan
@@ -118,7 +118,10 @@ internal import SluiceSpec
         case .container:
             dataLeft = unsafe Int(UInt32(littleEndian: start.loadUnaligned(fromByteOffset: 8, as: UInt32.self)))
             isLost = false
-            unsafe machine.begin(start + AvroBlock.headerByteCount, end: end)
+            let byteCount = unsafe start.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
+            unsafe start += AvroBlock.headerByteCount
+            // A record may be longer than its block.
+            unsafe machine.begin(start, end: min(end, start + Int(UInt32(littleEndian: byteCount))))
             return nextDatum(&row, into: &arena)
         }
         unsafe machine.begin(start, end: end)
