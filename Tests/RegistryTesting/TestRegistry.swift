@@ -7,7 +7,9 @@ import Synchronization
 
 package final class TestRegistry: Sendable {
     private let folder: ScratchFolder
-    private let process: ChildProcess
+    private let process: Mutex<ChildProcess>
+    /// What starts it, on a port.
+    private let command: @Sendable (Int) -> [String]
     package let port: Int
     private let usesTLS: Bool
 
@@ -35,29 +37,42 @@ package final class TestRegistry: Sendable {
 
     /// - Parameter port: 0 picks one.
     package init(port: Int = 0, login: String? = nil, certificate: Certificate? = nil) throws {
-        folder = try ScratchFolder()
+        let folder = try ScratchFolder()
+        self.folder = folder
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "registry.py").path
-        var command = ["python3", script, "\(port)"]
-        if let login { command += ["--login", login] }
-        if let certificate {
-            command += ["--certificate", certificate.certificate, "--key", certificate.key]
-        }
-        let output = "\(folder.path)/output.txt"
-        let error = "\(folder.path)/error.txt"
-        process = try ChildProcess(command, output: output, error: error)
+        var options = ["--store", "\(folder.path)/schemas.jsonl"]
+        if let login { options += ["--login", login] }
+        if let certificate { options += ["--certificate", certificate.certificate, "--key", certificate.key] }
+        command = { [options] in ["python3", script, "\($0)"] + options }
         usesTLS = certificate != nil
-        let (scratch, child) = (folder, process)
+        let first = try Self.start(command(port), in: folder)
+        process = Mutex(first.process)
+        self.port = first.port
+    }
+
+    private static func start(
+        _ command: [String], in folder: ScratchFolder
+    ) throws -> (process: ChildProcess, port: Int) {
+        let (output, error) = (folder.uniquePath("output"), folder.uniquePath("error"))
+        let process = try ChildProcess(command, output: output, error: error)
         try waitUntil("the registry to listen") {
-            if !child.isRunning { throw RegistryTestError(scratch.read(error)) }
-            return scratch.read(output).hasSuffix("\n")
+            if !process.isRunning { throw RegistryTestError(folder.read(error)) }
+            return folder.read(output).hasSuffix("\n")
         }
-        self.port = Int(folder.read(output).split(separator: "\n")[0]) ?? 0
+        return (process, Int(folder.read(output).split(separator: "\n")[0]) ?? 0)
     }
 
     /// Ends it as a machine that loses power.
     package func kill() throws {
+        let process = process.withLock { $0 }
         process.kill()
         _ = try process.wait(secondsMax: 10)
+    }
+
+    /// Starts it again after `kill`, on its port, with what it had.
+    package func resume() throws {
+        let next = try Self.start(command(port), in: folder).process
+        process.withLock { $0 = next }
     }
 
     /// Makes it answer as one of the words of registry.py says.

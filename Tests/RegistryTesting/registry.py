@@ -1,8 +1,9 @@
 """A schema registry for tests: the documented part of Confluent's HTTP interface, in memory, over real HTTP.
 
-    python3 registry.py PORT [--login USER:PASSWORD] [--certificate FILE --key FILE]
+    python3 registry.py PORT [--login USER:PASSWORD] [--certificate FILE --key FILE] [--store FILE]
 
-Port 0 picks one; the first line of standard output is the port. It keeps
+Port 0 picks one; the first line of standard output is the port. What is registered is added to the store, one line of
+JSON each, and is there again after a start with the same store. It keeps
 
     GET  /schemas/ids/{id}                       {"schema", "schemaType" unless Avro, "references" if any}
     GET  /subjects                               ["name", …]
@@ -35,6 +36,15 @@ class Registry:
         self.mode = "ok"
         self.log = []
         self.changed = threading.Condition(self.lock)
+        self.store = None
+
+    def open(self, path):
+        """Takes in what a store has, and adds to it from then on."""
+        with open(path, "a+", encoding="utf-8") as lines:
+            lines.seek(0)
+            for line in lines:
+                self.register(*json.loads(line))
+        self.store = path
 
     def register(self, subject, entry):
         for number, known in self.schemas.items():
@@ -46,6 +56,9 @@ class Registry:
         versions = self.subjects.setdefault(subject, [])
         if number not in versions:
             versions.append(number)
+            if self.store is not None:
+                with open(self.store, "a", encoding="utf-8") as lines:
+                    lines.write(json.dumps([subject, entry]) + "\n")
         return number
 
 
@@ -200,8 +213,11 @@ def main():
     parser.add_argument("--login")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
+    parser.add_argument("--store")
     options = parser.parse_args()
     Handler.registry = Registry()
+    if options.store:
+        Handler.registry.open(options.store)
     Handler.login = options.login
     server = Server(("127.0.0.1", options.port), Handler)
     if options.certificate:
