@@ -11,6 +11,8 @@ package final class TestRegistry: Sendable {
     /// What starts it, on a port.
     private let command: @Sendable (Int) -> [String]
     package let port: Int
+    /// Where the test speaks to it, without TLS.
+    private let plainPort: Mutex<Int>
     private let usesTLS: Bool
 
     package var url: String { "\(usesTLS ? "https" : "http")://127.0.0.1:\(port)" }
@@ -47,19 +49,20 @@ package final class TestRegistry: Sendable {
         usesTLS = certificate != nil
         let first = try Self.start(command(port), in: folder)
         process = Mutex(first.process)
-        self.port = first.port
+        self.port = first.ports[0]
+        plainPort = Mutex(first.ports[1])
     }
 
     private static func start(
         _ command: [String], in folder: ScratchFolder
-    ) throws -> (process: ChildProcess, port: Int) {
+    ) throws -> (process: ChildProcess, ports: [Int]) {
         let (output, error) = (folder.uniquePath("output"), folder.uniquePath("error"))
         let process = try ChildProcess(command, output: output, error: error)
         try waitUntil("the registry to listen") {
             if !process.isRunning { throw RegistryTestError(folder.read(error)) }
-            return folder.read(output).hasSuffix("\n")
+            return folder.read(output).count { $0 == "\n" } == 2
         }
-        return (process, Int(folder.read(output).split(separator: "\n")[0]) ?? 0)
+        return (process, folder.read(output).split(separator: "\n").compactMap { Int($0) })
     }
 
     /// Ends it as a machine that loses power.
@@ -71,8 +74,9 @@ package final class TestRegistry: Sendable {
 
     /// Starts it again after `kill`, on its port, with what it had.
     package func resume() throws {
-        let next = try Self.start(command(port), in: folder).process
-        process.withLock { $0 = next }
+        let next = try Self.start(command(port), in: folder)
+        process.withLock { $0 = next.process }
+        plainPort.withLock { $0 = next.ports[1] }
     }
 
     /// Makes it answer as one of the words of registry.py says.
@@ -112,7 +116,8 @@ package final class TestRegistry: Sendable {
     }
 
     private func send(_ method: String, _ path: String, _ body: Data? = nil, login: Login? = nil) throws -> Data {
-        guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw RegistryTestError(path) }
+        let place = "http://127.0.0.1:\(plainPort.withLock { $0 })\(path)"
+        guard let url = URL(string: place) else { throw RegistryTestError(path) }
         var request = URLRequest(url: url)
         request.httpMethod = method
         request.httpBody = body

@@ -214,8 +214,13 @@ package final class SchemaRegistry {
     }
 
     private func refusal(_ failure: HTTPFailure, _ what: String) -> ConnectorError {
-        if failure.kind == .stopped { return .stopped }
-        return unreachable(what, failure.message)
+        switch failure.kind {
+        case .stopped: return .stopped
+        case .certificate:
+            let fix = spec.ca == nil ? "name whom to trust with `registry: { url, ca: FILE }`" : "look at `ca`"
+            return unreachable(what, "\(failure.message): \(fix)")
+        case .noAnswer, .refused: return unreachable(what, failure.message)
+        }
     }
 
     private func unreachable(_ what: String, _ why: String, isRetriable: Bool = false) -> ConnectorError {
