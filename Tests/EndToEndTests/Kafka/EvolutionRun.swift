@@ -1,10 +1,10 @@
 // A join of a topic whose schema changes while it is read with a topic of nested JSON, into a topic of Avro, all behind
 // a registry, killed with SIGKILL again and again. Shared by the tests of Avro and Protobuf.
 //
-// What a row has depends on two schemas: the one it is written by, and the newest of its subject at the start of the run
-// that planned its batch. Which run planned what is told by how far the offset log was at the end of each run, and which
-// schema was the newest by the order in which the test registers them. The rows that must come out then follow from what
-// was written, by a loop over all pairs.
+// What a row has depends on two schemas: the one it is written by, and the newest of its subject at the start of the
+// run that planned its batch. Which run planned what is told by how far the offset log was at the end of each run, and
+// which schema was the newest by the order in which the test registers them. The rows that must come out then follow
+// from what was written, by a loop over all pairs.
 
 import Foundation
 import KafkaTesting
@@ -165,7 +165,8 @@ final class EvolutionRun {
 
     // MARK: What is written
 
-    /// Rows 2 s apart, at most 20 s out of order; the two sides in turns, so that no row is late however batches are cut.
+    /// Rows 2 s apart, at most 20 s out of order; the two sides are written in turns, so that no row is late however
+    /// batches are cut.
     private func nextRows(_ count: Int, versions: [Int]) -> (rows: [EvolvingRow], clicks: [Click]) {
         func time(_ place: Int) -> Int { Self.start + place * 2000 - Int.random(in: 0...20_000, using: &random) }
         func key() -> String { "k\(Int.random(in: 1...12, using: &random))" }
@@ -284,6 +285,16 @@ final class EvolutionRun {
         try sluice.waitUntil("not all is planned, seed \(seed)") { self.plannedEnd() == self.rows.count }
         let batch = newest("offsets")
         try sluice.waitUntil("not all is committed, seed \(seed)") { self.newest("commits") >= batch }
+    }
+
+    /// A run that reads by the newest schema, is there for some rows, and is killed.
+    func joinSome() throws {
+        let sluice = try start()
+        try write(8)
+        try waitUntilDone(sluice)
+        sluice.kill()
+        killCount += 1
+        noteEnd(reader: ids.count)
     }
 
     /// Runs it over what there is, to an end with an error.

@@ -25,9 +25,10 @@ extension KafkaEndToEndTests {
             for _ in 0..<rounds / 3 { try run.playAny() }
             try denyInTheMiddle(run)
             try removeAColumn(run)
-            try run.play(.well)
+            try run.joinSome()
             for _ in 0..<rounds / 3 { try run.playAny() }
             try restartWithoutRegistry(run)
+            try run.joinSome()
             for _ in 0..<rounds - rounds / 3 * 2 { try run.playAny() }
             try run.finish()
             #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
@@ -45,6 +46,7 @@ extension KafkaEndToEndTests {
             for _ in 0..<rounds / 3 { try run.playAny() }
             try meetASchemaInTheMiddle(run)
             try goOnWithoutRegistry(run)
+            try run.joinSome()
             for _ in 0..<rounds / 3 { try run.playAny() }
             try run.finish()
             #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
