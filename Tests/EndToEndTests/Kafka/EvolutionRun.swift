@@ -243,6 +243,9 @@ final class EvolutionRun {
     /// Whether a batch is planned and not committed.
     var isInterrupted: Bool { newest("offsets") != newest("commits") }
 
+    /// The checkpoint forgets the schemas that it has met.
+    func loseSchemas() throws { try folder.remove("checkpoints/\(query)/schemas") }
+
     /// How far the left topic is planned, as the newest whole entry of the offset log has it.
     private func plannedEnd() -> Int {
         for batch in stride(from: newest("offsets"), through: 0, by: -1) {
