@@ -39,29 +39,6 @@ struct EvolvingSource: Sendable {
     var read: @Sendable (EvolvingRow, Int) -> [String: Any]
 }
 
-/// The five bytes before a value.
-func registryHead(_ id: Int) -> [UInt8] { [0] + (0..<4).reversed().map { UInt8(id >> ($0 * 8) & 0xFF) } }
-
-/// What a script of Python writes, one value a line.
-func writtenByPython(_ script: String, _ lines: [String]) throws -> [[UInt8]] {
-    let folder = try TemporaryFolder()
-    try folder.write("rows", lines.joined(separator: "\n") + "\n")
-    let path = "\(repositoryRoot)/Tests/EndToEndTests/\(script)"
-    return try folder.shell("/usr/bin/python3 '\(path)' rows").split(separator: "\n").map { line in
-        let digits = Array(line.utf8)
-        return try stride(from: 0, to: digits.count, by: 2).map { place in
-            try #require(UInt8(String(decoding: digits[place..<place + 2], as: UTF8.self), radix: 16))
-        }
-    }
-}
-
-/// As JSON has it.
-func orNull(_ value: (any Sendable)?) -> Any { value ?? NSNull() }
-
-func jsonText(_ object: [String: Any]) throws -> String {
-    String(decoding: try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]), as: UTF8.self)
-}
-
 final class EvolutionRun {
     let kafka: KafkaCluster
     let registry: TestRegistry
@@ -390,7 +367,7 @@ final class EvolutionRun {
         noteEnd(reader: ids.count)
         #expect(try kafka.kcat.endOffset(left) == rows.count && plannedEnd() == rows.count)
         let expected = try joined(Array(rows[..<before]), Array(clicks[..<beforeClicks]))
-        let found = try readRows()
+        let found = try rowsByApache(output, kafka, registry).map { try jsonText(#require(jsonObject($0))) }
         let difference = Self.difference(found, expected)
         #expect(difference.isEmpty, "seed \(seed): \(difference.prefix(20))")
         // What makes the test worth running.
@@ -421,13 +398,6 @@ final class EvolutionRun {
                 return try jsonText(columns)
             }
         }
-    }
-
-    /// The rows of the output by Apache's own reader, each by the schema it names.
-    private func readRows() throws -> [String] {
-        let script = "\(repositoryRoot)/Tests/EndToEndTests/Avro/read_topic.py"
-        return try folder.shell("/usr/bin/python3 '\(script)' \(kafka.plain) \(output) \(registry.url)")
-            .split(separator: "\n").map { try jsonText(try #require(jsonObject($0))) }
     }
 
     private static func difference(_ found: [String], _ expected: [String]) -> [String] {

@@ -8,13 +8,8 @@ import Testing
 
 extension KafkaEndToEndTests {
     @Suite struct Evolution {
-        /// `SLUICE_KILL_ROUNDS` and `SLUICE_KILL_SEED` of the environment.
-        private static func setting(_ name: String) -> UInt64? {
-            ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
-        }
-
-        private let seed = Self.setting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
-        private let rounds = Int(Self.setting("SLUICE_KILL_ROUNDS") ?? 12)
+        private let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
+        private let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12)
 
         @Test func `Avro whose schema changes, with kills and a registry in trouble: every row is there once`() throws {
             print("KafkaEvolutionTests: Avro, \(rounds) rounds, SLUICE_KILL_SEED=\(seed)")

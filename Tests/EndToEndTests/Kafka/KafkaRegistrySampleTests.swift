@@ -85,12 +85,6 @@ extension KafkaEndToEndTests {
             try kafka.kcat.produce(bytes: values.map { registryHead(ids["payments"] ?? 0) + [0] + $0 }, to: "payments")
         }
 
-        private func rows() throws -> [String] {
-            let script = "\(repositoryRoot)/Tests/EndToEndTests/Avro/read_topic.py"
-            return try folder.shell("/usr/bin/python3 '\(script)' \(kafka.plain) orders-paid \(registry.url)")
-                .split(separator: "\n").map(String.init)
-        }
-
         private func waitForRows(_ count: Int, _ sluice: SluiceProcess) throws {
             try sluice.waitUntil("fewer than \(count) rows came out") {
                 ((try? self.kafka.kcat.consume("orders-paid").count) ?? 0) >= count
@@ -137,7 +131,7 @@ extension KafkaEndToEndTests {
             #expect(outcome.standardError.contains("goes on with the schemas it has"), "\(outcome.standardError)")
             try registry.resume()
             #expect(
-                try rows().sorted() == [
+                try rowsByApache("orders-paid", kafka, registry).sorted() == [
                     Self.row(1001, "Ada", open: "40.00", ("p-2", "TRANSFER", "01 11:00:00")),
                     Self.row(1001, "Ada", open: "9.90", ("p-1", "CARD", "01 10:12:30")),
                     Self.row(1002, "Grace", open: "15.00", nil),
