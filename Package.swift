@@ -148,7 +148,7 @@ let package = Package(
         // The built binary in a process of its own.
         .testTarget(
             name: "EndToEndTests", dependencies: ["sluice", "KafkaTesting", "RegistryTesting"],
-            exclude: ["Avro", "Spark", "Checkpoints"],
+            exclude: ["Avro", "Protobuf", "Spark", "Checkpoints"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
         // What the benchmarks measure against: simdjson and nothing else.

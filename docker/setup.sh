@@ -15,8 +15,8 @@ build_packages="$build_packages libprotoc-dev pkg-config tzdata"
 test_packages="gzip zstd valgrind binutils strace kcat chromium chromium-driver python3 python3-yaml python3-jsonschema"
 # Read what is written as Avro.
 test_packages="$test_packages python3-avro python3-snappy python3-zstandard"
-# Makes sets of descriptors.
-test_packages="$test_packages protobuf-compiler"
+# Make sets of descriptors and messages.
+test_packages="$test_packages protobuf-compiler python3-protobuf"
 # Java 17 or newer runs the Kafka that tests talk to; any that is there will do.
 command -v java >/dev/null 2>&1 || test_packages="$test_packages openjdk-17-jre-headless"
 

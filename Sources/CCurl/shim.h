@@ -30,6 +30,11 @@ static inline CURLcode sluice_curl_set_progress(CURL *curl, sluice_curl_progress
         return code ? code : curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
+// Where a request's failure is told in words: CURL_ERROR_SIZE bytes, which must live as long as the handle does.
+static inline CURLcode sluice_curl_set_error_text(CURL *curl, char *text) {
+        return curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text);
+}
+
 // HTTP and HTTPS and nothing else, whatever a redirect says.
 static inline CURLcode sluice_curl_set_http_only(CURL *curl) {
 #if LIBCURL_VERSION_NUM >= 0x075500

@@ -186,6 +186,16 @@ let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deleti
         #expect(outcome.standardOutput == "no mistakes: 6 queries\n")
     }
 
+    /// What else there is to them needs a broker: KafkaSeedScenarioTests, KafkaRegistrySampleTests.
+    @Test func `The samples on Kafka have no mistakes, and explain shows the schema of what comes out`() throws {
+        let folder = try copyOfSamples()
+        let checked = try SluiceProcess.run(["check", "plans/kafka"], in: folder)
+        #expect(checked.standardOutput == "no mistakes: 2 queries\n", "\(checked.standardError)")
+        let explained = try SluiceProcess.run(["explain", "plans/kafka/orders-payments.yaml"], in: folder)
+        #expect(explained.standardOutput.contains(#"schema: {"type":"record","name":"orders_paid","fields":["#))
+        #expect(explained.standardOutput.contains("orders are kept 1 h 15 min: bound 1 h + delay 15 min\n"))
+    }
+
     @Test(arguments: samples)
     func `explain says how long each side is kept, as text, as JSON and as a graph`(sample: Sample) throws {
         let folder = try copyOfSamples()

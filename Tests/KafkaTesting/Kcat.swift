@@ -36,6 +36,8 @@ package struct Kcat: Sendable {
 
     /// No text of a test has these.
     private static let recordEnd = "\u{1E}"
+    /// No value that is no text has this by chance.
+    private static let byteRecordEnd = "\u{1E}end of the record\u{1F}"
     private static let keyEnd = "\u{1F}"
 
     init(home: KafkaHome, scratch: ScratchFolder, bootstrap: String) {
@@ -61,9 +63,13 @@ package struct Kcat: Sendable {
         try produce(bytes, producerArguments(topic, partition, headers) + id)
     }
 
-    /// Writes records without keys whose values are no text; what ends records must not be in one.
+    /// Writes records without keys whose values are no text.
     package func produce(bytes values: [[UInt8]], to topic: String) throws {
-        try produce(Data(values.flatMap { $0 + Array(Self.recordEnd.utf8) }), producerArguments(topic, nil, []))
+        try produce(Self.joined(values), producerArguments(topic, nil, [], end: Self.byteRecordEnd))
+    }
+
+    private static func joined(_ values: [[UInt8]]) -> Data {
+        Data(values.flatMap { $0 + Array(byteRecordEnd.utf8) })
     }
 
     /// Writes records with keys. A value of nil is a tombstone.
@@ -88,9 +94,19 @@ package struct Kcat: Sendable {
     /// record is written once, however often it was sent.
     package func startProducing(_ values: [String], to topic: String, partition: Int? = nil) throws -> KcatProducer {
         let bytes = Data(values.map { $0 + Self.recordEnd }.joined().utf8)
+        return try startProducing(bytes, producerArguments(topic, partition, []))
+    }
+
+    /// The same, of values that are no text.
+    package func startProducing(bytes values: [[UInt8]], to topic: String) throws -> KcatProducer {
+        try startProducing(Self.joined(values), producerArguments(topic, nil, [], end: Self.byteRecordEnd))
+    }
+
+    private func startProducing(_ bytes: Data, _ arguments: [String]) throws -> KcatProducer {
         let (input, error) = (try scratch.write("records", bytes), scratch.uniquePath("stderr"))
-        let arguments = ["-E", "-X", "enable.idempotence=true"] + producerArguments(topic, partition, [])
-        let process = try ChildProcess(command(arguments), input: .file(input), output: error, error: error)
+        let process = try ChildProcess(
+            command(["-E", "-X", "enable.idempotence=true"] + arguments), input: .file(input), output: error,
+            error: error)
         return KcatProducer(process: process, scratch: scratch, files: [input, error])
     }
 
@@ -112,8 +128,10 @@ package struct Kcat: Sendable {
         return OpenTransaction(kcat: self, process: process, transactionalID: transactionalID, topic: topic)
     }
 
-    private func producerArguments(_ topic: String, _ partition: Int?, _ headers: [KafkaRecord.Header]) -> [String] {
-        ["-P", "-t", topic, "-D", Self.recordEnd, "-X", "message.max.bytes=2000000"]
+    private func producerArguments(
+        _ topic: String, _ partition: Int?, _ headers: [KafkaRecord.Header], end: String = Kcat.recordEnd
+    ) -> [String] {
+        ["-P", "-t", topic, "-D", end, "-X", "message.max.bytes=2000000"]
             + (partition.map { ["-p", "\($0)"] } ?? []) + headers.flatMap { ["-H", "\($0.name)=\($0.value)"] }
     }
 

@@ -7,8 +7,12 @@ import Synchronization
 
 package final class TestRegistry: Sendable {
     private let folder: ScratchFolder
-    private let process: ChildProcess
+    private let process: Mutex<ChildProcess>
+    /// What starts it, on a port.
+    private let command: @Sendable (Int) -> [String]
     package let port: Int
+    /// Where the test speaks to it, without TLS.
+    private let plainPort: Mutex<Int>
     private let usesTLS: Bool
 
     package var url: String { "\(usesTLS ? "https" : "http")://127.0.0.1:\(port)" }
@@ -35,29 +39,44 @@ package final class TestRegistry: Sendable {
 
     /// - Parameter port: 0 picks one.
     package init(port: Int = 0, login: String? = nil, certificate: Certificate? = nil) throws {
-        folder = try ScratchFolder()
+        let folder = try ScratchFolder()
+        self.folder = folder
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "registry.py").path
-        var command = ["python3", script, "\(port)"]
-        if let login { command += ["--login", login] }
-        if let certificate {
-            command += ["--certificate", certificate.certificate, "--key", certificate.key]
-        }
-        let output = "\(folder.path)/output.txt"
-        let error = "\(folder.path)/error.txt"
-        process = try ChildProcess(command, output: output, error: error)
+        var options = ["--store", "\(folder.path)/schemas.jsonl"]
+        if let login { options += ["--login", login] }
+        if let certificate { options += ["--certificate", certificate.certificate, "--key", certificate.key] }
+        command = { [options] in ["python3", script, "\($0)"] + options }
         usesTLS = certificate != nil
-        let (scratch, child) = (folder, process)
+        let first = try Self.start(command(port), in: folder)
+        process = Mutex(first.process)
+        self.port = first.ports[0]
+        plainPort = Mutex(first.ports[1])
+    }
+
+    private static func start(
+        _ command: [String], in folder: ScratchFolder
+    ) throws -> (process: ChildProcess, ports: [Int]) {
+        let (output, error) = (folder.uniquePath("output"), folder.uniquePath("error"))
+        let process = try ChildProcess(command, output: output, error: error)
         try waitUntil("the registry to listen") {
-            if !child.isRunning { throw RegistryTestError(scratch.read(error)) }
-            return scratch.read(output).hasSuffix("\n")
+            if !process.isRunning { throw RegistryTestError(folder.read(error)) }
+            return folder.read(output).count { $0 == "\n" } == 2
         }
-        self.port = Int(folder.read(output).split(separator: "\n")[0]) ?? 0
+        return (process, folder.read(output).split(separator: "\n").compactMap { Int($0) })
     }
 
     /// Ends it as a machine that loses power.
     package func kill() throws {
+        let process = process.withLock { $0 }
         process.kill()
         _ = try process.wait(secondsMax: 10)
+    }
+
+    /// Starts it again after `kill`, on its port, with what it had.
+    package func resume() throws {
+        let next = try Self.start(command(port), in: folder)
+        process.withLock { $0 = next.process }
+        plainPort.withLock { $0 = next.ports[1] }
     }
 
     /// Makes it answer as one of the words of registry.py says.
@@ -97,7 +116,8 @@ package final class TestRegistry: Sendable {
     }
 
     private func send(_ method: String, _ path: String, _ body: Data? = nil, login: Login? = nil) throws -> Data {
-        guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw RegistryTestError(path) }
+        let place = "http://127.0.0.1:\(plainPort.withLock { $0 })\(path)"
+        guard let url = URL(string: place) else { throw RegistryTestError(path) }
         var request = URLRequest(url: url)
         request.httpMethod = method
         request.httpBody = body

@@ -1,8 +1,9 @@
 """A schema registry for tests: the documented part of Confluent's HTTP interface, in memory, over real HTTP.
 
-    python3 registry.py PORT [--login USER:PASSWORD] [--certificate FILE --key FILE]
+    python3 registry.py PORT [--login USER:PASSWORD] [--certificate FILE --key FILE] [--store FILE]
 
-Port 0 picks one; the first line of standard output is the port. It keeps
+Port 0 picks one; the first line of standard output is the port, the second the one at which it speaks without TLS. What
+is registered is added to the store, one line of JSON each, and is there again after a start with the same store. It keeps
 
     GET  /schemas/ids/{id}                       {"schema", "schemaType" unless Avro, "references" if any}
     GET  /subjects                               ["name", …]
@@ -24,7 +25,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-MODES = ["ok", "500", "503", "429", "401", "403", "404", "html", "cut", "array", "hang", "elsewhere", "moved", "loop", "incompatible"]
+MODES = [
+    "ok", "500", "503", "429", "401", "403", "404", "html", "cut", "array", "hang", "elsewhere", "moved", "loop",
+    "incompatible", "numbers-500",
+]
 
 
 class Registry:
@@ -35,6 +39,15 @@ class Registry:
         self.mode = "ok"
         self.log = []
         self.changed = threading.Condition(self.lock)
+        self.store = None
+
+    def open(self, path):
+        """Takes in what a store has, and adds to it from then on."""
+        with open(path, "a+", encoding="utf-8") as lines:
+            lines.seek(0)
+            for line in lines:
+                self.register(*json.loads(line))
+        self.store = path
 
     def register(self, subject, entry):
         for number, known in self.schemas.items():
@@ -46,6 +59,9 @@ class Registry:
         versions = self.subjects.setdefault(subject, [])
         if number not in versions:
             versions.append(number)
+            if self.store is not None:
+                with open(self.store, "a", encoding="utf-8") as lines:
+                    lines.write(json.dumps([subject, entry]) + "\n")
         return number
 
 
@@ -95,8 +111,8 @@ class Handler(BaseHTTPRequestHandler):
             self.registry.log.append(f"{self.command} {self.path}")
         if self.is_denied():
             self.error(401, 401, "Unauthorized")
-        elif mode in ("500", "503"):
-            self.error(int(mode), 50001, "Error in the backend data store")
+        elif mode in ("500", "503") or mode == "numbers-500" and self.path.split("/")[-1].isdigit():
+            self.error(int(mode[-3:]), 50001, "Error in the backend data store")
         elif mode == "429":
             self.error(429, 429, "Too many requests")
         elif mode in ("401", "403"):
@@ -200,15 +216,21 @@ def main():
     parser.add_argument("--login")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
+    parser.add_argument("--store")
     options = parser.parse_args()
     Handler.registry = Registry()
+    if options.store:
+        Handler.registry.open(options.store)
     Handler.login = options.login
     server = Server(("127.0.0.1", options.port), Handler)
+    plain = server
     if options.certificate:
+        plain = Server(("127.0.0.1", 0), Handler)
+        threading.Thread(target=plain.serve_forever, daemon=True).start()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.certificate, options.key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    print(server.server_port, flush=True)
+    print(server.server_port, plain.server_port, sep="\n", flush=True)
     server.serve_forever()
 
 

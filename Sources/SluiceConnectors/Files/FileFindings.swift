@@ -29,6 +29,29 @@ package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagno
     return findings
 }
 
+/// What stands against reading a file, and what to do.
+struct FileTrouble {
+    var sentence: String
+    var remedy: String?
+}
+
+/// What stands against reading a file that a spec names for its certificates or keys; nil where nothing does.
+func fileTrouble(_ path: String, mayBeFolder: Bool = false, _ fileSystem: any FileSystem) -> FileTrouble? {
+    do throws(FileError) {
+        guard let info = try fileSystem.info(path) else {
+            return FileTrouble(
+                sentence: "there is no file \(path)",
+                remedy: "a path in a spec is relative to the folder of the spec file")
+        }
+        if info.kind == .folder, mayBeFolder { return nil }
+        guard info.kind == .file else { return FileTrouble(sentence: "\(path) is not a file") }
+        _ = try fileSystem.open(path)
+        return nil
+    } catch {
+        return FileTrouble(sentence: "\(error)", remedy: "the user that runs sluice needs the right to read it")
+    }
+}
+
 private struct PathFindings {
     private let path: Located<String>
     private let fileSystem: any FileSystem

@@ -35,6 +35,7 @@ private enum RunLimit {
     private var parts: [Part]
     private var runs: [MessageRun] = []
     private var firstRun = 0
+    private(set) var recordsBySchema: [UInt32: Int] = [:]
 
     /// - Parameters:
     ///   - names: what partitions are called.
@@ -125,6 +126,7 @@ private enum RunLimit {
         let order = index << 40 | parts[index].runCount
         parts[index].runCount += 1
         let run = unsafe MessageRun(messages, stream, byteCount: byteCount, order: order)
+        if wanted.countsSchemas { run.countSchemas(&recordsBySchema) }
         if let schemas { run.schemas = try schemas.schemas(run.schemaNumbers, topic: run.partition.topic) }
         return run
     }
@@ -189,6 +191,15 @@ private enum RunLimit {
             last = number
         }
         return numbers.sorted()
+    }
+
+    /// Adds how many values name each schema.
+    func countSchemas(_ counts: inout [UInt32: Int]) {
+        for index in unsafe messages.indices {
+            let message = unsafe messages[index].pointee
+            let value = unsafe UnsafeRawBufferPointer(start: message.payload, count: message.len)
+            if let number = unsafe ConfluentFraming.schemaNumber(value) { counts[number, default: 0] += 1 }
+        }
     }
 
     /// Copies all records and gives the messages back.

@@ -43,20 +43,10 @@ private func finding(_ option: KafkaOption) -> Diagnostic? {
 /// A file that is not there or cannot be read.
 private func fileFinding(_ option: KafkaOption, _ fileSystem: any FileSystem) -> Diagnostic? {
     guard option.isFile else { return nil }
-    let path = option.value.revealed
-    let problem: String
-    do throws(FileError) {
-        guard let info = try fileSystem.info(path) else {
-            return mistake(
-                option, "there is no file \(path)", fix: "a path in a spec is relative to the folder of the spec file")
-        }
-        // Authorities may be a folder of certificates.
-        if info.kind == .folder, option.name.value == "ssl.ca.location" { return nil }
-        guard info.kind == .file else { return mistake(option, "\(path) is not a file", fix: nil) }
-        _ = try fileSystem.open(path)
-        return nil
-    } catch { problem = "\(error)" }
-    return mistake(option, problem, fix: "the user that runs sluice needs the right to read it")
+    // Authorities may be a folder of certificates.
+    let mayBeFolder = option.name.value == "ssl.ca.location"
+    return fileTrouble(option.value.revealed, mayBeFolder: mayBeFolder, fileSystem)
+        .map { mistake(option, $0.sentence, fix: $0.remedy) }
 }
 
 private func mistake(_ option: KafkaOption, _ problem: String, fix: String?) -> Diagnostic {

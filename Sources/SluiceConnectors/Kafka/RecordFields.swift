@@ -12,6 +12,8 @@ package struct RecordFields: Hashable, Sendable {
     package var hasTopic: Bool
     /// Whether the number of a schema stands before values that are read without it.
     var hasUnusedSchema = false
+    /// Whether records are counted by the schemas that they name.
+    var countsSchemas = false
 
     init(attributes: [KafkaField], hasTimestamp: Bool, hasTopic: Bool) {
         self.attributes = attributes
@@ -24,5 +26,6 @@ package struct RecordFields: Hashable, Sendable {
         hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
         hasTopic = input.columns.contains { $0.origin == .kafka(.topic) }
         if case .json(let options) = input.format { hasUnusedSchema = options.registry != nil }
+        countsSchemas = input.format.registry?.countsRecords ?? false
     }
 }

@@ -22,7 +22,9 @@ struct HTTPFailure: Error {
     enum Kind {
         /// A server that is away, slow or starting: trying again may help.
         case noAnswer
-        /// A certificate, a login to a proxy, a URL: it will be the same next time.
+        /// Nobody who is trusted speaks for the server, or who is trusted cannot be read.
+        case certificate
+        /// A login to a proxy, a URL: it will be the same next time.
         case refused
         case stopped
     }
@@ -35,6 +37,8 @@ struct HTTPFailure: Error {
 /// Who is asked, and how. Used by one thread.
 @safe final class HTTPClient {
     private let handle: UnsafeMutableRawPointer?
+    /// What libcurl says of the last failure; outlives the handle.
+    private let errorText: UnsafeMutablePointer<CChar>
     private let shouldStop: @Sendable () -> Bool
     private var body: [UInt8] = []
     private var isTooLarge = false
@@ -53,11 +57,14 @@ struct HTTPFailure: Error {
     ///   - shouldStop: asked about once a second while an answer is waited for.
     init(user: String?, password: String?, ca: String?, shouldStop: @escaping @Sendable () -> Bool) {
         self.shouldStop = shouldStop
+        unsafe errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        unsafe errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         unsafe handle = Self.isReady ? curl_easy_init() : nil
         guard let handle = unsafe handle else { return }
         // Without signals: other threads have theirs.
         _ = unsafe sluice_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         _ = unsafe sluice_curl_set_http_only(handle)
+        _ = unsafe sluice_curl_set_error_text(handle, errorText)
         _ = unsafe sluice_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Self.connectMillis)
         _ = unsafe sluice_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Self.requestMillis)
         _ = unsafe sluice_curl_set_text(handle, CURLOPT_USERAGENT, "sluice")
@@ -72,6 +79,7 @@ struct HTTPFailure: Error {
 
     deinit {
         if let handle = unsafe handle { unsafe curl_easy_cleanup(handle) }
+        unsafe errorText.deallocate()
     }
 
     /// The answer to a request. A redirect is followed to the same server only: a login is for nobody else.
@@ -148,8 +156,11 @@ struct HTTPFailure: Error {
         let message = unsafe String(cString: curl_easy_strerror(code))
         switch code {
         case CURLE_ABORTED_BY_CALLBACK: return HTTPFailure(kind: .stopped, message: message)
-        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR,
-            CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED:
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR:
+            // Which of the many things that can be wrong with a certificate.
+            let detail = unsafe String(cString: errorText)
+            return HTTPFailure(kind: .certificate, message: detail.isEmpty ? message : detail)
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED:
             return HTTPFailure(kind: .refused, message: message)
         default: return HTTPFailure(kind: .noAnswer, message: message)
         }

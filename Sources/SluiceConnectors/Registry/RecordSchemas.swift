@@ -26,6 +26,8 @@ final class RecordSchemas {
     private let log: Log
     /// By subject, what values are read as.
     private var readers: [String: RegisteredSchema] = [:]
+    /// By subject, what the batch in hand reads by and the checkpoint has lost.
+    private var lost: [String: Int32] = [:]
     /// Subjects that were asked about in this run.
     private var looked: Set<String> = []
 
@@ -59,10 +61,19 @@ final class RecordSchemas {
     /// Goes on with what the newest entry of the offset log has.
     func resume(_ marks: [String: String]) {
         for (subject, number) in marks {
-            guard let id = Int32(number), let schema = kept(id) else { continue }
-            // Another spec may have other columns by now.
-            if (try? check(schema, "")) != nil { readers[subject] = schema }
+            guard let id = Int32(number) else { continue }
+            if let schema = kept(id) {
+                take(schema, subject)
+            } else if kept?.value(name(id)) == nil {
+                // One that is there is another registry's, whose numbers mean nothing here.
+                lost[subject] = id
+            }
         }
+    }
+
+    private func take(_ schema: RegisteredSchema, _ subject: String) {
+        // Another spec may have other columns by now.
+        if (try? check(schema, "")) != nil { readers[subject] = schema }
     }
 
     /// Sees to it that what the values of a topic are read as in this run is known, and has the source's columns.
@@ -89,6 +100,11 @@ final class RecordSchemas {
     }
 
     private func reader(_ subject: String) throws(ConnectorError) -> RegisteredSchema {
+        // Schemas are not waited for when they are kept, so a crash may take one that the offset log names.
+        if readers[subject] == nil, let id = lost[subject] {
+            if let schema = try schema(id) { take(schema, subject) }
+            lost[subject] = nil
+        }
         if let reader = readers[subject] { return reader }
         let reader = try newest(subject, waits: true)
         readers[subject] = reader

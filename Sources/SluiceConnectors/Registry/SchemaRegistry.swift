@@ -79,7 +79,7 @@ package final class SchemaRegistry {
         guard let number = try? answer.integer("id"), let id = Int32(exactly: number) else {
             throw unusable(what, "it has no `id`")
         }
-        let schema = try read(answer, id: id, what)
+        let schema = try read(answer, id: id, what, waits: waits)
         known[id] = schema
         return schema
     }
@@ -105,10 +105,12 @@ package final class SchemaRegistry {
 
     // MARK: Answers
 
-    private func read(_ answer: JSONValue, id: Int32, _ what: String) throws(ConnectorError) -> RegisteredSchema {
+    private func read(
+        _ answer: JSONValue, id: Int32, _ what: String, waits: Bool = true
+    ) throws(ConnectorError) -> RegisteredSchema {
         var seen: Set<String> = []
         var references: [RegisteredSchema.Reference] = []
-        try collect(answer, what, &seen, &references)
+        try collect(answer, what, &seen, &references, waits: waits)
         guard let text = try? answer.string("schema") else { throw unusable(what, "it has no `schema`") }
         let word = (try? answer.string("schemaType")) ?? RegisteredSchema.Language.avro.rawValue
         guard let language = RegisteredSchema.Language(rawValue: word) else {
@@ -120,7 +122,7 @@ package final class SchemaRegistry {
     /// Asks for what a schema refers to, and for what that refers to.
     private func collect(
         _ answer: JSONValue, _ what: String, _ seen: inout Set<String>,
-        _ references: inout [RegisteredSchema.Reference]
+        _ references: inout [RegisteredSchema.Reference], waits: Bool
     ) throws(ConnectorError) {
         for reference in (try? answer.array("references")) ?? [] {
             guard let name = try? reference.string("name"), let subject = try? reference.string("subject"),
@@ -130,10 +132,10 @@ package final class SchemaRegistry {
             if seen.count > Self.referenceCountMax { throw unusable(what, "it refers to too many schemas") }
             let referred = "version \(version) of `\(subject)`, which \(what) refers to"
             let path = "/subjects/\(Self.escaped(subject))/versions/\(version)"
-            guard let found = try ask(path, referred), let text = try? found.string("schema") else {
+            guard let found = try ask(path, referred, waits: waits), let text = try? found.string("schema") else {
                 throw unusable(what, "it refers to version \(version) of `\(subject)`, which is not there")
             }
-            try collect(found, referred, &seen, &references)
+            try collect(found, referred, &seen, &references, waits: waits)
             references.append(RegisteredSchema.Reference(name: name, text: text))
         }
     }
@@ -212,8 +214,13 @@ package final class SchemaRegistry {
     }
 
     private func refusal(_ failure: HTTPFailure, _ what: String) -> ConnectorError {
-        if failure.kind == .stopped { return .stopped }
-        return unreachable(what, failure.message)
+        switch failure.kind {
+        case .stopped: return .stopped
+        case .certificate:
+            let fix = spec.ca == nil ? "name whom to trust with `registry: { url, ca: FILE }`" : "look at `ca`"
+            return unreachable(what, "\(failure.message): \(fix)")
+        case .noAnswer, .refused: return unreachable(what, failure.message)
+        }
     }
 
     private func unreachable(_ what: String, _ why: String, isRetriable: Bool = false) -> ConnectorError {

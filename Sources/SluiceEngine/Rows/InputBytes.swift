@@ -33,6 +33,9 @@ package protocol InputBytes: Sendable {
     /// The topic a chunk is from, where a watermark per topic can be asked for.
     func topic(of chunk: Int) -> String?
 
+    /// How many of the records that were read name each schema, by its number; empty where nobody asked for it.
+    var recordsBySchema: [UInt32: Int] { get }
+
     /// Words for the place of a record, such as `visits.jsonl:12`, `visits.log@1200` or `visits/0@17`.
     func place(chunk: Int, record: RecordPlace) -> String
 }
@@ -42,6 +45,7 @@ extension InputBytes {
     package func startsFile(_ chunk: Int) -> Bool { false }
     package func partition(of chunk: Int) -> String? { nil }
     package func topic(of chunk: Int) -> String? { nil }
+    package var recordsBySchema: [UInt32: Int] { [:] }
     package func place(chunk: Int, record: RecordPlace) -> String { "chunk \(chunk), byte \(record.byteOffset)" }
 }
 

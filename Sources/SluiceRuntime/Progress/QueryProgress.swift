@@ -68,6 +68,8 @@ package struct QueryProgress: Hashable, Sendable {
         package var tombstones: Int
         /// Of a source whose rows are elements of an array: records that have none.
         package var recordsWithoutRows: Int?
+        /// How many records name each schema of a registry; nil where nobody asked for it.
+        package var recordsBySchema: [UInt32: Int]?
         package var watermarkMillis: Int64?
     }
 
@@ -242,6 +244,12 @@ extension QueryProgress.Source {
         ]
         if let recordsWithoutRows {
             members.append(JSONMember("numRecordsWithoutRows", .integer(Int64(recordsWithoutRows))))
+        }
+        if let recordsBySchema {
+            let counts = recordsBySchema.sorted { $0.key < $1.key }
+            members.append(
+                JSONMember(
+                    "numRecordsBySchema", .object(counts.map { JSONMember("\($0.key)", .integer(Int64($0.value))) })))
         }
         if let watermarkMillis {
             members.append(JSONMember("watermark", .string(utcText(millis: watermarkMillis))))

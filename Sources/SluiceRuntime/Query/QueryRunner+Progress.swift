@@ -3,11 +3,12 @@
 internal import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan
+internal import SluiceSpec
 
 extension QueryRunner {
     func progress(
         _ entry: OffsetsEntry, _ result: BatchResult, from before: [SourceOffsets], latest: [SourceOffsets],
-        _ timer: PhaseTimer
+        _ recordsBySchema: [[UInt32: Int]], _ timer: PhaseTimer
     ) -> QueryProgress {
         let durations = QueryProgress.Durations(timer.cost)
         return QueryProgress(
@@ -26,6 +27,8 @@ extension QueryRunner {
                     latestOffset: shown(latest[index], entry.sources[index].ranges), inputRows: counters.inputRows,
                     lateRows: counters.lateRows, badRows: counters.badRows, tombstones: counters.tombstones,
                     recordsWithoutRows: query.plan.inputs[index].each == nil ? nil : counters.recordsWithoutRows,
+                    recordsBySchema: query.plan.inputs[index].format.registry?.countsRecords == true
+                        ? recordsBySchema[index] : nil,
                     watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,

@@ -401,7 +401,8 @@ package final class QueryRunner {
         control.note(positions: positions)
         lastEvictionMillis = entry.evictionWatermarkMillis
         for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
-        environment.report(progress(entry, result, from: before, latest: latest, timer))
+        environment.report(
+            progress(entry, result, from: before, latest: latest, inputs.map(\.recordsBySchema), timer))
         accounts.add(
             result, watermarkMillis: tracker.sides.isEmpty ? nil : tracker.globalMillis, environment.clock,
             environment.log.with([.query: .string(query.plan.query)]))

@@ -63,6 +63,7 @@ package struct SpecLoader {
             }
             loaded.diagnostics += unknownZones(spec)
             loaded.diagnostics += kafkaOptionFindings(spec, fileSystem)
+            loaded.diagnostics += registryFindings(spec, fileSystem)
             if looksAtFiles { loaded.diagnostics += fileFindings(spec, fileSystem) }
             loaded.diagnostics.sort { $0.position < $1.position }
         }

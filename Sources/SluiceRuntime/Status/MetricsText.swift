@@ -33,7 +33,9 @@ struct MetricsText {
         eventReaders = board.events.readerCount
     }
 
-    var text: String { (queryFamilies + sideFamilies + sourceFamilies + processFamilies).map(\.text).joined() }
+    var text: String {
+        (queryFamilies + sideFamilies + sourceFamilies + [schemaRecords] + processFamilies).map(\.text).joined()
+    }
 
     // MARK: Families
 
@@ -187,6 +189,21 @@ struct MetricsText {
         ]
     }
 
+    /// Nothing of sources that do not ask for it: it is a series for each schema.
+    private var schemaRecords: MetricFamily {
+        var family = MetricFamily(
+            "sluice_source_schema_records_total", .counter,
+            "Records by the schema of a registry that they name; where the source says `records_per_schema`.")
+        for (query, metrics) in queries {
+            for (source, counters) in metrics.sources.sorted(by: { $0.key < $1.key }) {
+                for (schema, count) in counters.recordsBySchema.sorted(by: { $0.key < $1.key }) {
+                    family.add(Double(count), query: query.name, source: source, schema: "\(schema)")
+                }
+            }
+        }
+        return family
+    }
+
     private var processFamilies: [MetricFamily] {
         func family(_ name: String, _ kind: MetricDefinition.Kind, _ help: String, _ value: Double?) -> MetricFamily {
             var family = MetricFamily(name, kind, help)
@@ -230,10 +247,11 @@ private struct MetricFamily {
     }
 
     mutating func add(
-        _ value: Double?, query: String? = nil, source: String? = nil, side: String? = nil, phase: String? = nil
+        _ value: Double?, query: String? = nil, source: String? = nil, side: String? = nil, phase: String? = nil,
+        schema: String? = nil
     ) {
         guard let value else { return }
-        let all = [("query", query), ("source", source), ("side", side), ("phase", phase)]
+        let all = [("query", query), ("source", source), ("side", side), ("phase", phase), ("schema", schema)]
         let labels = all.compactMap { name, value in value.map { "\(name)=\"\(escaped($0))\"" } }
         add(definition.name, labels, value)
     }

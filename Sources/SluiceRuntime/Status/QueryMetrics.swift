@@ -30,6 +30,7 @@ struct QueryMetrics: Sendable {
         var lateRows = 0
         var badRows = 0
         var tombstones = 0
+        var recordsBySchema: [UInt32: Int] = [:]
         var watermarkMillis: Int64?
         /// Of all partitions; nil where the source cannot tell.
         var lagRows: Int64?
@@ -91,6 +92,7 @@ struct QueryMetrics: Sendable {
         source.lateRows += progress.lateRows
         source.badRows += progress.badRows
         source.tombstones += progress.tombstones
+        source.recordsBySchema.merge(progress.recordsBySchema ?? [:], uniquingKeysWith: +)
         source.watermarkMillis = progress.watermarkMillis
         source.lagRows = progress.lag?.values.reduce(0) { $0 + $1.rows }
         source.lagSeconds = progress.lag?.values.compactMap(\.seconds).max()

@@ -102,6 +102,9 @@ struct RegistryKeys: SpecKeys {
     let user = Key("user", .text, "The name to log in with.", example: "${env:REGISTRY_USER}")
     let password = Key("password", .text, "The password to log in with.", example: "${file:registry-password}")
     let ca = Key("ca", .path, "A file of certificates to trust in place of the system's.", example: "ca.pem")
+    let countsRecords = DefaultedKey(
+        "records_per_schema", .boolean, default: false,
+        "Whether progress and metrics say how many records name each schema (one series a schema). Of sources.")
 }
 
 struct JSONOutputKeys: SpecKeys {

@@ -87,6 +87,11 @@ extension SpecBuilder {
         }
         if let map, map.contains(\.registry) {
             guard let registry = map[\.registry].flatMap({ readRegistry($0) }) else { return nil }
+            if registry.countsRecords {
+                diagnostics.error(
+                    .conflictingKeys, at: map.keyPlace(\.registry),
+                    "`records_per_schema` counts what a source reads, and this is a sink", fix: "remove it")
+            }
             output.registry = registry
         }
         func refuse(_ key: Place?, _ message: String, fix: String) -> AvroOutput? {

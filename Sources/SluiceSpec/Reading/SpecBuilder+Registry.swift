@@ -19,6 +19,7 @@ extension SpecBuilder {
         registry.user = user?.value
         registry.password = password.map { Secret($0.value) }
         registry.ca = map[\.ca]
+        registry.countsRecords = map[\.countsRecords]
         return checkedURL(url).map { url in
             registry.url = url
             return registry

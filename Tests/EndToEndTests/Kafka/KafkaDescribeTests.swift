@@ -78,10 +78,6 @@ extension KafkaEndToEndTests {
             return run.standardOutput.split(separator: "\n")
         }
 
-        private func head(_ id: Int, _ places: [UInt8] = []) -> [UInt8] {
-            [0] + (0..<4).reversed().map { UInt8(id >> ($0 * 8) & 0xFF) } + places
-        }
-
         /// A number as Avro writes it, of four bytes at least.
         private func avro(_ value: Int) -> [UInt8] {
             var rest = UInt64(value) << 1
@@ -112,7 +108,7 @@ extension KafkaEndToEndTests {
             let second = try registry.register(Self.second, subject: "\(topic)-value", login: login)
             func order(_ schema: Int, _ n: Int) -> [UInt8] {
                 let millis = 1_780_000_000_000 + n * 1000 - (n == 30 ? 12_000 : 0)
-                return head(schema) + avro(n + 100) + avro(millis)
+                return registryHead(schema) + avro(n + 100) + avro(millis)
             }
             let early = (0..<20).map { order(first, $0) }
             let late = (20..<40).map { order(second, $0) + [2, 0x61] }
@@ -153,10 +149,10 @@ extension KafkaEndToEndTests {
                 let millis = 1_780_000_000_000 + Int(n) * 1000
                 let time = (0..<6).map { UInt8(millis >> ($0 * 7) & 0x7F) | ($0 < 5 ? 0x80 : 0) }
                 let buyer: [UInt8] = [0x12, 2, 8, 7]
-                return head(id, [2, 2]) + [8, n] + buyer + [0x18] + time
+                return registryHead(id) + [2, 2] + [8, n] + buyer + [0x18] + time
             }
             let values = (1..<30).map { payment($0) }
-            try kafka.kcat.produce(bytes: values + [head(id, [2, 0]) + [8, 1]], to: topic)
+            try kafka.kcat.produce(bytes: values + [registryHead(id) + [2, 0] + [8, 1]], to: topic)
             let folder = try TemporaryFolder()
             let described = try describe(topic, folder, ["--registry", registry.url, "--subject", "payments"])
             let yaml = described.standardOutput
@@ -185,7 +181,7 @@ extension KafkaEndToEndTests {
             let registry = try TestRegistry()
             let framed = try kafka.makeTopic("described")
             let id = try registry.register(#"{"type":"object"}"#, as: "JSON", subject: "\(framed)-value")
-            try kafka.kcat.produce(bytes: (0..<9).map { head(id) + Array(#"{"n":\#($0)}"#.utf8) }, to: framed)
+            try kafka.kcat.produce(bytes: (0..<9).map { registryHead(id) + Array(#"{"n":\#($0)}"#.utf8) }, to: framed)
             let json = try describe(framed, folder, ["--registry", registry.url]).standardOutput
             #expect(json.contains("format: { json: { registry: \"\(registry.url)\" } }"), "\(json)")
             #expect(json.contains("\"n\": int\n") && json.contains("none of them is bad"), "\(json)")
@@ -196,7 +192,7 @@ extension KafkaEndToEndTests {
             let registry = try TestRegistry()
             let folder = try TemporaryFolder()
             let topic = try kafka.makeTopic("described")
-            try kafka.kcat.produce(bytes: [head(1) + [2, 2]], to: topic)
+            try kafka.kcat.produce(bytes: [registryHead(1) + [2, 2]], to: topic)
             for (more, code, expected) in [
                 ([], 1, "name the registry with `--registry URL`"),
                 (["--registry", registry.url], 1, "has no subject `\(topic)-value`: name the one that has the schema"),

@@ -10,16 +10,14 @@ import Foundation
 import KafkaTesting
 import Testing
 
+/// `SLUICE_KILL_ROUNDS` and `SLUICE_KILL_SEED` of the environment.
+func killSetting(_ name: String) -> UInt64? { ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) } }
+
 extension KafkaEndToEndTests {
     @Suite struct ExactlyOnce {
-        /// `SLUICE_KILL_ROUNDS` and `SLUICE_KILL_SEED` of the environment.
-        private static func setting(_ name: String) -> UInt64? {
-            ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
-        }
-
         @Test func `Query and broker killed at random moments under load: every row is there once`() throws {
-            let seed = Self.setting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
-            let rounds = Int(Self.setting("SLUICE_KILL_ROUNDS") ?? 12)
+            let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
+            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12)
             print("KafkaKillTests: \(rounds) rounds, SLUICE_KILL_SEED=\(seed)")
             let run = try KillRun(seed: seed)
             for round in 0..<rounds { try run.play(round) }
@@ -30,8 +28,8 @@ extension KafkaEndToEndTests {
         }
 
         @Test func `Behind a proxy that cuts, delays and changes bytes, with kills: every row is there once`() throws {
-            let seed = Self.setting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
-            let rounds = Int(Self.setting("SLUICE_KILL_ROUNDS") ?? 12)
+            let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
+            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12)
             print("KafkaKillTests: \(rounds) rounds behind a proxy, SLUICE_KILL_SEED=\(seed)")
             let run = try KillRun(seed: seed, isBehindProxy: true)
             for round in 0..<rounds { try run.play(round) }

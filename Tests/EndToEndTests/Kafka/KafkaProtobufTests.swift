@@ -63,10 +63,8 @@ extension KafkaEndToEndTests {
                 "\(outcome.standardError)")
         }
 
-        /// The six bytes before the first message of a schema, or those before another.
-        private func head(_ id: Int, _ places: [UInt8] = [0]) -> [UInt8] {
-            [0] + (0..<4).reversed().map { UInt8(id >> ($0 * 8) & 0xFF) } + places
-        }
+        /// What stands before the first message of a schema, or before another.
+        private func head(_ id: Int, _ places: [UInt8] = [0]) -> [UInt8] { registryHead(id) + places }
 
         @Test func `Values are read by the schemas and messages they name`() throws {
             let kafka = try KafkaCluster.shared()

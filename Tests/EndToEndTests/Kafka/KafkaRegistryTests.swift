@@ -22,9 +22,6 @@ extension KafkaEndToEndTests {
             return query
         }
 
-        /// The five bytes before a datum.
-        private func head(_ id: Int) -> [UInt8] { [0] + (0..<4).reversed().map { UInt8(id >> ($0 * 8) & 0xFF) } }
-
         @Test func `Values are read by the schemas they name, as the newest one says`() throws {
             let kafka = try KafkaCluster.shared()
             let registry = try TestRegistry(login: "ada:secret")
@@ -35,8 +32,9 @@ extension KafkaEndToEndTests {
             let second = try registry.register(Self.second, subject: "\(query.input)-value", login: login)
             try kafka.kcat.produce(
                 bytes: [
-                    head(first) + [2], head(second) + [4, 0x61, 0x62, 4], head(77) + [6], [1, 0, 0, 0, 1, 2],
-                    head(second) + [4, 0x61], head(first) + [8],
+                    registryHead(first) + [2], registryHead(second) + [4, 0x61, 0x62, 4], registryHead(77) + [6],
+                    [1, 0, 0, 0, 1, 2],
+                    registryHead(second) + [4, 0x61], registryHead(first) + [8],
                 ], to: query.input)
             _ = try registry.takeLog()
             let outcome = try query.runAvailable()
@@ -52,6 +50,32 @@ extension KafkaEndToEndTests {
             #expect(Set(asked).count == asked.count && asked.contains("GET /schemas/ids/\(first)"), "\(asked)")
         }
 
+        @Test func `Records are counted by schema where somebody asks for it`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            for (asks, expected) in [("", nil), (", records_per_schema: true", ["1": 3, "2": 1, "77": 1])]
+                as [(String, [String: Int]?)]
+            {
+                let query = try query(kafka, registry: "{ url: \"\(registry.url)\"\(asks) }", columns: "{ n: long }")
+                let first = try registry.register(Self.first, subject: "\(query.input)-value")
+                let second = try registry.register(Self.second, subject: "\(query.input)-value")
+                #expect(first == 1 && second == 2)
+                let values: [(Int, [UInt8])] = [
+                    (first, [2]), (second, [4, 0x61, 0x62, 4]), (first, [6]), (77, [6]), (first, [8]),
+                ]
+                try kafka.kcat.produce(bytes: values.map { registryHead($0.0) + $0.1 } + [[1]], to: query.input)
+                let served = try ServedProcess(["spec.yaml", "--progress", "progress.jsonl"], in: query.folder)
+                try served.process.waitUntil("no batch") { !query.records.isEmpty }
+                let metrics = served.send("GET", "/metrics")?.body ?? ""
+                #expect(served.process.stop().exitCode == 0)
+                let samples = metrics.split(separator: "\n").filter { $0.hasPrefix("sluice_source_schema_records") }
+                #expect(samples.count == expected?.count ?? 0, "\(samples)")
+                #expect(expected == nil || samples[0].hasSuffix("source=\"numbers\",schema=\"1\"} 3"), "\(samples)")
+                let source = (query.records.first?["sources"] as? [[String: Any]])?.first
+                #expect(source?["numRecordsBySchema"] as? [String: Int] == expected, "\(query.records)")
+            }
+        }
+
         /// A number that the checkpoint has needs no registry; one that it has not is waited for.
         @Test func `A restart reads what it has met without its registry`() throws {
             let kafka = try KafkaCluster.shared()
@@ -59,7 +83,8 @@ extension KafkaEndToEndTests {
             let query = try query(kafka, registry: registry.url)
             let first = try registry.register(Self.first, subject: "\(query.input)-value")
             let second = try registry.register(Self.second, subject: "\(query.input)-value")
-            try kafka.kcat.produce(bytes: [head(first) + [2], head(second) + [4, 0x61, 0x62, 4]], to: query.input)
+            try kafka.kcat.produce(
+                bytes: [registryHead(first) + [2], registryHead(second) + [4, 0x61, 0x62, 4]], to: query.input)
             #expect(try query.runAvailable().exitCode == 0)
             let explained = try SluiceProcess.run(["explain", "spec.yaml"], in: query.folder).standardOutput
             #expect(
@@ -67,7 +92,8 @@ extension KafkaEndToEndTests {
                 "\(explained)")
             try registry.setMode("500")
             _ = try registry.takeLog()
-            try kafka.kcat.produce(bytes: [head(first) + [6], head(second) + [2, 0x63, 8]], to: query.input)
+            try kafka.kcat.produce(
+                bytes: [registryHead(first) + [6], registryHead(second) + [2, 0x63, 8]], to: query.input)
             let outcome = try query.runAvailable()
             #expect(outcome.exitCode == 0, "\(outcome.standardError)")
             #expect(outcome.standardError.contains("goes on with the schemas it has"), "\(outcome.standardError)")
@@ -85,7 +111,7 @@ extension KafkaEndToEndTests {
             let registry = try TestRegistry()
             let query = try query(kafka, registry: registry.url, columns: "{ n: long }")
             let id = try registry.register(Self.first, subject: "\(query.input)-value")
-            try kafka.kcat.produce(bytes: [head(id) + [2]], to: query.input)
+            try kafka.kcat.produce(bytes: [registryHead(id) + [2]], to: query.input)
             try registry.setMode(mode)
             Thread.detachNewThread {
                 try? waitUntil("the question") { try registry.takeLog().contains { $0.contains("/subjects/") } }
@@ -120,8 +146,8 @@ extension KafkaEndToEndTests {
                 KafkaQuery.Settings(format: "{ json: { registry: \"http://127.0.0.1:1\" } }"))
             try kafka.kcat.produce(
                 bytes: [
-                    head(7) + Array(#"{"n":1}"#.utf8), Array(#"{"n":2}"#.utf8), head(7), [0, 0, 0],
-                    head(8) + Array(#"{"n":3"#.utf8), head(9) + Array(#"{"n":4}"#.utf8),
+                    registryHead(7) + Array(#"{"n":1}"#.utf8), Array(#"{"n":2}"#.utf8), registryHead(7), [0, 0, 0],
+                    registryHead(8) + Array(#"{"n":3"#.utf8), registryHead(9) + Array(#"{"n":4}"#.utf8),
                 ], to: query.input)
             let outcome = try query.runAvailable()
             #expect(try query.numbers() == [1, 2, 4])
@@ -129,14 +155,6 @@ extension KafkaEndToEndTests {
         }
 
         // MARK: Out
-
-        /// The rows of a topic, read by Apache's own reader.
-        private func rows(_ query: KafkaQuery, _ registry: TestRegistry) throws -> [String] {
-            let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Avro/read_topic.py")
-            let command = "/usr/bin/python3 '\(script.standardized.path)'"
-            return try query.folder.shell("\(command) \(query.kafka.plain) \(query.output) \(registry.url)")
-                .split(separator: "\n").map(String.init)
-        }
 
         @Test(arguments: ["exactly_once", "at_least_once"])
         func `Rows go out by a schema that is registered once, and by what was registered when the registry is away`(
@@ -157,14 +175,14 @@ extension KafkaEndToEndTests {
             #expect(first.exitCode == 0, "\(first.standardError)")
             #expect(try registry.takeLog() == ["POST /subjects/\(query.output)-value/versions"])
             let before = [#"{"n": 1, "who": {"user": "ada"}}"#, #"{"n": -70000, "who": {"user": null}}"#]
-            #expect(try rows(query, registry) == before)
+            #expect(try rowsByApache(query.output, kafka, registry) == before)
             try registry.setMode("500")
             try kafka.kcat.produce([#"{"n":3}"#], to: query.input)
             let second = try query.runAvailable()
             #expect(second.exitCode == 0, "\(second.standardError)")
             #expect(second.standardError.contains("goes on with the schema it has registered"))
             try registry.setMode("ok")
-            #expect(try rows(query, registry) == before + [#"{"n": 3, "who": {"user": null}}"#])
+            #expect(try rowsByApache(query.output, kafka, registry) == before + [#"{"n": 3, "who": {"user": null}}"#])
         }
 
         @Test func `A schema that its subject does not take ends the query before it reads`() throws {

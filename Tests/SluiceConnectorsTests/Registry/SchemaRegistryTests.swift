@@ -174,6 +174,19 @@ import Testing
         #expect(around.waiting.text == nil)
     }
 
+    /// A run that has schemas to go on with is not to wait for those that the newest one refers to.
+    @Test func `Who does not wait for the newest schema does not wait for what it refers to`() throws {
+        let server = try TestRegistry()
+        try server.register(#"syntax = "proto3"; message B {}"#, as: "PROTOBUF", subject: "b")
+        try server.register(
+            #"import "b.proto"; message A {}"#, as: "PROTOBUF", subject: "a", references: [("b.proto", "b", 1)])
+        try server.setMode("numbers-500")
+        do {
+            _ = try registry(server.url, patience: 300).latest(subject: "a", waits: false)
+            Issue.record("had")
+        } catch { #expect(error.isRetriable && !error.message.contains("gave up"), "\(error)") }
+    }
+
     @Test func `A registry that is away is waited for until it is back`() throws {
         let first = try TestRegistry()
         let around = Around()
