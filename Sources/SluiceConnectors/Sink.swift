@@ -91,6 +91,9 @@ package protocol Sink: AnyObject, Sendable {
     /// hand is visible already, it takes no output of it again. Throws where what it writes to belongs to somebody
     /// else, or has batches that the checkpoint does not know.
     func recover(_ start: SinkStart) throws(ConnectorError)
+    /// Called once, when all sources have been looked at, or a batch that was interrupted is about to run again, and
+    /// before a row is read: what others see before the first batch, such as the schema of its values, is made here.
+    func begin() throws(ConnectorError)
     /// Makes the batch's output durable but not yet visible. `parts` in order are the batch's bytes, whole lines.
     /// Staging a batch again replaces it.
     func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError)
@@ -109,6 +112,7 @@ package protocol Sink: AnyObject, Sendable {
 extension Sink {
     package var mark: SinkMark? { nil }
     package func shows(batch: Int64) throws(ConnectorError) -> Bool { false }
+    package func begin() throws(ConnectorError) {}
     package func keepAlive() throws(ConnectorError) {}
     package var processorNanos: UInt64 { 0 }
 }

@@ -87,7 +87,8 @@ extension SampleTarget {
         switch self {
         case .files(let path): ("file", .object(["path": .string(escapingReferences(path))]))
         case .topic(let brokers, let name):
-            ("kafka", .object(["brokers": .string(brokers), "topic": .string(name)]))
+            // Without it a query begins at the end, and reads nothing of what was described.
+            ("kafka", .object(["brokers": .string(brokers), "topic": .string(name), "start": .string("earliest")]))
         }
     }
 

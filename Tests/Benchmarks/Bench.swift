@@ -78,5 +78,8 @@ struct Scenario: Sendable {
         Scenario(
             name: "kafka", summary: "from Kafka to Kafka beside a bare forwarder (needs --kafka BROKERS)",
             measure: KafkaBenchmark.measure),
+        Scenario(
+            name: "kafka-formats", summary: "Avro and Protobuf against JSON, from Kafka (needs --kafka BROKERS)",
+            measure: KafkaFormats.measure),
     ]
 }

@@ -65,7 +65,7 @@ struct Options {
             // As many matches, and time enough for rows to be evicted.
             (bench.workload.rowsPerSecond, bench.workload.pages) = (100, 12_000)
         }
-        if bench.kafkaBrokers == nil, scenarios.count > 1 { scenarios.removeAll { $0.name == "kafka" } }
+        if bench.kafkaBrokers == nil, scenarios.count > 1 { scenarios.removeAll { $0.name.hasPrefix("kafka") } }
     }
 
     private static func scenarios(named names: String) -> [Scenario] {

@@ -193,7 +193,7 @@ import Testing
                 with columns such as `{ type: string, from: each.sku }`
                 sources:
                   orders:
-                    kafka: { brokers: "b:9092", topic: orders }
+                    kafka: { brokers: "b:9092", topic: orders, start: earliest }
                     format: { protobuf: { proto: shop.proto, message: shop.Order } }
                     columns:
                       id:         string

@@ -29,7 +29,6 @@ package final class KafkaSink: Sink, @unchecked Sendable {
     package var processorNanos: UInt64 { client?.processorNanos ?? 0 }
 
     package func recover(_ start: SinkStart) throws(ConnectorError) {
-        schemaNumber = try schema?.number()
         do throws(KafkaFailure) {
             let client = try KafkaRecordClient(
                 spec, topics: [spec.topic.value], transactionalID: nil, environment: environment)
@@ -37,6 +36,8 @@ package final class KafkaSink: Sink, @unchecked Sendable {
             try client.start()
         } catch { throw ConnectorError(error) }
     }
+
+    package func begin() throws(ConnectorError) { schemaNumber = try schema?.number() }
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         precondition(

@@ -308,9 +308,10 @@ package final class KafkaTransactionSink: Sink, @unchecked Sendable {
     package var processorNanos: UInt64 { transaction.processorNanos(of: name) }
 
     package func recover(_ start: SinkStart) throws(ConnectorError) {
-        schemaNumber = try schema?.number()
         do throws(KafkaFailure) { try transaction.recover(start) } catch { throw ConnectorError(error) }
     }
+
+    package func begin() throws(ConnectorError) { schemaNumber = try schema?.number() }
 
     package func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) throws(ConnectorError) {
         do throws(KafkaFailure) {

@@ -125,7 +125,7 @@ final class RecordSchemas {
                 "the subject `\(subject)` of \(place) has a schema of \(reader.language.rawValue), and the source "
                     + "reads \(language == .avro ? "Avro" : "Protobuf")", isRetriable: false)
         }
-        try check(reader, "schema \(reader.id) of the subject `\(subject)`")
+        try check(reader, "the newest schema of the subject `\(subject)` (id \(reader.id))")
         keep(reader)
         return reader
     }

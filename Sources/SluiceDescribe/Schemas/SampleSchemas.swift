@@ -106,7 +106,7 @@ extension SampleSchemas {
         }
         let spec = try reader.registry(address)
         let sample = try RegistrySample(spec, topic: topic, values: values, fileSystem: files, clock: clock)
-        let what = "schema \(sample.newest.id) of the subject `\(sample.subject)`"
+        let what = "the newest schema of the subject `\(sample.subject)` (id \(sample.newest.id))"
         self.init(
             origin: .registry(address, sample),
             language: try Self.language(sample.newest, what: what))

@@ -52,9 +52,10 @@ extension SampleSchemas {
     fileprivate var notes: [String] {
         guard case .registry(_, let sample) = origin else { return [] }
         let written = sample.schemas.map { "\($0.id)" }
-        let others = written == ["\(sample.newest.id)"] || written.isEmpty ? "" : "; the records name \(list(written))"
+        let others =
+            written == ["\(sample.newest.id)"] || written.isEmpty ? "" : "; the records name the ids \(list(written))"
         return [
-            "columns are those of schema \(sample.newest.id), the newest of the subject \(shown(sample.subject))"
+            "columns are those of the newest schema of the subject \(shown(sample.subject)) (id \(sample.newest.id))"
                 + others
         ]
     }
@@ -79,7 +80,11 @@ extension SampleSchemas {
                 return Message(index: try schema.message(named: name), isToBeNamed: schema.topMessages.count > 1)
             }
             let names = named(in: records, sample.schemas)
-            guard let most = names.first else { return Message(index: try schema.onlyMessage()) }
+            guard let most = names.first else {
+                throw ProtobufProblem(
+                    message: "the records name no message of the subject \(sample.subject), whose schema is one of "
+                        + "Protobuf", fix: "name the subject that has the schema with --subject")
+            }
             var message = Message(index: try schema.message(named: most.name))
             if names.count > 1 {
                 message.isToBeNamed = true
@@ -247,6 +252,7 @@ private struct SchemaColumns {
             throw DescribeError(
                 "\(sample.target.shown) has no records: there is nothing to describe yet, try again when there are")
         }
+        try checkFraming(records, reader)
         var columns = drafts
         for index in columns.indices where columns[index].timeName.isTime || columns[index].form.isTime {
             if let form = try guess(columns[index], places[index].guess, records, reader) {
@@ -260,6 +266,18 @@ private struct SchemaColumns {
             }
         }
         return Recognised(format: format.value, records: records, columns: columns, notes: notes)
+    }
+
+    /// - Throws: where values have the number of a schema before them, which the schema of a file does not say.
+    private func checkFraming(_ records: [RawRecord], _ reader: SampleReader) throws(DescribeError) {
+        guard case .file = sample.schemas.origin, sample.isFramed else { return }
+        let framedCount = records.count { $0.bytes.count > ConfluentFraming.byteCount && $0.bytes.first == 0 }
+        guard framedCount * 2 > records.count else { return }
+        let read = try reader.read(records, by: source(drafts))
+        guard read.count(where: { $0.reason != nil }) * 2 > read.count else { return }
+        throw DescribeError(
+            "\(sample.target.shown) has values with the id of a schema in a registry before them, and are not what "
+                + "`--schema` says: name the registry with `--registry URL`")
     }
 
     /// A time that a plain number or a text may be.

@@ -7,8 +7,8 @@ internal import SluiceSpec
 
 extension QueryRunner {
     func progress(
-        _ entry: OffsetsEntry, _ result: BatchResult, from before: [SourceOffsets], latest: [SourceOffsets],
-        _ recordsBySchema: [[UInt32: Int]], _ timer: PhaseTimer
+        _ entry: OffsetsEntry, _ result: BatchResult, _ inputs: [any InputBytes], from before: [SourceOffsets],
+        latest: [SourceOffsets], _ timer: PhaseTimer
     ) -> QueryProgress {
         let durations = QueryProgress.Durations(timer.cost)
         return QueryProgress(
@@ -28,7 +28,7 @@ extension QueryRunner {
                     lateRows: counters.lateRows, badRows: counters.badRows, tombstones: counters.tombstones,
                     recordsWithoutRows: query.plan.inputs[index].each == nil ? nil : counters.recordsWithoutRows,
                     recordsBySchema: query.plan.inputs[index].format.registry?.countsRecords == true
-                        ? recordsBySchema[index] : nil,
+                        ? inputs[index].recordsBySchema : nil,
                     watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,

@@ -101,6 +101,7 @@ package final class QueryRunner {
     /// Where `available_now` ends, fixed at its start: by the first look, behind a batch that runs again, as a source
     /// that has no position yet would else begin where a new query does.
     private var goal: [SourceOffsets]?
+    private var haveSinksBegun = false
     private var isGoalDue = false
     /// When the trigger fired whose batch is in hand, and when the one before did.
     private(set) var trigger: Moment
@@ -303,6 +304,7 @@ package final class QueryRunner {
         trigger = Moment(environment.clock)
         var timer = PhaseTimer(environment.clock)
         if let entry = rerun {
+            try beginSinks()
             control.enter(.busy)
             rerun = nil
             try run(entry, latest: positions, &timer)
@@ -311,6 +313,7 @@ package final class QueryRunner {
         let latest = try latestOffsets()
         // Asked to stop while it waited for the end of a source: what is there now is not what was asked for.
         if query.sources.contains(where: { $0.isAwaitingEnd }) { return false }
+        try beginSinks()
         let limit: BatchLimit = schedule.trigger == .once ? .unlimited : .spec
         let ranges = try query.sources.enumerated().map { index, source in
             try source.planBatch(from: positions[index], to: latest[index], limit: limit)
@@ -343,6 +346,13 @@ package final class QueryRunner {
         timer.end(\.logMicros)
         try run(entry, latest: latest, &timer)
         return true
+    }
+
+    /// Once: when nothing is known that keeps sources from being read.
+    private func beginSinks() throws {
+        if haveSinksBegun { return }
+        for sink in query.sinks { try sink.begin() }
+        haveSinksBegun = true
     }
 
     /// What could be read in spite of it has been.
@@ -401,8 +411,7 @@ package final class QueryRunner {
         control.note(positions: positions)
         lastEvictionMillis = entry.evictionWatermarkMillis
         for (source, position) in zip(query.sources, positions) { source.didCommit(position) }
-        environment.report(
-            progress(entry, result, from: before, latest: latest, inputs.map(\.recordsBySchema), timer))
+        environment.report(progress(entry, result, inputs, from: before, latest: latest, timer))
         accounts.add(
             result, watermarkMillis: tracker.sides.isEmpty ? nil : tracker.globalMillis, environment.clock,
             environment.log.with([.query: .string(query.plan.query)]))

@@ -98,8 +98,8 @@ extension ProtobufOptions {
         if let message { messages = [try schema.message(named: message)] }
         guard !messages.isEmpty else { throw ProtobufProblem(message: "it has no message") }
         let problems = messages.map { schema.problems(of: columns, each: each, message: $0) }
-        if problems.contains(where: \.isEmpty) { return }
-        guard let problem = problems.first?.first else { return }
+        // Where none has all of the columns, the one that lacks the fewest is meant.
+        guard let problem = problems.min(by: { $0.count < $1.count })?.first else { return }
         throw ProtobufProblem(
             message: "`\(problem.column.name)` cannot be read with it: \(problem.message)", fix: problem.fix)
     }

@@ -5,6 +5,8 @@ struct MapReader<Keys: SpecKeys> {
     let place: Place
     private let entries: [String: YAMLEntry]
     private let builder: SpecBuilder
+    /// Keys that something else stands for, as it seems, which was reported: they are not missing.
+    private var misspelt: Set<String> = []
 
     /// Opens a node that has `Keys`. nil, after a report, when it is no map; a node that is null counts as an empty map
     /// where the keys allow it. `place` is what a missing key is reported at.
@@ -16,6 +18,8 @@ struct MapReader<Keys: SpecKeys> {
         case .mapping(let list):
             entries = Dictionary(list.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             builder.reportUnknownKeys(list, of: Keys.self)
+            let unknown = list.map(\.key).filter { !Keys.names.contains($0) }
+            misspelt = Set(unknown.compactMap { nearest(to: $0, in: Keys.names) })
         case .scalar(let scalar) where scalar.isNull && Keys.takesNull:
             entries = [:]
         case .scalar(let scalar) where scalar.isNull:
@@ -31,6 +35,9 @@ struct MapReader<Keys: SpecKeys> {
     private func facts(_ path: KeyPath<Keys, some DescribedKey>) -> KeyFacts { Keys.set.keys[keyPath: path].facts }
 
     func contains(_ path: KeyPath<Keys, some DescribedKey>) -> Bool { entries[facts(path).name] != nil }
+
+    /// True where a key that is none was taken for this one in a report.
+    func isMisspelt(_ path: KeyPath<Keys, some DescribedKey>) -> Bool { misspelt.contains(facts(path).name) }
 
     func keyPlace(_ path: KeyPath<Keys, some DescribedKey>) -> Place { entries[facts(path).name]?.keyPlace ?? place }
 
@@ -51,7 +58,7 @@ struct MapReader<Keys: SpecKeys> {
     /// The value of a key that must be there; nil after a report.
     subscript<Value>(_ path: KeyPath<Keys, RequiredKey<Value>>) -> Value? {
         let key = Keys.set.keys[keyPath: path]
-        if entries[key.facts.name] == nil {
+        if entries[key.facts.name] == nil, !misspelt.contains(key.facts.name) {
             builder.diagnostics.error(
                 .missingKey, at: place, "\(Keys.noun) needs `\(key.facts.name)`", fix: key.remedy)
         }

@@ -20,6 +20,7 @@ extension SpecBuilder {
         switch kind {
         case "kafka":
             guard schema != nil else {
+                if let map, map.isMisspelt(\.registry) || map.isMisspelt(\.schema) { return nil }
                 diagnostics.error(
                     .missingKey, at: place, "Avro in a topic needs a schema, which its values do not have with them",
                     fix: "write `format: { avro: { registry: URL } }`, or `{ avro: { schema: FILE } }`")
@@ -106,6 +107,7 @@ extension SpecBuilder {
                     fix: "write `options: { compression.type: zstd }` under `kafka`")
             }
             if output.schema == nil, output.registry == nil {
+                if let map, map.isMisspelt(\.registry) || map.isMisspelt(\.schema) { return nil }
                 diagnostics.error(
                     .missingKey, at: place, "nobody could read Avro in a topic without its schema",
                     fix: "write `format: { avro: { registry: URL } }`, or `{ avro: { schema: FILE } }`")

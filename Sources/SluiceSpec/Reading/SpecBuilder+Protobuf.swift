@@ -23,6 +23,11 @@ extension SpecBuilder {
                 map.contains(\.registry) ? map.keyPlace(\.registry) : nil,
             ].compactMap { $0 }
         }
+        if let map, sources?.isEmpty == true,
+            map.isMisspelt(\.registry) || map.isMisspelt(\.proto) || map.isMisspelt(\.descriptor)
+        {
+            return nil
+        }
         guard let map, let sources, let first = sources.first else {
             diagnostics.error(
                 .missingKey, at: place, "Protobuf needs a schema, which messages do not have with them",

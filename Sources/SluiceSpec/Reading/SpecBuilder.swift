@@ -37,6 +37,7 @@ final class SpecBuilder {
     let diagnostics: DiagnosticCollector
     /// True when a file could not be read, so that a missing name may just stand there.
     var hasUnreadableFile = false
+    private var hasMisspeltQueries = false
     var sources: [String: SourceEntry] = [:]
     var sinks: [String: SinkEntry] = [:]
     var usedSources: Set<String> = []
@@ -73,6 +74,7 @@ final class SpecBuilder {
                     kind: .mapping(entries.filter { !$0.key.hasPrefix("x-") }), place: root.place, size: root.size),
                 at: root.place, self)
         else { return }
+        hasMisspeltQueries = hasMisspeltQueries || map.isMisspelt(\.queries)
         let defaults = map[\.defaults]
         sourceNodes += named(
             map[\.sources], "source", defaultsOf(SourceKeys.self, defaults?[\.sources]), SourceKeys.connectors)
@@ -96,7 +98,7 @@ final class SpecBuilder {
         spec.queries = unique(queryNodes, "query").compactMap { readQuery($0) }
         spec.sources = sources.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
         spec.sinks = sinks.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
-        if queryNodes.isEmpty, !hasUnreadableFile, let anyPlace {
+        if queryNodes.isEmpty, !hasUnreadableFile, !hasMisspeltQueries, let anyPlace {
             diagnostics.error(.noQueries, at: anyPlace, "there is no query", fix: "add one below `queries:`")
         }
         checkSharedResources(spec)

@@ -32,6 +32,13 @@ struct Budget: Sendable {
         "rate of Avro, 60 fields of which 5 are used, against those 5", .times, .atLeast, must: 0.8, goal: 1.0)
     static let gzipInput = Budget("CPU that gzip adds, against gzip -dc", .times, .atMost, must: 1.3, goal: 1.0)
     static let kafkaRate = Budget("Kafka to Kafka, rate against forwarder", .times, .atLeast, must: 0.4, goal: 0.7)
+    static let kafkaAvro = Budget("rate of Avro against JSON, from Kafka", .times, .atLeast, must: 1.0, goal: 1.5)
+    static let kafkaProtobuf = Budget(
+        "rate of Protobuf against JSON, from Kafka", .times, .atLeast, must: 1.0, goal: 1.5)
+    static let kafkaAvroWide = Budget(
+        "rate of Avro from Kafka, 60 fields of which 5 are used", .times, .atLeast, must: 0.8, goal: 1.0)
+    static let kafkaProtobufWide = Budget(
+        "rate of Protobuf from Kafka, 60 fields of which 5 are used", .times, .atLeast, must: 0.8, goal: 1.0)
     static let kafkaFixedCost = Budget("a Kafka batch with 1 row a side", .millis, .atMost, must: 25, goal: 10)
 
     private init(_ name: String, _ unit: Unit, _ direction: Direction, must: Double, goal: Double) {

@@ -13,6 +13,8 @@ struct JoinSpec {
     var shards: Int?
     /// Of both sources, where it is not the workload's; and of the sink.
     var inputFormat: String?
+    /// Of the ads, where it is another.
+    var adFormat: String?
     var outputFormat = "json"
 
     /// Whole files of a folder, one of each side a batch.
@@ -40,7 +42,7 @@ struct JoinSpec {
             watermark: { column: event_time, delay: \(workload.delayMillis)ms }
           \(prefix)ads:
             \(ads)
-            format: \(inputFormat ?? workload.format.name)
+            format: \(adFormat ?? inputFormat ?? workload.format.name)
             columns: \(workload.columns([("page", "string"), ("display_time", "timestamp"), ("campaign_name", "string")]))
             watermark: { column: display_time, delay: \(workload.delayMillis)ms }
         queries:

@@ -10,17 +10,27 @@ extension Workload {
         let adAlone: RowTemplate
     }
 
+    private static let visitMembers = [
+        "\"visit_id\":\"visit-<visit>\"", "\"event_time\":\"<eventTime>\"",
+        "\"page\":\"/shop/page-<visitPage>.html\"",
+    ]
+    private static let adMembers = [
+        "\"page\":\"/shop/page-<adPage>.html\"", "\"display_time\":\"<displayTime>\"",
+        "\"campaign_name\":\"campaign-<campaign>\"",
+    ]
+
+    /// What rows hold that go in, as JSON writes it.
+    var members: (visit: [String], ad: [String]) {
+        guard isWide else { return (Self.visitMembers, Self.adMembers) }
+        return (
+            widened(Self.visitMembers, c09: "v-<visitC09>", c21: "v-<visitC21>"),
+            widened(Self.adMembers, c09: "a-<adC09>", c21: "a-<adC21>")
+        )
+    }
+
     var forms: Forms {
-        let visit = [
-            "\"visit_id\":\"visit-<visit>\"", "\"event_time\":\"<eventTime>\"",
-            "\"page\":\"/shop/page-<visitPage>.html\"",
-        ]
-        let ad = [
-            "\"page\":\"/shop/page-<adPage>.html\"", "\"display_time\":\"<displayTime>\"",
-            "\"campaign_name\":\"campaign-<campaign>\"",
-        ]
-        let visitIn = isWide ? widened(visit, c09: "v-<visitC09>", c21: "v-<visitC21>") : visit
-        let adIn = isWide ? widened(ad, c09: "a-<adC09>", c21: "a-<adC21>") : ad
+        let (visit, ad) = (Self.visitMembers, Self.adMembers)
+        let (visitIn, adIn) = members
         let visitOut = [visit[0], visit[1], "\"visit_page\":\"/shop/page-<visitPage>.html\""]
         let visitMore = isWide ? ["\"visit_c09\":\"v-<visitC09>\"", "\"visit_c21\":\"v-<visitC21>\""] : []
         let adMore = isWide ? ["\"ad_c09\":\"a-<adC09>\"", "\"ad_c21\":\"a-<adC21>\""] : []
@@ -90,16 +100,24 @@ extension Workload {
 
     static func campaign(ofAd index: Int) -> Int { index % 1000 }
 
-    func appendVisit(_ index: Int, _ form: RowTemplate, to text: inout [UInt8]) {
+    func visitValues(_ index: Int) -> RowValues {
         var values = RowValues()
         setVisit(index, visit(index), in: &values)
-        form.append(values, to: &text)
+        return values
+    }
+
+    func adValues(_ index: Int) -> RowValues {
+        var values = RowValues()
+        setAd(campaign: Self.campaign(ofAd: index), ad(index), in: &values)
+        return values
+    }
+
+    func appendVisit(_ index: Int, _ form: RowTemplate, to text: inout [UInt8]) {
+        form.append(visitValues(index), to: &text)
     }
 
     func appendAd(_ index: Int, _ form: RowTemplate, to text: inout [UInt8]) {
-        var values = RowValues()
-        setAd(campaign: Self.campaign(ofAd: index), ad(index), in: &values)
-        form.append(values, to: &text)
+        form.append(adValues(index), to: &text)
     }
 }
 

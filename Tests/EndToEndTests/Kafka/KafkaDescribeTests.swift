@@ -38,7 +38,7 @@ extension KafkaEndToEndTests {
             try folder.write(
                 "spec.yaml",
                 "sluice: 1\n"
-                    + yaml.replacing("topic: \(topic)", with: "topic: \(topic), start: { 0: 500, 1: earliest }")
+                    + yaml.replacing("start: earliest", with: "start: { 0: 500, 1: earliest }")
                     + "queries:\n  \(name): { from: \(name), to: o }\nsinks:\n  o: { stdout: {} }\n")
             let check = try SluiceProcess.run(["check", "spec.yaml"], in: folder)
             #expect(check.standardOutput == "no mistakes: 1 query\n", "\(check.standardOutput)")
@@ -124,13 +124,13 @@ extension KafkaEndToEndTests {
             #expect(described.exitCode == 0 && described.standardError == "", "\(described.standardError)")
             #expect(
                 yaml.contains(
-                    "# columns are those of schema \(second), the newest of the subject \(topic)-value; the records "
-                        + "name \(first), \(second)\n"), "\(yaml)")
+                    "# columns are those of the newest schema of the subject \(topic)-value (id \(second)); the "
+                        + "records name the ids \(first), \(second)\n"), "\(yaml)")
             #expect(yaml.contains("      id:   long\n      at:   timestamp\n      note: string\n"), "\(yaml)")
             #expect(
                 yaml.contains("by up to 11 s; rounded up\n    watermark: { column: at, delay: 30 seconds"), "\(yaml)")
             #expect(yaml.contains("user: ada, password: \"${file:password.txt}\" } } }") && !yaml.contains("secret"))
-            let rows = try rows(yaml.replacing("topic: \(topic)", with: "topic: \(topic), start: earliest"), folder)
+            let rows = try rows(yaml, folder)
             #expect(rows.count == 40 && rows[3].contains(#""id":103"#) && rows[3].contains(#""note":"none""#))
         }
 
@@ -175,8 +175,7 @@ extension KafkaEndToEndTests {
                 bytes: (0..<9).map { avro($0) + avro(1_780_000_000_000 + $0 * 1000) }, to: bare)
             let described = try describe(bare, folder, ["--schema", "order.avsc"]).standardOutput
             #expect(described.contains("format: { avro: { schema: order.avsc } }"), "\(described)")
-            let earliest = described.replacing("topic: \(bare)", with: "topic: \(bare), start: earliest")
-            #expect(try rows(earliest, folder).count == 9)
+            #expect(try rows(described, folder).count == 9)
 
             let registry = try TestRegistry()
             let framed = try kafka.makeTopic("described")
@@ -185,6 +184,32 @@ extension KafkaEndToEndTests {
             let json = try describe(framed, folder, ["--registry", registry.url]).standardOutput
             #expect(json.contains("format: { json: { registry: \"\(registry.url)\" } }"), "\(json)")
             #expect(json.contains("\"n\": int\n") && json.contains("none of them is bad"), "\(json)")
+        }
+
+        @Test func `What the schema does not say, and a subject of another kind, are one error`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let folder = try TemporaryFolder()
+            try folder.write("order.avsc", Self.first)
+            try folder.write("a.proto", "syntax = \"proto3\";\nmessage A { string s = 1; int32 n = 2; }\n")
+            let topic = try kafka.makeTopic("described")
+            let id = try registry.register(Self.first, subject: "\(topic)-value")
+            let proto = "syntax = \"proto3\"; message A { int32 n = 1; } message B { int32 m = 1; }"
+            try registry.register(proto, as: "PROTOBUF", subject: "others")
+            try kafka.kcat.produce(
+                bytes: (0..<9).map { registryHead(id) + avro($0) + avro(1_780_000_000_000 + $0) }, to: topic)
+            for (more, expected) in [
+                (["--schema", "order.avsc"], "name the registry with `--registry URL`"),
+                (["--schema", "a.proto"], "name the registry with `--registry URL`"),
+                (
+                    ["--registry", registry.url, "--subject", "others"],
+                    "the records name no message of the subject others"
+                ),
+            ] {
+                let outcome = try describe(topic, folder, more)
+                #expect(outcome.exitCode == 1 && outcome.standardOutput == "", "\(more) \(outcome.standardOutput)")
+                #expect(outcome.standardError.contains(expected), "\(outcome.standardError)")
+            }
         }
 
         @Test func `A registry that is of no use is one error`() throws {

@@ -89,7 +89,8 @@ extension KafkaEndToEndTests {
         /// The newest schema has lost a column: the query does not start until there is one again that has it.
         private func removeAColumn(_ run: EvolutionRun) throws {
             let id = run.ids[run.ids.count - 1]
-            try run.expectRefusal("`note` cannot be read with schema \(id) of the subject `\(run.left)-value`")
+            try run.expectRefusal(
+                "`note` cannot be read with the newest schema of the subject `\(run.left)-value` (id \(id))")
             #expect(!run.isInterrupted)
             try run.registerNext()
             try run.registry.setMode("404")

@@ -108,5 +108,47 @@ extension KafkaEndToEndTests {
                 outcome.standardError.contains("the message `shop.Page` has no field `n`; it has `text`"),
                 "\(outcome.standardError)")
         }
+
+        /// Where the spec does not say which message is meant, it is the one that lacks the fewest of the columns.
+        @Test func `A mistake in one column is said of that column`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(
+                KafkaQuery.Settings(
+                    columns: "{ n: long, text: { type: string, from: page.txt } }",
+                    format: "{ protobuf: { registry: \"\(registry.url)\" } }"))
+            let schema =
+                "syntax = \"proto3\"; message Page { string text = 1; } message Visit { int64 n = 1; Page page = 2; }"
+            try registry.register(schema, as: "PROTOBUF", subject: "\(query.input)-value")
+            let outcome = try query.runAvailable()
+            #expect(outcome.exitCode == 1)
+            #expect(
+                outcome.standardError.contains("`text` cannot be read with")
+                    && outcome.standardError.contains("the message `Page` has no field `txt`; it has `text`"),
+                "\(outcome.standardError)")
+        }
+
+        /// Nobody sees what a query that cannot read would write.
+        @Test func `A query that cannot begin registers nothing`() throws {
+            let kafka = try KafkaCluster.shared()
+            let registry = try TestRegistry()
+            let sinkFormat = "{ avro: { registry: \"\(registry.url)\" } }"
+            let lacking = try KafkaQuery(kafka)
+            try lacking.writeSpec(
+                KafkaQuery.Settings(
+                    columns: "{ nn: long }", format: "{ protobuf: { registry: \"\(registry.url)\" } }",
+                    sinkFormat: sinkFormat))
+            try registry.register(Self.page, as: "PROTOBUF", subject: "\(lacking.input)-value")
+            let noTopic = try KafkaQuery(kafka)
+            try noTopic.writeSpec(KafkaQuery.Settings(sink: ["topic": "no-such-topic"], sinkFormat: sinkFormat))
+            for query in [lacking, noTopic] {
+                _ = try registry.takeLog()
+                let outcome = try query.runAvailable()
+                #expect(outcome.exitCode == 1)
+                let asked = try registry.takeLog()
+                #expect(!asked.contains { $0.hasPrefix("POST") }, "\(asked) \(outcome.standardError)")
+            }
+        }
     }
 }

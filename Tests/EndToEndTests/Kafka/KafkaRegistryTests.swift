@@ -124,7 +124,7 @@ extension KafkaEndToEndTests {
 
         @Test(arguments: [
             ("401", "denies the subject"), ("html", "is the URL that of a schema registry?"),
-            ("ok", "`text` cannot be read with schema 1"), ("empty", "has no subject"),
+            ("ok", "`text` cannot be read with the newest schema of the subject"), ("empty", "has no subject"),
         ])
         func `What cannot be right ends the query at its start`(mode: String, words: String) throws {
             let kafka = try KafkaCluster.shared()
