@@ -100,7 +100,8 @@ import Testing
         let description = try messages([late, early]).described(utcOnly)
         #expect(description.eventTimes.first?.disorderMicros == 0)
         #expect(
-            description.yaml.contains(#"kafka: { brokers: "localhost:9092", topic: visits, start: earliest }"#), "\(description.yaml)")
+            description.yaml.contains(#"kafka: { brokers: "localhost:9092", topic: visits, start: earliest }"#),
+            "\(description.yaml)")
     }
 
     @Test func `Rows ahead of the clock stay good`() throws {
