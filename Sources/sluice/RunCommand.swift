@@ -218,6 +218,15 @@ struct RunCommand {
             let last = query.lastBatch.map { "new: batch \($0) was the last" } ?? "to read yet: no batch has run"
             output.say(mask.hide("\(start) \(last), \(query.checkpointFolder)"), .info, [.query: .string(query.name)])
         }
+        for query in set.queriesBegunAtEnd {
+            let sources = query.sources.map { "`\($0)`" }.joined(separator: " and ")
+            let verb = query.sources.count == 1 ? "begins at the end of its topic" : "begin at the end of their topics"
+            output.say(
+                mask.hide(
+                    "nothing was read: \(sources) \(verb), and what comes from now on is read by the next run; "
+                        + "`start: earliest` and a checkpoint of its own read what is there"), .info,
+                [.query: .string(query.name)])
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // Container files of Avro whose blocks are not packed are read as plain files are: each chunk straight from the file
 // into the buffer of the worker that reads it. Before the data of a block the engine wants 16 bytes (`AvroBlock`).
-// There are as many in the file, which nobody needs any more once the block is found: they are overwritten in the chunk.
+// There are as many in the file, of no use once the block is found: they are overwritten in the chunk.
 //
 //     file     … data 0 | marker (16) | count | byte count | data 1 | marker | …
 //     chunk    … data 0 ………………… | offset (8) | count (4) | byte count (4) | data 1 …

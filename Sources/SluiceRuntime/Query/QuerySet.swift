@@ -164,6 +164,20 @@ package final class QuerySet: Sendable {
         }
     }
 
+    /// Queries that have finished and read nothing, as all of their sources began at the end of their topics.
+    package var queriesBegunAtEnd: [(name: String, sources: [String])] {
+        members.all.compactMap { member in
+            let supervisor = member.supervisor
+            guard supervisor.status == .finished, supervisor.hasRunBatches, supervisor.accounts.lines.isEmpty,
+                let inputs = member.planned.result.physical?.inputs
+            else { return nil }
+            let names = inputs.map(\.source)
+            let sources = member.spec.sources.filter { names.contains($0.name.value) }
+            guard sources.allSatisfy({ ($0.connector as? KafkaSourceSpec)?.start == .latest }) else { return nil }
+            return (member.name, names)
+        }
+    }
+
     /// Where the rows of each query's sources have gone, as lines.
     package var rowAccounts: [(query: String, lines: [(source: String, text: String)])] {
         members.all.map { ($0.name, $0.supervisor.accounts.lines) }

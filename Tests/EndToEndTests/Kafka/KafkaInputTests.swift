@@ -232,6 +232,21 @@ extension KafkaEndToEndTests {
             }
         }
 
+        /// Who runs it over what is there sees nothing, and would not know why.
+        @Test func `A run that begins at the end of its topic says so, once`() throws {
+            let kafka = try KafkaCluster.shared()
+            let query = try KafkaQuery(kafka)
+            try query.writeSpec(KafkaQuery.Settings(start: "latest"))
+            try query.write(0..<5)
+            let words = "\nnothing was read: `numbers` begins at the end of its topic, "
+            #expect(try query.runAvailable().standardError.contains(words))
+            let second = try query.runAvailable().standardError
+            #expect(!second.contains(words) && second.contains("nothing new"), "\(second)")
+            try query.write(5..<7)
+            #expect(!(try query.runAvailable().standardError.contains("nothing")))
+            #expect(try query.numbers() == [5, 6])
+        }
+
         @Test func `A batch takes no more records than it is told to`() throws {
             let kafka = try KafkaCluster.shared()
             let query = try KafkaQuery(kafka)
