@@ -127,7 +127,10 @@ import Testing
 
     @Test(
         arguments: [
-            (["describe", "missing.jsonl"], 1, "there is no file or folder missing.jsonl: check the path"),
+            (
+                ["describe", "missing.jsonl"], 1,
+                "there is no file or folder missing.jsonl: check the path (a topic is written kafka://"
+            ),
             (["describe", "none/*.jsonl"], 1, "no file matches none/*.jsonl: check the path"),
             (["describe", "hollow"], 1, "the folder hollow has no files"),
             (["describe", "empty.jsonl"], 1, "empty.jsonl is empty"),

@@ -66,7 +66,8 @@ package struct FileSample: Sendable {
             case .glob: "no file matches \(path)"
             case .nothing, .file: "there is no file or folder \(path)"
             }
-        return ConnectorError(code: "no-files", "\(what): check the path", isRetriable: false)
+        let topic = path.contains("/") ? "" : " (a topic is written kafka://HOST:PORT/TOPIC)"
+        return ConnectorError(code: "no-files", "\(what): check the path\(topic)", isRetriable: false)
     }
 
     private static func empty(_ path: String, _ fileCount: Int) -> ConnectorError {
