@@ -44,4 +44,13 @@ package struct ConnectorEnvironment: Sendable {
         self.patienceMillis = patienceMillis
         self.waiting = waiting
     }
+
+    /// For somebody who looks into what is there and waits for the answer.
+    static func ofSample(_ fileSystem: any FileSystem, _ clock: any Clock) -> ConnectorEnvironment {
+        var environment = ConnectorEnvironment(
+            query: "describe", group: "sluice-describe", fileSystem: fileSystem, clock: clock, log: .none,
+            patienceMillis: 10_000)
+        environment.patienceReason = ""
+        return environment
+    }
 }

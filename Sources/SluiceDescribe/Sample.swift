@@ -81,6 +81,13 @@ struct RawRecord {
     var isFramed = false
 }
 
+extension [RawRecord] {
+    /// Whether most of them begin as values do that name a schema by its number.
+    var nameSchemas: Bool {
+        count { $0.bytes.first == 0 && $0.bytes.count > ConfluentFraming.byteCount } * 2 > count
+    }
+}
+
 extension Sample {
     /// Each line, or each message, that is not blank.
     func lines() -> [RawRecord] {

@@ -28,11 +28,7 @@ package struct SampleReader: Sendable {
     /// What reads single records as the source would. The query around it has no join: all that has to be seen is how
     /// records become rows, and that `check` finds no mistake.
     func probe(_ source: SourceDraft) throws(DescribeError) -> RecordProbe {
-        let query = "queries:\n  describe: { from: \(yamlScalar(source.name)), to: out }\n"
-        let text = "sluice: 1\n" + source.yaml + query + "sinks:\n  out: { stdout: {} }\n"
-        let (spec, diagnostics) = SpecReader.read(
-            files: [("describe.yaml", Array(text.utf8))], environment: { _ in nil },
-            readFile: readFile)
+        let (spec, diagnostics) = read(source)
         let planned = spec.flatMap { spec in spec.queries.first.map { Planner.plan(query: $0, in: spec) } }
         guard let plan = planned?.physical else {
             let found = diagnostics + (planned?.diagnostics ?? [])
@@ -42,6 +38,14 @@ package struct SampleReader: Sendable {
                     + (error.map { "line \($0.position.line): \($0.message)" } ?? "it has no plan"))
         }
         return RecordProbe(plan, zones: zones, batchTimeMillis: nowMillis)
+    }
+
+    /// A spec with a source, and a query around it.
+    private func read(_ source: SourceDraft) -> (spec: Spec?, diagnostics: [Diagnostic]) {
+        let query = "queries:\n  describe: { from: \(yamlScalar(source.name)), to: out }\n"
+        let text = "sluice: 1\n" + source.yaml + query + "sinks:\n  out: { stdout: {} }\n"
+        return SpecReader.read(
+            files: [("describe.yaml", Array(text.utf8))], environment: { _ in nil }, readFile: readFile)
     }
 
     /// What becomes of each record.
@@ -59,19 +63,11 @@ extension SampleReader {
     /// A registry as the reader of specs takes its address.
     /// - Throws: what is wrong with it, as `check` says it.
     func registry(_ address: RegistryAddress) throws(ConnectorError) -> RegistrySpec {
-        let format = JSONValue.object(["json": .object(["registry": address.value])])
-        let text = """
-            sluice: 1
-            sources:
-              s: { kafka: { brokers: "b:9092", topic: t }, format: \(format.flowYAML), columns: { c: string } }
-            queries:
-              q: { from: s, to: o }
-            sinks:
-              o: { stdout: {} }
-
-            """
-        let (spec, diagnostics) = SpecReader.read(
-            files: [("describe.yaml", Array(text.utf8))], environment: { _ in nil }, readFile: readFile)
+        let source = SourceDraft(
+            name: "topic", connector: SampleTarget.topic(brokers: "broker:9092", name: "topic").connector,
+            format: .object(["json": .object(["registry": address.value])]),
+            columns: [JSONMember("column", .string("string"))])
+        let (spec, diagnostics) = read(source)
         if case .json(let options)? = spec?.sources.first?.format, let registry = options.registry { return registry }
         let error = diagnostics.first { $0.severity == .error }
         throw ConnectorError(

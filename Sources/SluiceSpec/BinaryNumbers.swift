@@ -23,6 +23,7 @@ package enum BinaryNumber {
     /// It has more than ten bytes, or more than 64 bits.
     case tooLong
 
+    @inlinable
     package init<Bytes: RandomAccessCollection<UInt8>>(_ bytes: Bytes, at start: Int) where Bytes.Index == Int {
         var value: UInt64 = 0
         for (index, shift) in zip(start..., stride(from: UInt64(0), to: 70, by: 7)) {

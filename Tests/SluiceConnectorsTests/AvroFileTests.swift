@@ -230,6 +230,32 @@ private func blocks(of input: any InputBytes) throws -> [Block] {
         } throws: { "\($0)".contains("/in/a.avro was written to while it was read") }
     }
 
+    /// Whether its blocks are packed decides what its offsets are, and a disk that hiccups must not.
+    @Test(arguments: ["null", "deflate"])
+    func `A read that fails is no damage, and leaves the file what it is`(codec: String) throws {
+        let bytes = try container(codec)
+        let good = SimulatedFileSystem()
+        good.put("/in/a.avro", bytes)
+        var run = AvroRun(good)
+        let expected = try #require(try run.batch())
+        #expect(good.operationCount > 10)
+        for operation in 0..<good.operationCount {
+            let files = SimulatedFileSystem()
+            files.put("/in/a.avro", bytes)
+            files.plan.failures = [operation: 5]
+            var run = AvroRun(files)
+            var batch: (ranges: [OffsetRange], blocks: [Block])?
+            for _ in 0..<2 where batch == nil {
+                do { batch = try run.batch() } catch let error as ConnectorError {
+                    #expect(error.code != "file-damaged", "operation \(operation): \(error)")
+                }
+            }
+            let found = try #require(batch, "operation \(operation)")
+            #expect(found.ranges == expected.ranges, "operation \(operation)")
+            #expect(found.blocks.map(\.data) == expected.blocks.map(\.data))
+        }
+    }
+
     @Test func `Each file has its own schema`() throws {
         let files = SimulatedFileSystem()
         files.put("/in/1.avro", try container("deflate"))

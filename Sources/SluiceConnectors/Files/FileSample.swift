@@ -156,20 +156,32 @@ private struct FileHead {
         let schema = try AvroContainerHeader.schema(of: path, fileSystem)
         let reader = archive(whole, .avro, fileSystem)
         var chunk = InputChunk()
-        var blocks: [[UInt8]] = []
+        // Of the blocks that are whole.
+        var dataCount = 0
         while !reader.isAtEnd {
-            let isEnough = blocks.reduce(0) { $0 + AvroBlock($1).count } > lineCountMax
-            if !blocks.isEmpty, isEnough || reader.position >= byteCountMax { break }
+            if dataCount > lineCountMax || (dataCount > 0 && reader.position >= byteCountMax) { break }
             let start = reader.position
             try reader.unpack(to: start + Self.blockByteCount)
             try TextFile(path, try reader.take(to: reader.position)).append(start..<reader.position, to: &chunk.text)
             chunk.records.removeAll()
             AvroBlocks.frame(&chunk)
-            blocks = Self.records(of: chunk)
+            dataCount = Self.dataCount(of: chunk)
         }
+        let blocks = Self.records(of: chunk)
         guard !blocks.isEmpty else { return nil }
         return FileSample.Part(
             path: path, content: .container(schema: schema, blocks: blocks), isWhole: reader.isAtEnd)
+    }
+
+    /// How many data the blocks have that are whole.
+    private static func dataCount(of chunk: borrowing InputChunk) -> Int {
+        var (count, start) = (0, 0)
+        for record in chunk.records where Int(record.end) <= chunk.text.count {
+            count += Int(
+                unsafe UInt32(littleEndian: chunk.text.bytes.loadUnaligned(fromByteOffset: start + 8, as: UInt32.self)))
+            start = Int(record.end) + 1
+        }
+        return count
     }
 
     /// Those that are whole.

@@ -8,64 +8,7 @@
 // All blocks of a file are gone through before a batch takes it, from count to count, and the marker behind each is
 // looked at: what is damaged or cut off is known before a batch holds any of it.
 
-internal import SluiceSpec
 internal import SluiceEngine
-
-/// What stands before the data of a block in a file.
-struct PlainAvroBlock: Hashable, Sendable {
-    /// Where it begins in the file.
-    var start: Int64
-    var count: UInt32
-    var byteCount: Int
-    /// Of the two numbers.
-    var headByteCount: Int
-
-    var dataStart: Int64 { start + Int64(headByteCount) }
-    var dataEnd: Int64 { dataStart + Int64(byteCount) }
-
-    static let markerByteCount = 16
-    /// Two numbers of up to ten bytes.
-    static let headByteCountMax = 20
-    /// The largest block, packed and unpacked.
-    static let byteCountMax = 64 << 20
-
-    init(start: Int64, count: UInt32, byteCount: Int, headByteCount: Int) {
-        self.start = start
-        self.count = count
-        self.byteCount = byteCount
-        self.headByteCount = headByteCount
-    }
-
-    /// - Parameters:
-    ///   - place: where it begins in the bytes; nil comes of bytes that end in it.
-    ///   - start: where that is in the file.
-    init?(_ bytes: UnsafeRawBufferPointer, at place: Int, start: Int64) throws(ArchiveDamage) {
-        var numbers: [Int64] = []
-        var index = place
-        while numbers.count < 2 {
-            switch unsafe BinaryNumber(bytes, at: index) {
-            case .value(let value, let end):
-                numbers.append(value)
-                index = end
-            case .short: return nil
-            case .tooLong: throw Self.damage(start, "a count has more than ten bytes")
-            }
-        }
-        guard numbers[1] >= 0, numbers[1] <= Self.byteCountMax else {
-            throw Self.damage(start, "it says it has \(numbers[1]) bytes, and 0 to \(Self.byteCountMax) are read")
-        }
-        // Data that take no bytes are counted too.
-        guard numbers[0] >= 0, numbers[0] <= Self.byteCountMax, numbers[0] > 0 || numbers[1] == 0 else {
-            throw Self.damage(start, "it says it has \(numbers[0]) data in \(numbers[1]) bytes")
-        }
-        self.init(
-            start: start, count: UInt32(numbers[0]), byteCount: Int(numbers[1]), headByteCount: index - place)
-    }
-
-    static func damage(_ offset: Int64, _ reason: String) -> ArchiveDamage {
-        ArchiveDamage(reason: "the block at byte \(offset) of the file: \(reason)")
-    }
-}
 
 /// The blocks of one file.
 struct PlainAvroBlocks {
@@ -74,67 +17,71 @@ struct PlainAvroBlocks {
     private let end: Int64
 
     /// - Parameter end: of the file.
-    /// - Throws: where it is no container file.
     init(_ file: TextFile, _ header: AvroContainerHeader, end: Int64) {
         self.file = file
         self.header = header
         self.end = end
     }
 
-    /// Parts of about a size that hold whole blocks. O(blocks) of small reads.
-    /// - Throws: `file-damaged`.
+    /// Parts of about a size that hold whole blocks. O(blocks), a small read each.
+    /// - Throws: `file-damaged`, and what keeps a file from being read.
     func parts(byteCount: Int64) throws(ConnectorError) -> [FilePart] {
         var parts: [FilePart] = []
-        var first: PlainAvroBlock?
-        var start = Int64(header.byteCount)
-        while start < end {
-            let block = try self.block(at: start)
-            start = block.dataEnd + Int64(PlainAvroBlock.markerByteCount)
+        var first: AvroBlockHead?
+        var last: AvroBlockHead?
+        while let block = try next(behind: last) {
+            last = block
             if block.count > 0, first == nil { first = block }
-            guard let begun = first, block.dataEnd - begun.dataStart >= byteCount || start >= end else { continue }
+            let isLast = block.end >= end
+            guard let begun = first, block.dataEnd - begun.dataStart >= byteCount || isLast else { continue }
             parts.append(FilePart(begun, to: block.dataEnd))
             first = nil
         }
         return parts
     }
 
-    private func block(at start: Int64) throws(ConnectorError) -> PlainAvroBlock {
-        do throws(ArchiveDamage) {
-            let head = try bytes(start..<min(end, start + Int64(PlainAvroBlock.headByteCountMax)))
-            guard let block = unsafe try PlainAvroBlock(head.bytes, at: 0, start: start),
-                block.dataEnd + Int64(PlainAvroBlock.markerByteCount) <= end
-            else { throw PlainAvroBlock.damage(start, "the file ends before it does") }
-            let marker = try bytes(block.dataEnd..<block.dataEnd + Int64(PlainAvroBlock.markerByteCount))
-            guard marker.array() == header.marker else {
-                throw PlainAvroBlock.damage(start, "the marker behind it is not the file's")
-            }
-            return block
-        } catch {
-            throw ConnectorError(
-                code: "file-damaged",
-                "\(file.path) is damaged: \(error.reason). Replace it by a good copy, or move it away; move files into "
-                    + "the folder only when they are complete", isRetriable: false)
+    /// The block behind another, or the first; nil at the end. Looks at the marker before it.
+    private func next(behind block: AvroBlockHead?) throws(ConnectorError) -> AvroBlockHead? {
+        let start = block?.end ?? Int64(header.byteCount)
+        let markerStart = start - Int64(AvroBlockHead.markerByteCount)
+        guard start <= end else { throw damaged(endsInside(block)) }
+        var bytes = ByteBuffer()
+        try file.append(markerStart..<min(end, start + Int64(AvroBlockHead.headByteCountMax)), to: &bytes)
+        let isMarked = unsafe bytes.bytes[..<AvroBlockHead.markerByteCount].elementsEqual(header.marker)
+        guard isMarked else {
+            throw damaged(AvroBlockHead.damage(block?.start ?? start, "the marker behind it is not the file's"))
         }
+        if start == end { return nil }
+        do throws(ArchiveDamage) {
+            guard let next = unsafe try AvroBlockHead(bytes.bytes, at: AvroBlockHead.markerByteCount, start: start)
+            else {
+                throw AvroBlockHead.damage(start, "the file ends before it does")
+            }
+            return next
+        } catch { throw damaged(error) }
     }
 
-    private func bytes(_ range: Range<Int64>) throws(ArchiveDamage) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        do throws(ConnectorError) { try file.append(range, to: &buffer) } catch {
-            throw ArchiveDamage(reason: error.message)
-        }
-        return buffer
+    private func endsInside(_ block: AvroBlockHead?) -> ArchiveDamage {
+        AvroBlockHead.damage(block?.start ?? Int64(header.byteCount), "the file ends before it does")
+    }
+
+    private func damaged(_ damage: ArchiveDamage) -> ConnectorError {
+        ConnectorError(
+            code: "file-damaged",
+            "\(file.path) is damaged: \(damage.reason). Replace it by a good copy, or move it away; move files into "
+                + "the folder only when they are complete", isRetriable: false)
     }
 }
 
 extension FilePart {
     /// From the 16 bytes before a block's data to an end of data.
-    fileprivate init(_ first: PlainAvroBlock, to end: Int64) {
+    fileprivate init(_ first: AvroBlockHead, to end: Int64) {
         let start = first.dataStart - Int64(AvroBlock.headerByteCount)
         self.init(range: start..<end, isFramed: true, firstBlock: first)
     }
 }
 
-extension PlainAvroBlock {
+extension AvroBlockHead {
     /// Makes each block of a chunk a record, this being the first, and puts before its data what the engine wants. What
     /// follows a block belongs to its record, and is passed over.
     /// - Throws: where the blocks are not those that were found before: somebody writes to the file.
@@ -164,11 +111,10 @@ extension PlainAvroBlock {
     /// The block behind this one, and where its header goes.
     private func next(
         in text: borrowing ByteBuffer, behind dataEnd: Int, _ path: String
-    ) throws(ConnectorError) -> (block: PlainAvroBlock, position: Int)? {
+    ) throws(ConnectorError) -> (block: AvroBlockHead, position: Int)? {
         guard dataEnd < text.count else { return nil }
         let place = dataEnd + Self.markerByteCount
-        let start = self.dataEnd + Int64(Self.markerByteCount)
-        guard place < text.count, let block = try? unsafe PlainAvroBlock(text.bytes, at: place, start: start) else {
+        guard place < text.count, let block = try? unsafe AvroBlockHead(text.bytes, at: place, start: end) else {
             throw Self.changed(path)
         }
         return (block, place + block.headByteCount - AvroBlock.headerByteCount)

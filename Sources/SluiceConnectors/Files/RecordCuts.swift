@@ -38,7 +38,7 @@ struct FilePart {
     /// True when it holds blocks that say themselves where they end.
     var isFramed = false
     /// The first of them where the file is not unpacked.
-    var firstBlock: PlainAvroBlock?
+    var firstBlock: AvroBlockHead?
 }
 
 /// How the files of a format are cut; nil for one whose records are lines.

@@ -295,7 +295,7 @@ package final class WholeFileSource: Source {
 
     private func isCompressed(_ path: String) -> Bool {
         guard let file = try? fileSystem.open(path), let head = try? file.bytes(0..<4) else { return false }
-        return Compression(of: file, head, path) != nil
+        return (try? Compression(of: file, head)) != nil
     }
 
     // MARK: - Files that were taken

@@ -126,8 +126,13 @@ private enum RunLimit {
         let order = index << 40 | parts[index].runCount
         parts[index].runCount += 1
         let run = unsafe MessageRun(messages, stream, byteCount: byteCount, order: order)
-        if wanted.countsSchemas { run.countSchemas(&recordsBySchema) }
-        if let schemas { run.schemas = try schemas.schemas(run.schemaNumbers, topic: run.partition.topic) }
+        if wanted.countsSchemas || schemas != nil {
+            let counts = run.recordsBySchema
+            if wanted.countsSchemas { recordsBySchema.merge(counts, uniquingKeysWith: +) }
+            if let schemas {
+                run.schemas = try schemas.schemas(counts.keys.sorted(), topic: run.partition.topic)
+            }
+        }
         return run
     }
 
@@ -179,27 +184,23 @@ private enum RunLimit {
         for index in unsafe messages.indices { unsafe rd_kafka_message_destroy(messages[index]) }
     }
 
-    /// The numbers of schemas that values name, each once.
-    var schemaNumbers: [UInt32] {
-        var numbers: Set<UInt32> = []
-        var last: UInt32?
+    /// How many values name each schema, by its number.
+    var recordsBySchema: [UInt32: Int] {
+        var counts: [UInt32: Int] = [:]
+        // Neighbours mostly name the same.
+        var (last, count): (UInt32?, Int) = (nil, 0)
         for index in unsafe messages.indices {
             let message = unsafe messages[index].pointee
             let value = unsafe UnsafeRawBufferPointer(start: message.payload, count: message.len)
             guard let number = unsafe ConfluentFraming.schemaNumber(value) else { continue }
-            if number != last { numbers.insert(number) }
-            last = number
+            if number != last {
+                if let last { counts[last, default: 0] += count }
+                (last, count) = (number, 0)
+            }
+            count += 1
         }
-        return numbers.sorted()
-    }
-
-    /// Adds how many values name each schema.
-    func countSchemas(_ counts: inout [UInt32: Int]) {
-        for index in unsafe messages.indices {
-            let message = unsafe messages[index].pointee
-            let value = unsafe UnsafeRawBufferPointer(start: message.payload, count: message.len)
-            if let number = unsafe ConfluentFraming.schemaNumber(value) { counts[number, default: 0] += 1 }
-        }
+        if let last { counts[last, default: 0] += count }
+        return counts
     }
 
     /// Copies all records and gives the messages back.

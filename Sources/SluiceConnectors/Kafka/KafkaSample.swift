@@ -19,8 +19,6 @@ package struct KafkaSample: Sendable {
     /// Of every partition, empty ones included.
     package var parts: [Part]
 
-    /// For so long a broker may be away.
-    private static let patienceMillis: Int64 = 10_000
     private static let millisMax: Int64 = 60_000
     /// What a partition's offsets are looked through for at most, where most of them hold no record.
     private static let spanFactors: [Int64] = [1, 16, 256]
@@ -31,10 +29,7 @@ package struct KafkaSample: Sendable {
         _ spec: KafkaSourceSpec, recordCount: Int, fileSystem: any FileSystem, clock: any Clock
     ) throws(ConnectorError) {
         let endNanos = clock.nanos(inMillis: Self.millisMax)
-        var environment = ConnectorEnvironment(
-            query: "describe", group: "sluice-describe", fileSystem: fileSystem, clock: clock, log: .none)
-        environment.patienceMillis = Self.patienceMillis
-        environment.patienceReason = ""
+        var environment = ConnectorEnvironment.ofSample(fileSystem, clock)
         environment.shouldStop = { clock.monotonicNanos > endNanos }
         var spec = spec
         spec.failsOnDataLoss = false

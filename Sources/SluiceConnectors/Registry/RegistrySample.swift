@@ -13,18 +13,11 @@ package struct RegistrySample: Sendable {
     /// left out.
     package var schemas: [RecordSchema] = []
 
-    /// For so long a registry may be away.
-    private static let patienceMillis: Int64 = 10_000
-
     /// - Throws: as a query that begins: no answer, a login that is denied, no such subject.
     package init(
         _ spec: RegistrySpec, topic: String, values: [[UInt8]], fileSystem: any FileSystem, clock: any Clock
     ) throws(ConnectorError) {
-        var environment = ConnectorEnvironment(
-            query: "describe", group: "sluice-describe", fileSystem: fileSystem, clock: clock, log: .none)
-        environment.patienceMillis = Self.patienceMillis
-        environment.patienceReason = ""
-        let registry = SchemaRegistry(spec, environment: environment)
+        let registry = SchemaRegistry(spec, environment: .ofSample(fileSystem, clock))
         subject = spec.subject(ofTopic: topic)
         guard let newest = try registry.latest(subject: subject) else {
             throw ConnectorError(

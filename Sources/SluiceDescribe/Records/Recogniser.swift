@@ -50,8 +50,7 @@ extension Sample {
                 : "\(target.shown) has nothing but blank lines: there is nothing to describe yet"
         }
         let bytes = lines.flatMap { $0.bytes.prefix(1000) }
-        let framed = lines.count { $0.bytes.first == 0 && $0.bytes.count > 5 }
-        if isFramed, framed * 2 > lines.count {
+        if isFramed, lines.nameSchemas {
             return "\(target.shown) has values with the id of a schema in a registry before them (Avro, Protobuf or "
                 + "JSON Schema in Confluent's framing): name the registry with `--registry URL`"
         }

@@ -23,7 +23,7 @@ struct WholeFile {
         head = try file.bytes(0..<min(info.byteCount, UnreadFileKind.headByteCount))
         let tail = try file.bytes(max(0, info.byteCount - FileTail.byteCountMax)..<info.byteCount)
         mark = WholeFileMark(modifiedNanos: info.modifiedNanos, content: FileTail(head + tail))
-        compression = Compression(of: file, head, path)
+        compression = try Compression(of: file, head)
     }
 }
 

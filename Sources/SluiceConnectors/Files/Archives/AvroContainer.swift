@@ -64,20 +64,27 @@ struct AvroContainerHeader {
     /// nil for an empty file.
     /// - Throws: `file-damaged`, and what keeps a file from being read.
     static func read(_ file: any ReadableFile, _ path: String) throws(ConnectorError) -> AvroContainerHeader? {
+        let found: Result<AvroContainerHeader?, ArchiveDamage>
+        do throws(FileError) { found = try read(file) } catch { throw ConnectorError(reading: error) }
+        switch found {
+        case .success(let header): return header
+        case .failure(let damage): throw damaged(path, damage)
+        }
+    }
+
+    /// nil for an empty file, or what is wrong with the header.
+    static func read(
+        _ file: any ReadableFile
+    ) throws(FileError) -> Result<AvroContainerHeader?, ArchiveDamage> {
+        let end = try file.info().byteCount
+        if end == 0 { return .success(nil) }
         var byteCount: Int64 = 4096
         while true {
-            let head: [UInt8]
-            let isAll: Bool
-            do throws(FileError) {
-                let end = try file.info().byteCount
-                if end == 0 { return nil }
-                head = try file.bytes(0..<min(byteCount, end))
-                isAll = byteCount >= end
-            } catch { throw ConnectorError(reading: error) }
+            let head = try file.bytes(0..<min(byteCount, end))
             do throws(ArchiveDamage) {
-                if let header = try AvroContainerHeader(head) { return header }
-                if isAll { throw ArchiveDamage(reason: "it ends inside its header") }
-            } catch { throw damaged(path, error) }
+                if let header = try AvroContainerHeader(head) { return .success(header) }
+                if byteCount >= end { throw ArchiveDamage(reason: "it ends inside its header") }
+            } catch { return .failure(error) }
             byteCount *= 8
         }
     }

@@ -28,7 +28,7 @@ internal import SluiceSpec
     private var given = 0
     private lazy var unpacker = AvroUnpacker()
 
-    private static let markerByteCount = PlainAvroBlock.markerByteCount
+    private static let markerByteCount = AvroBlockHead.markerByteCount
 
     /// As `Decompressor.step`.
     func step(
@@ -72,7 +72,7 @@ internal import SluiceSpec
         // Twice as much each time, so that looking again does not add up.
         case .header: max(4096, held)
         // Two numbers of up to ten bytes; what there is may be enough.
-        case .blockStart: max(0, PlainAvroBlock.headByteCountMax - held)
+        case .blockStart: max(0, AvroBlockHead.headByteCountMax - held)
         case .block(_, let byteCount, _): max(0, byteCount + Self.markerByteCount - held)
         }
     }
@@ -88,7 +88,7 @@ internal import SluiceSpec
             use(header.byteCount)
             state = .blockStart
         case .blockStart:
-            guard let block = unsafe try PlainAvroBlock(held, at: 0, start: Int64(offset)) else { return false }
+            guard let block = unsafe try AvroBlockHead(held, at: 0, start: Int64(offset)) else { return false }
             let start = offset
             use(block.headByteCount)
             state = .block(count: block.count, byteCount: block.byteCount, offset: start)
@@ -117,7 +117,7 @@ internal import SluiceSpec
     }
 
     private func damage(_ offset: UInt64, _ reason: String) -> ArchiveDamage {
-        PlainAvroBlock.damage(Int64(offset), reason)
+        AvroBlockHead.damage(Int64(offset), reason)
     }
 
     // MARK: - Blocks
@@ -146,7 +146,7 @@ internal import SluiceSpec
 }
 
 private let tooLargeBlock = ArchiveDamage(
-    reason: "it unpacks to more than \(PlainAvroBlock.byteCountMax >> 20) MiB")
+    reason: "it unpacks to more than \(AvroBlockHead.byteCountMax >> 20) MiB")
 
 /// Unpacks whole blocks; the libraries' states are used again.
 @safe private final class AvroUnpacker {
@@ -172,7 +172,7 @@ private let tooLargeBlock = ArchiveDamage(
 
     /// Room for more of a block; throws when it has had enough.
     private func grow(_ output: inout ByteBuffer) throws(ArchiveDamage) -> Int {
-        guard output.count <= PlainAvroBlock.byteCountMax + AvroBlock.headerByteCount else {
+        guard output.count <= AvroBlockHead.byteCountMax + AvroBlock.headerByteCount else {
             throw tooLargeBlock
         }
         let room = max(1 << 14, output.count)
@@ -195,7 +195,7 @@ private let tooLargeBlock = ArchiveDamage(
             switch code {
             case Z_STREAM_END:
                 // Some programs leave a part of zlib's own trailer behind the data.
-                if output.count > PlainAvroBlock.byteCountMax + AvroBlock.headerByteCount {
+                if output.count > AvroBlockHead.byteCountMax + AvroBlock.headerByteCount {
                     throw tooLargeBlock
                 }
                 return
@@ -228,7 +228,7 @@ private let tooLargeBlock = ArchiveDamage(
                 if code == 0 { continue }
                 throw ArchiveDamage(reason: "its data are cut off")
             }
-            if output.count > PlainAvroBlock.byteCountMax + AvroBlock.headerByteCount {
+            if output.count > AvroBlockHead.byteCountMax + AvroBlock.headerByteCount {
                 throw tooLargeBlock
             }
             return
@@ -249,7 +249,7 @@ private func unpackSnappy(
     guard unsafe snappy_uncompressed_length(data, count, &byteCount) == SNAPPY_OK else {
         throw ArchiveDamage(reason: "its data do not begin as they should")
     }
-    guard byteCount <= PlainAvroBlock.byteCountMax else { throw tooLargeBlock }
+    guard byteCount <= AvroBlockHead.byteCountMax else { throw tooLargeBlock }
     output.reserve(byteCount + 1)
     let place = unsafe output.base + output.count
     let code = unsafe snappy_uncompress(data, count, place.assumingMemoryBound(to: CChar.self), &byteCount)

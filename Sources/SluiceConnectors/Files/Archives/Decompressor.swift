@@ -32,9 +32,11 @@ enum Compression: Hashable, Sendable {
 
     /// Of a file; nil also for a container whose blocks are not packed, which is read as it is. What is damaged is
     /// said when it is read.
-    init?(of file: any ReadableFile, _ head: [UInt8], _ path: String) {
+    init?(of file: any ReadableFile, _ head: [UInt8]) throws(FileError) {
         self.init(head)
-        if self == .avro, let header = try? AvroContainerHeader.read(file, path), header.codec == .null { return nil }
+        if self == .avro, case .success(let header?) = try AvroContainerHeader.read(file), header.codec == .null {
+            return nil
+        }
     }
 
     var name: String {
