@@ -3,7 +3,8 @@ import PackageDescription
 
 // The modules carry the flow: a spec becomes a plan, sources feed the engine, the engine feeds sinks, and the
 // runtime drives one micro-batch after another. Imports only ever point to the left in this list:
-//     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceRuntime <- sluice
+//     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceCheckpoint <-
+//     SluiceRuntime <- sluice
 // SluiceDescribe (from a sample of records to a source of a spec) stands beside SluiceRuntime: neither knows the other.
 // SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and what is right of them
 // may use them.
@@ -80,13 +81,19 @@ let package = Package(
                 "CZstd",
             ],
             swiftSettings: productWithPointers),
+        .target(
+            name: "SluiceCheckpoint",
+            dependencies: [
+                "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
+            ],
+            swiftSettings: productWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
         .target(name: "SluicePage", resources: [.embedInCode("Page")], swiftSettings: product),
         .target(
             name: "SluiceRuntime",
             dependencies: [
-                "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem",
-                "CDeflate", "CMicroHTTPD",
+                "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec",
+                "SluiceSystem", "CDeflate", "CMicroHTTPD",
             ],
             swiftSettings: productWithPointers),
         .target(
@@ -96,8 +103,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceRuntime", "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
-                "SluiceSystem", "CEarlySignals",
+                "SluiceRuntime", "SluiceDescribe", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine",
+                "SluicePlan", "SluiceSpec", "SluiceSystem", "CEarlySignals",
             ],
             swiftSettings: strict),
 
@@ -105,6 +112,17 @@ let package = Package(
         .target(
             name: "SluiceSimulation", dependencies: ["SluiceSystem"], path: "Tests/SluiceSimulation",
             swiftSettings: productWithPointers),
+        // What tests of any module use: a folder on the real disk, a log's lines, gzip made by hand.
+        .target(
+            name: "SystemTesting", dependencies: ["SluiceSimulation", "SluiceSystem"], path: "Tests/SystemTesting",
+            swiftSettings: strictWithPointers),
+        // Specs, rows and a query of them on a simulated disk and clock.
+        .target(
+            name: "QueryTesting",
+            dependencies: [
+                "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+                "SluiceSimulation", "SystemTesting",
+            ], path: "Tests/QueryTesting", swiftSettings: strict),
         // A real Kafka, its own tools and kcat.
         .target(name: "KafkaTesting", path: "Tests/KafkaTesting", swiftSettings: strict),
         // A schema registry over real HTTP.
@@ -113,7 +131,8 @@ let package = Package(
             exclude: ["registry.py"], swiftSettings: strict),
         .testTarget(name: "KafkaTestingTests", dependencies: ["KafkaTesting"], swiftSettings: strict),
         .testTarget(
-            name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation"], swiftSettings: strict),
+            name: "SluiceSystemTests", dependencies: ["SluiceSystem", "SluiceSimulation", "SystemTesting"],
+            swiftSettings: strict),
         .testTarget(
             name: "SluiceSpecTests", dependencies: ["SluiceSpec", "SluiceSystem"], exclude: ["Golden"],
             swiftSettings: strict),
@@ -127,16 +146,23 @@ let package = Package(
             name: "SluiceConnectorsTests",
             dependencies: [
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
-                "CRdKafka", "KafkaTesting", "RegistryTesting",
+                "CRdKafka", "KafkaTesting", "RegistryTesting", "SystemTesting",
             ],
             exclude: ["Avro", "Spark"], swiftSettings: strict),
         .testTarget(
+            name: "SluiceCheckpointTests",
+            dependencies: [
+                "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+                "SluiceSimulation", "SystemTesting",
+            ],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
             name: "SluiceRuntimeTests",
             dependencies: [
-                "SluiceRuntime", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
-                "SluiceSimulation",
+                "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
+                "SluiceSystem", "SluiceSimulation", "QueryTesting", "SystemTesting",
             ],
-            exclude: ["Checkpoint/Golden", "Spark"], swiftSettings: strict),
+            exclude: ["Spark"], swiftSettings: strict),
         .testTarget(
             name: "SluiceDescribeTests",
             dependencies: [

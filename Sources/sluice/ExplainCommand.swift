@@ -1,5 +1,6 @@
 // `sluice explain`: the plans of a spec's queries, and what their state holds and for how long.
 
+internal import SluiceCheckpoint
 internal import SluicePlan
 internal import SluiceRuntime
 internal import SluiceSpec

@@ -19,14 +19,18 @@ import Testing
             "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CCurl", "CRdKafka", "CSnappy", "CZlib",
             "CZstd", "Synchronization",
         ],
+        "SluiceCheckpoint": [
+            "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
+            "Synchronization",
+        ],
         "SluiceRuntime": [
-            "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
-            "CMicroHTTPD", "Synchronization",
+            "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec",
+            "SluiceSystem", "CDeflate", "CMicroHTTPD", "Synchronization",
         ],
         "SluiceDescribe": ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
         "sluice": [
-            "SluiceRuntime", "SluiceDescribe", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec",
-            "SluiceSystem", "CEarlySignals", "Synchronization",
+            "SluiceRuntime", "SluiceDescribe", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan",
+            "SluiceSpec", "SluiceSystem", "CEarlySignals", "Synchronization",
         ],
     ]
 

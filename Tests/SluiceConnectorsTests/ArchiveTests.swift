@@ -7,6 +7,7 @@ import SluiceEngine
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @testable import SluiceConnectors

@@ -5,6 +5,7 @@ import SluiceEngine
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @testable import SluiceConnectors

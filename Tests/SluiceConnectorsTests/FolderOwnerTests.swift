@@ -4,6 +4,7 @@ import SluiceConnectors
 import SluiceEngine
 import SluiceSimulation
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @Suite("The folder of a file sink")

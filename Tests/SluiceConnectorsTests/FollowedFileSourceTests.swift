@@ -5,6 +5,7 @@ import SluiceEngine
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @Suite("A source of followed files")

@@ -7,6 +7,7 @@ import SluiceEngine
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 /// A query's life around one source, without a query: position and marks are what a checkpoint would have.

@@ -5,6 +5,7 @@ import SluiceConnectors
 import SluiceEngine
 import SluiceSimulation
 import SluiceSystem
+import SystemTesting
 import Testing
 
 /// A hole of `byteCount` bytes at the end of a file.

@@ -69,18 +69,6 @@ extension FileSystem {
     func append(_ path: String, text: String) throws(FileError) { try append(path, Array(text.utf8)) }
 }
 
-/// Collects what a log writes.
-final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
-    var count: Int { lines.withLock { $0.count } }
-    var all: [String] { lines.withLock { $0 } }
-    var log: Log {
-        Log(level: .debug, format: .logfmt, clock: SimulatedClock()) { line in
-            self.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
-        }
-    }
-}
-
 /// Random lines of text, some long, some empty.
 func randomLines(_ count: Int, _ generator: inout SplitMix64) -> [String] {
     (0..<count).map { number in

@@ -3,6 +3,7 @@ import SluiceEngine
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @Suite("A source of whole files")

@@ -7,6 +7,7 @@
 // not matter. A failure prints what is needed to run it again.
 
 import Glibc
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec

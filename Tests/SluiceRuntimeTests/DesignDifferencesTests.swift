@@ -1,12 +1,15 @@
 // Where Sluice differs from Spark, on purpose: one test per row of the design's list and per clause of a row, named by
 // its words. Recorded runs of Spark that show the other behaviour are in SparkDifferencesTests.
 
+import QueryTesting
+import SluiceCheckpoint
 import SluiceEngine
 import SluicePlan
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @Suite struct DesignDifferencesTests {

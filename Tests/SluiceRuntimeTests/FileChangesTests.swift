@@ -1,5 +1,6 @@
 // What happens to files between two processes, seen by whole queries: the checkpoint says which file is which.
 
+import QueryTesting
 import SluiceConnectors
 import SluiceRuntime
 import SluiceSimulation

@@ -1,6 +1,7 @@
 // A query that runs for long: what it keeps and writes follows what it reads, not how long it has run. (That the
 // checkpoint alone holds this over a million batches is shown by CheckpointSizeTests.)
 
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSystem

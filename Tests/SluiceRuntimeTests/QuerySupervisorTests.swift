@@ -2,6 +2,8 @@
 // trouble stays its own. Under simulated clocks, so that a minute of waiting takes none.
 
 import Glibc
+import QueryTesting
+import SluiceCheckpoint
 import SluiceConnectors
 import SluiceEngine
 import SluiceRuntime

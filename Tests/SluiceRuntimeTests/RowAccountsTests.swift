@@ -1,22 +1,15 @@
 // What is said of rows that are bad or late: the first of a run, then at most one line a minute and source, with counts
 // that add up; and the sums at the end.
 
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSystem
-import Synchronization
+import SystemTesting
 import Testing
 
 @Suite struct RowAccountsTests {
-    private final class Lines: Sendable {
-        private let lines = Mutex<[String]>([])
-        var warnings: [String] { lines.withLock { $0.filter { $0.contains("level=warning") } } }
-        func log(_ clock: SimulatedClock) -> Log {
-            Log(level: .info, format: .logfmt, clock: clock) { line in
-                self.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
-            }
-        }
-    }
+    private func warnings(_ lines: LogLines) -> [String] { lines.all.filter { $0.contains("level=warning") } }
 
     private func field(_ name: String, of line: String) -> String? {
         line.split(separator: " ").first { $0.hasPrefix("sluice.\(name)=") }.map {
@@ -25,7 +18,7 @@ import Testing
     }
 
     @Test func `Bad rows are said at first and then once a minute, with the count since`() throws {
-        let (disk, clock, lines) = (SimulatedFileSystem(), SimulatedClock(), Lines())
+        let (disk, clock, lines) = (SimulatedFileSystem(), SimulatedClock(), LogLines())
         for folder in ["/in/l", "/in/r"] { try disk.makeFolders(folder) }
         let harness = try RunnerHarness(spec: JoinSpecText().text, disk: disk, clock: clock, log: lines.log(clock))
         // Two bad rows a batch, every 25 s: a field that does not fit, and a record that is none.
@@ -35,7 +28,7 @@ import Testing
             try harness.runPending()
             clock.advance(byMillis: 25_000)
         }
-        let warnings = lines.warnings.filter { $0.contains("bad") }
+        let warnings = warnings(lines).filter { $0.contains("bad") }
         // At 0 s, 75 s (batches 1, 2 and 3); the next would be due at 135 s.
         #expect(warnings.map { field("count", of: $0) } == ["2", "6"])
         #expect(warnings.map { field("dropped", of: $0) } == ["1", "3"])
@@ -45,7 +38,7 @@ import Testing
     }
 
     @Test func `Late rows are said with how far they are behind`() throws {
-        let (disk, clock, lines) = (SimulatedFileSystem(), SimulatedClock(), Lines())
+        let (disk, clock, lines) = (SimulatedFileSystem(), SimulatedClock(), LogLines())
         for folder in ["/in/l", "/in/r"] { try disk.makeFolders(folder) }
         let harness = try RunnerHarness(
             spec: JoinSpecText(type: "inner").text, disk: disk, clock: clock, log: lines.log(clock))
@@ -55,8 +48,8 @@ import Testing
                 isFollowed: false)
             try harness.runPending()
         }
-        #expect(lines.warnings.count == 1)
-        let warning = try #require(lines.warnings.first)
+        #expect(warnings(lines).count == 1)
+        let warning = try #require(warnings(lines).first)
         #expect(warning.contains("late") && field("column", of: warning) == "t" && field("count", of: warning) == "1")
         #expect(field("place", of: warning) == "/in/l/000002.jsonl:1")
         #expect(warning.contains("it is 61 s behind the watermark"))

@@ -4,6 +4,7 @@
 //                                          the pair a1, b2, and a3 and b4 alone
 
 import Foundation
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import Testing

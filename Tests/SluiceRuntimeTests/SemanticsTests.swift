@@ -1,6 +1,8 @@
 // Claims of the semantics that no recorded run of Spark shows, one test each, through the spec reader, the planner and
 // the runner. What SparkTruthTests replays is not repeated here.
 
+import QueryTesting
+import SluiceCheckpoint
 import SluiceEngine
 import SluicePlan
 import SluiceRuntime

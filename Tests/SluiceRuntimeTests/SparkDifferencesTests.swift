@@ -4,6 +4,7 @@
 // runs.
 
 import Foundation
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec

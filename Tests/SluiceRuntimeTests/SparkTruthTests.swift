@@ -4,6 +4,7 @@
 // shows; where Sluice differs on purpose, the file says so and the difference has a test of its own.
 
 import Foundation
+import QueryTesting
 import SluiceConnectors
 import SluiceEngine
 import SluicePlan

@@ -1,6 +1,7 @@
 // When batches run and what they take: the schedule as arithmetic, then whole queries under a clock that moves by
 // itself whenever the query waits. Claims of the semantics, section 3 (triggers) and 2 (no-data batches).
 
+import QueryTesting
 import SluiceConnectors
 import SluiceEngine
 import SluicePlan
@@ -9,6 +10,7 @@ import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
 import Synchronization
+import SystemTesting
 import Testing
 
 /// A query under its own trigger; files appear and batches take time as a test says.

@@ -4,6 +4,7 @@
 import Glibc
 import SluiceSimulation
 import SluiceSystem
+import SystemTesting
 import Testing
 
 /// One of the two file systems with an empty folder of its own.

@@ -3,6 +3,7 @@
 import Glibc
 import SluiceSimulation
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @Suite("Files that somebody names")

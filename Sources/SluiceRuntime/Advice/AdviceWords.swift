@@ -1,5 +1,6 @@
 // The reasons, in sentences with numbers.
 
+internal import SluiceCheckpoint
 package import SluicePlan
 package import SluiceSpec
 package import SluiceSystem
@@ -142,7 +143,7 @@ extension TriggerAdvice {
     package static func fromCheckpoint(
         _ planned: PlannedQuery, spec: Spec, folder: String, question: TriggerQuestion, fileSystem: any FileSystem
     ) throws -> TriggerAdvice {
-        let records = try Checkpoint.batchRecords(folder: folder, fileSystem: fileSystem)
+        let records = try CheckpointReader(folder: folder, fileSystem: fileSystem).batchRecords()
         let facts = QueryFacts(planned, spec, records)
         return TriggerAdvisor(records, facts: facts, question: question).advice()
     }

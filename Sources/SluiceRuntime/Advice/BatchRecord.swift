@@ -1,8 +1,7 @@
 // One batch as advice looks at it, wherever it was written down.
 
+package import SluiceCheckpoint
 internal import SluiceConnectors
-internal import SluiceSpec
-package import SluiceSystem
 
 /// What one batch took in, brought out and cost.
 package struct BatchRecord: Hashable, Sendable {
@@ -48,7 +47,7 @@ package struct BatchRecord: Hashable, Sendable {
 
 extension BatchRecord {
     /// From a batch's two entries in the checkpoint.
-    init(_ offsets: OffsetsRecord, _ commit: CommitEntry) {
+    init(_ offsets: OffsetsEntry, _ commit: CommitEntry) {
         self.init(
             batch: offsets.batch, timeMillis: offsets.batchTimeMillis, inputRows: commit.counters["inputRows"] ?? 0,
             outputRows: commit.counters["outputRows"] ?? 0, stateRows: commit.counters["stateRows"] ?? 0,
@@ -70,18 +69,10 @@ extension BatchRecord {
     }
 }
 
-extension Checkpoint {
-    /// What the checkpoint in `folder` keeps of its batches, ascending. Takes no lock and changes nothing: a query may
-    /// run on it meanwhile. Empty when there is no checkpoint.
-    package static func batchRecords(
-        folder: String, fileSystem: any FileSystem
-    ) throws(CheckpointError) -> [BatchRecord] {
-        let log = CheckpointLog(folder: folder, fileSystem: fileSystem)
-        var records: [BatchRecord] = []
-        for batch in try log.batches() {
-            guard let offsets = try log.offsets(batch), let commit = try log.commit(batch) else { continue }
-            records.append(BatchRecord(offsets, commit.entry))
-        }
+extension CheckpointReader {
+    /// What the checkpoint keeps of its batches, ascending. Empty when there is no checkpoint.
+    package func batchRecords() throws(CheckpointError) -> [BatchRecord] {
+        var records = try committedBatches().map { BatchRecord($0.offsets, $0.commit) }
         let times = withoutStepsBack(records.map(\.timeMillis))
         for (index, millis) in times.enumerated() { records[index].timeMillis = millis }
         return records
@@ -96,54 +87,5 @@ func withoutStepsBack(_ millis: [Int64]) -> [Int64] {
         if let before, time < before { shift += before - time }
         before = time
         return time + shift
-    }
-}
-
-/// The logs of a checkpoint that may be in use: what goes away while it is read, or is not whole yet, counts as not
-/// there.
-struct CheckpointLog {
-    let folder: String
-    let fileSystem: any FileSystem
-
-    /// Batches that have an entry in the commit log, ascending.
-    func batches() throws(CheckpointError) -> [Int64] {
-        let path = "\(folder)/\(FolderLayout.commits)"
-        do throws(FileError) {
-            guard try fileSystem.info(path) != nil else { return [] }
-            return try fileSystem.list(path).compactMap { batchNumber($0) }.sorted()
-        } catch { throw .file(error) }
-    }
-
-    func metadata() throws(CheckpointError) -> CheckpointMetadata? {
-        guard let json = try value("\(folder)/\(FolderLayout.metadata)") else { return nil }
-        return try? CheckpointMetadata(json: json)
-    }
-
-    func offsets(_ batch: Int64) throws(CheckpointError) -> OffsetsRecord? {
-        guard let json = try value("\(folder)/\(FolderLayout.offsets)/\(batch)") else { return nil }
-        return try? OffsetsRecord(json: json, batch: batch)
-    }
-
-    func commit(_ batch: Int64) throws(CheckpointError) -> CommitRecord? {
-        guard let json = try value("\(folder)/\(FolderLayout.commits)/\(batch)") else { return nil }
-        return try? CommitRecord(json: json, batch: batch)
-    }
-
-    private func value(_ path: String) throws(CheckpointError) -> JSONValue? {
-        let bytes: [UInt8]
-        do throws(FileError) {
-            guard try fileSystem.info(path) != nil else { return nil }
-            bytes = try fileSystem.readAll(path)
-        } catch {
-            // Purged between the look and the read.
-            if (try? fileSystem.info(path)) != nil { throw .file(error) }
-            return nil
-        }
-        switch readChecksummedText(bytes) {
-        case .valid(let value): return value
-        case .torn: return nil
-        case .damaged(let reason): throw .corrupt(path: path, reason: reason)
-        case .futureFormat(let format): throw .futureFormat(path: path, format: format)
-        }
     }
 }

@@ -1,6 +1,8 @@
 // Processor time of the threads that connectors' libraries have: librdkafka's work for every batch (requests, a
 // transaction), and all the time (fetching what comes in, asking whether there is more), which no trigger changes.
 
+internal import SluiceCheckpoint
+
 /// What connectors' threads cost. A value; pure.
 package struct ConnectorCost: Hashable, Sendable {
     private(set) var perBatchMicros = 0.0

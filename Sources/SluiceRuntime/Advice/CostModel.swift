@@ -12,6 +12,8 @@
 // The spread is that of the residuals. A batch's delays are a sum of many small ones, so the spread grows with the
 // square root of the time.
 
+internal import SluiceCheckpoint
+
 /// A batch's expected cost as a function of its size. A value; pure.
 package struct CostModel: Hashable, Sendable {
     /// Batches with rows and a measured cost that went into it.

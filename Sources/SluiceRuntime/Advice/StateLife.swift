@@ -1,6 +1,7 @@
 // What maintenance writes again: a row that is still live when its file is merged is written once more, and once for
 // each further level that it lives to see. Short intervals make files old quickly, in batches.
 
+internal import SluiceCheckpoint
 internal import SluicePlan
 
 /// How long rows live in state, and how long their files stay as they are.

@@ -1,5 +1,6 @@
 // From a query's last batches to advice. Pure: records and facts in, advice out.
 
+internal import SluiceCheckpoint
 internal import SluicePlan
 package import SluiceSpec
 

@@ -3,6 +3,7 @@
 // state has its sides, `checkpointBytes` and `latencyMs` are new, and `numRowsRemoved` counts every row that left state
 // (Spark's counts the silent ones only).
 
+package import SluiceCheckpoint
 package import SluiceConnectors
 package import SluiceEngine
 package import SluiceSpec

@@ -1,6 +1,7 @@
 // The stable names of what can stop a query, for the log and the API: texts may change, these do not.
 
 internal import Glibc
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluiceEngine
 internal import SluiceSystem

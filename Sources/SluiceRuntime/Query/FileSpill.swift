@@ -2,6 +2,7 @@
 // folder. It is never waited for: after a crash the batch is run again, and the file begins anew.
 
 internal import Glibc
+internal import SluiceCheckpoint
 internal import SluiceEngine
 internal import SluiceSystem
 internal import Synchronization

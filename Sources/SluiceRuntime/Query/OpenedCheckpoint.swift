@@ -1,6 +1,7 @@
 // A query's checkpoint, opened for its plan: the plan takes over how state was cut when the checkpoint was made, and a
 // spec that the state cannot follow is refused by name.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluicePlan
 internal import SluiceSpec
@@ -66,9 +67,6 @@ extension PlanLayout {
         return imposed
     }
 }
-
-/// A random name for a life of a checkpoint: short, as every file carries it, and only to differ from a few others.
-func randomLife() -> String { zeroPadded(randomSeed(), 16, radix: 16) }
 
 /// A random UUID (version 4), for naming checkpoints and runs.
 package func randomUUID() -> String {

@@ -1,5 +1,6 @@
 // How long each part of a batch takes.
 
+internal import SluiceCheckpoint
 internal import SluiceSystem
 
 /// Splits a trigger's time into its parts.

@@ -1,5 +1,6 @@
 // The progress record of a batch.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan

@@ -15,6 +15,7 @@
 // Source: Spark's MicroBatchExecution.
 
 internal import Glibc
+internal import SluiceCheckpoint
 package import SluiceConnectors
 package import SluiceEngine
 package import SluicePlan

@@ -1,5 +1,6 @@
 // What a person can see of the queries of a running process, and change.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 package import SluiceSpec
 internal import SluiceSystem

@@ -2,6 +2,7 @@
 // that say the same as before are not touched, so they miss no trigger; one whose trigger alone has changed takes the
 // new one while it runs.
 
+internal import SluiceCheckpoint
 internal import SluicePlan
 package import SluiceSpec
 package import SluiceSystem
@@ -159,9 +160,8 @@ extension PlannedQuery {
         let folder = options.checkpointFolder(self.spec)
         let histories = spec.sources.filter(\.connector.positionsAreHistory).map(\.name.value)
         do throws(CheckpointError) {
-            try Checkpoint.judge(
-                folder, environment.fileSystem, isInUse: inUse.contains(folder), plan: plan,
-                historySources: Set(histories))
+            try CheckpointReader(folder: folder, fileSystem: environment.fileSystem).judge(
+                plan, historySources: Set(histories), isInUse: inUse.contains(folder))
             return nil
         } catch {
             return finding("\(error)")

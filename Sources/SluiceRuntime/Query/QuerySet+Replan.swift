@@ -2,6 +2,7 @@
 // from ever going on: the plan is in the offset log, and every start carries it out. A person can have it forgotten, as
 // long as nothing of it can be seen in a sink.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluicePlan
 package import SluiceSpec

@@ -1,5 +1,6 @@
 // All queries of one process: makes their connectors, runs each on its thread, and says how they ended.
 
+internal import SluiceCheckpoint
 package import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan

@@ -6,6 +6,7 @@
 //        ├──▶ restarting ──▶ running  on_failure: restart, the error may pass: after 1 s, 2 s, 4 s … 60 s
 //        └──▶ failed                  on_failure: stop, or trying again cannot help (bad data, damaged checkpoint …)
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluiceEngine
 package import SluiceSpec

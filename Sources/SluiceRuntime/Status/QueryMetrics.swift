@@ -1,5 +1,6 @@
 // What a query has done since this process started it, added up batch by batch from its progress records.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluiceEngine
 

@@ -5,6 +5,7 @@ import Glibc
 import SluicePlan
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @testable import SluiceConnectors

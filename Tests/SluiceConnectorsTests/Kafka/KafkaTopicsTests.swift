@@ -2,6 +2,7 @@
 
 import SluicePlan
 import SluiceSpec
+import SystemTesting
 import Testing
 
 @testable import SluiceConnectors

@@ -8,6 +8,7 @@ import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
 import Synchronization
+import SystemTesting
 
 /// A mock cluster, and a plain client that writes to it and reads from it.
 @safe final class MockCluster: @unchecked Sendable {

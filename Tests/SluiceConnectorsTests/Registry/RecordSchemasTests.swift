@@ -6,6 +6,7 @@ import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
 import Synchronization
+import SystemTesting
 import Testing
 
 @testable import SluiceConnectors

@@ -1,5 +1,6 @@
 // What connectors' threads cost a batch and all the time, out of batches that came at other intervals and at one.
 
+import SluiceCheckpoint
 import SluiceRuntime
 import SluiceSystem
 import Testing

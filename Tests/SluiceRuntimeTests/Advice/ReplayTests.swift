@@ -1,7 +1,7 @@
-// The parts of a replay one by one: what had arrived when, and the copy of a checkpoint as of an earlier batch.
+// The parts of a replay one by one: what had arrived when, on which clock, and what it cost.
 
+import SluiceCheckpoint
 import SluiceConnectors
-import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
 import Testing
@@ -10,14 +10,12 @@ import Testing
 
 @Suite struct ArrivalLogTests {
     /// Three batches, a second apart, of one source.
-    private static func records(_ ranges: [[OffsetRange]]) -> [OffsetsRecord] {
+    private static func records(_ ranges: [[OffsetRange]]) -> [OffsetsEntry] {
         ranges.enumerated().map { index, ranges in
-            let entry = OffsetsEntry(
+            OffsetsEntry(
                 batch: Int64(index), batchTimeMillis: 10_000 + Int64(index) * 1000, lateWatermarkMillis: 0,
                 evictionWatermarkMillis: 0, isNoData: false,
                 sources: [SourceBatch(source: "s", ranges: ranges, next: SourceOffsets())])
-            return OffsetsRecord(
-                entry, origin: FileOrigin(queryID: "q", life: "l"), histories: [:], previousCommit: nil)
         }
     }
 
@@ -100,56 +98,4 @@ import Testing
         #expect(scaled.tailMicros == Int64(10 * factor) && scaled.processorMicros == 100)
         #expect(scaled.checkpointBytes == 7 && scaled.intervalMicros == 9)
     }
-}
-
-@Suite struct CheckpointForkTests {
-    private static let target = "/copies/q"
-
-    @Test func `A copy has state and positions as of its batch, goes on from there, and changes nothing`() throws {
-        let made = try OrdinaryCheckpoint()
-        for batch in (made.last - 5)...made.last {
-            let files = made.copy()
-            let before = try files.snapshot()
-            let fork = CheckpointFork(folder: "/cp/q", fileSystem: files)
-            #expect(try fork.copy(from: batch, to: Self.target) == batch)
-            let after = try files.snapshot().filter { !$0.key.hasPrefix("/copies") }
-            #expect(after == before.filter { !$0.key.hasPrefix("/copies") })
-            var history = rolledBack(made.history, to: batch)
-            var query = try ToyQuery(ToyQuery.options(files, folder: Self.target), seed: 77)
-            history.check(query, "to \(batch)")
-            for _ in 0..<15 { try query.runBatch(&history) }
-        }
-    }
-
-    @Test func `A batch that is not retained any more gives the oldest that is, one that is not there yet none`() throws
-    {
-        let made = try OrdinaryCheckpoint()
-        let files = made.copy()
-        let fork = CheckpointFork(folder: "/cp/q", fileSystem: files)
-        #expect(try fork.copy(from: 0, to: Self.target) == made.last - 5)
-        #expect(try fork.copy(from: made.last + 1, to: "/copies/r") == nil)
-    }
-
-    @Test func `A copy of a copy is one too`() throws {
-        let made = try OrdinaryCheckpoint()
-        let files = made.copy()
-        let first = CheckpointFork(folder: "/cp/q", fileSystem: files)
-        #expect(try first.copy(from: made.last - 2, to: Self.target) == made.last - 2)
-        let second = CheckpointFork(folder: Self.target, fileSystem: files)
-        #expect(try second.copy(from: 0, to: "/copies/r") == made.last - 2)
-        let query = try ToyQuery(ToyQuery.options(files, folder: "/copies/r"), seed: 77)
-        rolledBack(made.history, to: made.last - 2).check(query, "twice")
-    }
-
-    @Test func `Without a checkpoint there is no copy`() throws {
-        let files = SimulatedFileSystem()
-        #expect(try CheckpointFork(folder: "/cp/q", fileSystem: files).copy(from: 0, to: Self.target) == nil)
-    }
-}
-
-/// What is known of a query after its checkpoint went back to `batch`.
-private func rolledBack(_ history: ToyHistory, to batch: Int64) -> ToyHistory {
-    var history = history
-    (history.durablePlan, history.durableCommit, history.attemptedCommit) = (batch, batch, batch)
-    return history
 }

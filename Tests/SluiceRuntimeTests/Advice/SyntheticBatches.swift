@@ -1,5 +1,6 @@
 // Batches of a query whose true costs are known.
 
+import SluiceCheckpoint
 import SluiceRuntime
 import SluiceSystem
 

@@ -1,5 +1,6 @@
 // Forecasts against what arithmetic says, the choice among candidates, and the words and bytes that come out.
 
+import SluiceCheckpoint
 import SluiceSpec
 import Testing
 

@@ -2,6 +2,7 @@
 // own thread, controlled from the test's. Nothing sleeps; the test waits for what it expects to see.
 
 import Foundation
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec

@@ -1,5 +1,6 @@
 // Reload: what it does to which query, and that a refused one does nothing.
 
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec

@@ -1,9 +1,11 @@
 // What a person is told of a query that does not run: what has come since, that it was paused and by what it goes on.
 
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec
 import SluiceSystem
+import SystemTesting
 import Testing
 
 @Suite struct StoppedQueryTests {

@@ -1,6 +1,7 @@
 // Pauses and trigger changes while a query runs, under a clock that a test moves: when batches start, and that none is
 // lost or doubled.
 
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec

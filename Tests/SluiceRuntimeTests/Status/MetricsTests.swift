@@ -1,6 +1,7 @@
 // `/metrics`: that what is documented and what is there are the same, and that the text is what Prometheus reads.
 
 import Foundation
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSystem

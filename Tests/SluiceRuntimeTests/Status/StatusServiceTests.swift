@@ -1,6 +1,7 @@
 // Requests as values: what each path answers, to whom, and in which form what is wrong is said.
 
 import Foundation
+import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec

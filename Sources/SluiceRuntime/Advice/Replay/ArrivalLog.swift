@@ -2,6 +2,7 @@
 // batch before and its own. In between, offsets of a partition are taken to have come evenly, and whole files one after
 // the other.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 
 /// The arrivals of one source in a stretch of batches. A value; pure.
@@ -35,7 +36,7 @@ struct ArrivalLog: Hashable, Sendable {
     let isWhole: Bool
 
     /// - Parameter records: of batches that follow each other; what the first one read is not taken in.
-    init(_ records: [OffsetsRecord], source: String, isWhole: Bool) {
+    init(_ records: [OffsetsEntry], source: String, isWhole: Bool) {
         self.isWhole = isWhole
         for (before, record) in zip(records, records.dropFirst()) {
             let all = record.sources.first { $0.source == source }?.ranges ?? []

@@ -2,6 +2,8 @@
 // shorter way. At today's trigger both are known, so the rest can be told from it. Slower it may be too, beside a query
 // that runs: that is left as it is, on the safe side.
 
+internal import SluiceCheckpoint
+
 /// How much longer batches took when the query ran them.
 struct ReplayCalibration: Hashable, Sendable {
     private(set) var time = 1.0

@@ -1,5 +1,6 @@
 // Advice from a replay: the same table and the same choice, on figures that were measured.
 
+internal import SluiceCheckpoint
 internal import SluicePlan
 internal import SluiceSpec
 internal import SluiceSystem
@@ -12,7 +13,7 @@ extension TriggerAdvice {
 
     /// Runs the past again at each candidate. The query's checkpoint is only read, its sinks and groups are left alone.
     package static func fromReplay(_ request: ReplayRequest, question: TriggerQuestion) throws -> TriggerAdvice {
-        let records = try Checkpoint.batchRecords(folder: request.folder, fileSystem: request.environment.fileSystem)
+        let records = try request.checkpoint.batchRecords()
         let advisor = TriggerAdvisor(
             records, facts: QueryFacts(request.planned, request.spec, records), question: question)
         var advice = advisor.advice()

@@ -1,6 +1,7 @@
 // What-if replay: the batches of the past again, cut by another trigger. The real engine reads the real input with
 // state as it was, writes a checkpoint of its own, and waits for nothing but the disk.
 
+internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan
@@ -18,7 +19,7 @@ final class TriggerReplay {
     private let folder: String
     /// Says that the folder is in use.
     private let lock: any FolderLock
-    private let records: [OffsetsRecord]
+    private let records: [OffsetsEntry]
     /// What the query's own sink takes to make a batch visible.
     private let visibleMicros: Int64
     /// Why it does not begin earlier, where the input is the reason.
@@ -27,7 +28,7 @@ final class TriggerReplay {
     private var runCount = 0
 
     private init(
-        _ request: ReplayRequest, folder: String, lock: any FolderLock, startBatch: Int64, records: [OffsetsRecord],
+        _ request: ReplayRequest, folder: String, lock: any FolderLock, startBatch: Int64, records: [OffsetsEntry],
         visibleMicros: Int64
     ) {
         self.lock = lock
@@ -57,16 +58,14 @@ final class TriggerReplay {
     /// Copies the checkpoint as of the oldest batch that is there in full and whose followers can still be read.
     static func prepare(_ request: ReplayRequest) throws -> TriggerReplay {
         let (files, checkpoint) = (request.environment.fileSystem, request.folder)
-        let log = CheckpointLog(folder: checkpoint, fileSystem: files)
-        var records: [OffsetsRecord] = []
+        var records: [OffsetsEntry] = []
         var visible: [Double] = []
         let names = try request.planned.result.physical.flatMap { plan in
-            try log.metadata().map { PartitionNames(plan, $0.fingerprint) }
+            try request.checkpoint.metadata().map { PartitionNames(plan, $0.fingerprint) }
         }
-        for batch in try log.batches() {
-            guard let offsets = try log.offsets(batch), let commit = try log.commit(batch) else { continue }
-            records.append(names?.renamedRanges(offsets) ?? offsets)
-            if let cost = commit.entry.cost { visible.append(Double(cost.visibleMicros)) }
+        for (offsets, commit) in try request.checkpoint.committedBatches() {
+            records.append(names?.renamed(offsets) ?? offsets)
+            if let cost = commit.cost { visible.append(Double(cost.visibleMicros)) }
         }
         // Only an unbroken run of batches says what arrived when.
         let breaks = zip(records, records.dropFirst()).filter { $1.batch != $0.batch + 1 }
@@ -225,8 +224,11 @@ package struct ReplayRequest {
 }
 
 extension ReplayRequest {
+    /// The query's own.
+    var checkpoint: CheckpointReader { CheckpointReader(folder: folder, fileSystem: environment.fileSystem) }
+
     /// The newest batch that read what its source does not have any more, and that in words; nil when all is there.
-    fileprivate func lastUnreadable(_ records: [OffsetsRecord]) throws -> (batch: Int64, reason: String)? {
+    fileprivate func lastUnreadable(_ records: [OffsetsEntry]) throws -> (batch: Int64, reason: String)? {
         var environment = environment
         environment.log = .none
         let query = try QuerySet.makeQuery(
@@ -245,7 +247,7 @@ extension ReplayRequest {
                     return range.start < there.lowerBound || range.end > there.upperBound
                 }
             }
-            if let missing, missing.0 > last?.batch ?? noBatch {
+            if let missing, last.map({ missing.0 > $0.batch }) ?? true {
                 let reason = "the source \(input.source) does not have any more what batch \(missing.0) read"
                 last = (missing.0, reason)
             }
