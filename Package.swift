@@ -87,13 +87,17 @@ let package = Package(
                 "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
             ],
             swiftSettings: productWithPointers),
+        // A disk that crashes, a clock that is moved by hand, a sink that forgets: for tests and for replays.
+        .target(
+            name: "SluiceSimulation", dependencies: ["SluiceConnectors", "SluiceEngine", "SluiceSystem"],
+            swiftSettings: productWithPointers),
         // The status page: HTML, CSS and JavaScript that become constants of the binary.
         .target(name: "SluicePage", resources: [.embedInCode("Page")], swiftSettings: product),
         .target(
             name: "SluiceRuntime",
             dependencies: [
-                "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec",
-                "SluiceSystem", "CDeflate", "CMicroHTTPD",
+                "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan",
+                "SluiceSimulation", "SluiceSpec", "SluiceSystem", "CDeflate", "CMicroHTTPD",
             ],
             swiftSettings: productWithPointers),
         .target(
@@ -108,10 +112,6 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // Test doubles: a file system that crashes, a clock that is moved by hand.
-        .target(
-            name: "SluiceSimulation", dependencies: ["SluiceSystem"], path: "Tests/SluiceSimulation",
-            swiftSettings: productWithPointers),
         // What tests of any module use: a folder on the real disk, a log's lines, gzip made by hand.
         .target(
             name: "SystemTesting", dependencies: ["SluiceSimulation", "SluiceSystem"], path: "Tests/SystemTesting",

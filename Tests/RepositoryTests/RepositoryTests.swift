@@ -23,9 +23,10 @@ import Testing
             "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate",
             "Synchronization",
         ],
+        "SluiceSimulation": ["SluiceConnectors", "SluiceEngine", "SluiceSystem", "Synchronization"],
         "SluiceRuntime": [
-            "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSpec",
-            "SluiceSystem", "CDeflate", "CMicroHTTPD", "Synchronization",
+            "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSimulation",
+            "SluiceSpec", "SluiceSystem", "CDeflate", "CMicroHTTPD", "Synchronization",
         ],
         "SluiceDescribe": ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
         "sluice": [

@@ -220,7 +220,7 @@ private struct FailingRun {
 
     func run(_ plan: FaultPlan) throws -> (outcome: CrashOutcome, operations: Int, restarts: Int) {
         let disk = SimulatedFileSystem(plan: plan)
-        let clock = SimulatedClock(advancesByItself: true)
+        let clock = SimulatedClock(pace: .byWaits)
         for first in stride(from: 0, to: workload.steps.count, by: 5) {
             for number in first..<min(first + 5, workload.steps.count) {
                 workload.feed(disk, number)

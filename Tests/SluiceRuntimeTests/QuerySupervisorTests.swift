@@ -45,7 +45,7 @@ private final class Supervised: Sendable {
     init(
         _ spec: JoinSpecText, onFailure: QuerySpec.FailurePolicy = .restart,
         disk: SimulatedFileSystem = SimulatedFileSystem(),
-        clock: SimulatedClock = SimulatedClock(advancesByItself: true), pool: WorkerPool = WorkerPool(width: 2),
+        clock: SimulatedClock = SimulatedClock(pace: .byWaits), pool: WorkerPool = WorkerPool(width: 2),
         afterBatch: @escaping @Sendable (QueryProgress) -> Void = { _ in }
     ) throws {
         self.disk = disk

@@ -24,7 +24,7 @@ final class TriggeredRun {
 
     init(_ spec: JoinSpecText, startMillis: Int64 = 0) throws {
         self.spec = spec
-        clock = SimulatedClock(wallMillis: startMillis, advancesByItself: true)
+        clock = SimulatedClock(wallMillis: startMillis, pace: .byWaits)
         for folder in ["/in/l", "/in/r"] { try disk.makeFolders(folder) }
     }
 

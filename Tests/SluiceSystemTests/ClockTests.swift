@@ -75,15 +75,30 @@ struct ClockTests {
         #expect(clock.monotonicNanos == 100_000_000)
     }
 
-    @Test("A simulated clock that advances by itself is where it was waited for")
-    func selfAdvancing() {
-        let clock = SimulatedClock(wallMillis: 7, advancesByItself: true)
+    @Test("A simulated clock that waits move is where it was waited for")
+    func movedByWaits() {
+        let clock = SimulatedClock(wallMillis: 7, pace: .byWaits)
         clock.wait(untilNanos: clock.nanos(atWallMillis: 50), wakeup: Wakeup())
         #expect(clock.wallMillis == 50)
         let signalled = Wakeup()
         signalled.signal()
         clock.wait(untilNanos: clock.nanos(atWallMillis: 90), wakeup: signalled)
         #expect(clock.wallMillis == 50)
+    }
+
+    @Test("A wait passes at once where work moves the clock, and work takes its time")
+    func working() {
+        let clock = SimulatedClock(wallMillis: 5000, pace: .byWork)
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 3_605_000), wakeup: Wakeup())
+        #expect((3_605_000..<3_615_000).contains(clock.wallMillis))
+        #expect(clock.monotonicNanos >= 3_600_000_000_000)
+        #expect(clock.threadProcessorNanos > 0 && clock.waitedFor.isEmpty)
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 1000), wakeup: Wakeup())
+        #expect(clock.wallMillis < 3_615_000)
+        let wakeup = Wakeup()
+        wakeup.signal()
+        clock.wait(untilNanos: clock.nanos(atWallMillis: 36_000_000_000), wakeup: wakeup)
+        #expect(clock.wallMillis < 4_000_000)
     }
 
     @Test("A step of the wall clock is noticed once, in both directions; time that passes is none")

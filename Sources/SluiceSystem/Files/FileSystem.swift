@@ -1,6 +1,6 @@
 // Every file operation of the product goes through this protocol. It has two implementations: the real one, and a
-// simulated one in Tests/SluiceSimulation that counts operations, fails or crashes at any of them, and forgets what
-// was not made durable.
+// simulated one in SluiceSimulation that counts operations, fails or crashes at any of them, and forgets what was not
+// made durable.
 
 /// What went wrong with a file.
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {

@@ -3,13 +3,14 @@
 
 internal import SluiceConnectors
 internal import SluiceEngine
+internal import SluiceSimulation
 internal import SluiceSystem
 
 /// Wraps a source of which only `planBatch` and `open` are used.
 final class ReplaySource: Source {
     private let source: any Source
     private let log: ArrivalLog
-    private let clock: ReplayClock
+    private let clock: SimulatedClock
     /// For finding line ends; nil where every offset can end a range.
     private let lines: (any FileSystem)?
     private var latest: [String: Int64] = [:]
@@ -18,7 +19,7 @@ final class ReplaySource: Source {
     /// Of the batch that was opened last.
     private(set) var ranges: [OffsetRange] = []
 
-    init(_ source: any Source, log: ArrivalLog, clock: ReplayClock, lines: (any FileSystem)?) {
+    init(_ source: any Source, log: ArrivalLog, clock: SimulatedClock, lines: (any FileSystem)?) {
         self.source = source
         self.log = log
         self.clock = clock

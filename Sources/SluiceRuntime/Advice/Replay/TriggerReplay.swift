@@ -5,6 +5,7 @@ internal import SluiceCheckpoint
 internal import SluiceConnectors
 internal import SluiceEngine
 internal import SluicePlan
+internal import SluiceSimulation
 package import SluiceSpec
 internal import SluiceSystem
 
@@ -125,7 +126,9 @@ final class TriggerReplay {
         defer { removeAll(own) }
         let copy = CheckpointFork(folder: "\(folder)/start", fileSystem: environment.fileSystem)
         guard try copy.copy(from: 0, to: "\(own)/checkpoint") != nil else { throw ReplayProblem("the copy is gone") }
-        let clock = ReplayClock(wallMillis: records[0].batchTimeMillis)
+        let clock = SimulatedClock(wallMillis: records[0].batchTimeMillis, pace: .byWork)
+        let machine = SystemClock()
+        let machineStart = machine.monotonicNanos
         var environment = environment
         environment.clock = clock
         environment.log = .none
@@ -135,7 +138,8 @@ final class TriggerReplay {
         let end = records[records.count - 1].batchTimeMillis
         let stop = shouldStop
         let runner = try QueryRunner(query, environment: environment, runID: "replay", wakeup: Wakeup()) {
-            stop() || clock.wallMillis >= end || Double(clock.spentNanos) > budgetSeconds * 1e9
+            stop() || clock.wallMillis >= end
+                || Double(machine.monotonicNanos - machineStart) > budgetSeconds * 1e9
         }
         let began = clock.wallMicros
         try runner.run()
@@ -145,7 +149,7 @@ final class TriggerReplay {
     }
 
     private func makeQuery(
-        _ trigger: TriggerSpec, _ environment: QueryEnvironment, _ clock: ReplayClock, folder: String
+        _ trigger: TriggerSpec, _ environment: QueryEnvironment, _ clock: SimulatedClock, folder: String
     ) throws -> RunnableQuery {
         var options = QuerySetOptions()
         options.trigger = trigger
@@ -165,8 +169,8 @@ final class TriggerReplay {
     }
 
     private func sink(
-        _ output: OutputSink, _ index: Int, _ plan: PhysicalPlan, _ environment: QueryEnvironment, _ clock: ReplayClock,
-        folder: String
+        _ output: OutputSink, _ index: Int, _ plan: PhysicalPlan, _ environment: QueryEnvironment,
+        _ clock: SimulatedClock, folder: String
     ) -> any Sink {
         guard var sink = spec.sinks.first(where: { $0.name.value == output.name }), sink.connector.folder != nil
         else { return NullSink(clock: clock, commitMicros: visibleMicros) }

@@ -1,26 +1,8 @@
-// Where the output of a replay goes: nowhere that anybody looks.
+// Where the output of a replay goes whose query writes files: nowhere that anybody looks.
 
 internal import SluiceConnectors
 internal import SluiceEngine
 internal import SluiceSystem
-
-/// Takes a batch and forgets it. What the query's own sink took to make a batch visible passes on the replay's clock.
-final class NullSink: Sink {
-    private let clock: ReplayClock
-    private let commitMicros: Int64
-
-    init(clock: ReplayClock, commitMicros: Int64) {
-        self.clock = clock
-        self.commitMicros = commitMicros
-    }
-
-    var description: String { "NullSink" }
-
-    func recover(_ start: SinkStart) {}
-    func stage(_ batch: SinkBatch, parts: [OutputBytes], rowCount: Int) {}
-    func commit(batch: Int64) { clock.skip(micros: commitMicros) }
-    func sync() {}
-}
 
 /// A file sink in the replay's own folder, so that waiting for the disk is in the batch; a batch's file goes when the
 /// next one comes.
