@@ -4,10 +4,11 @@ import PackageDescription
 // The modules carry the flow: a spec becomes a plan, sources feed the engine, the engine feeds sinks, and the
 // runtime drives one micro-batch after another. Imports only ever point to the left in this list:
 //     SluiceSpec <- SluicePlan <- SluiceEngine <- SluiceConnectors <- SluiceCheckpoint <-
-//     SluiceRuntime <- sluice
+//     SluiceRuntime <- SluiceAdvice <- SluiceStatus <- sluice
 // SluiceDescribe (from a sample of records to a source of a spec) stands beside SluiceRuntime: neither knows the other.
-// SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and what is right of them
-// may use them.
+// SluiceSimulation (disk, clock and sink of a run that is not real) stands beside SluiceCheckpoint, for replays and
+// tests. SluiceSystem (clock, files, log) and SluicePage (a document) stand aside; only connectors and what is right of
+// them may use them.
 
 /// Settings every Swift target shares.
 let strict: [SwiftSetting] = [
@@ -96,8 +97,21 @@ let package = Package(
         .target(
             name: "SluiceRuntime",
             dependencies: [
-                "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan",
-                "SluiceSimulation", "SluiceSpec", "SluiceSystem", "CDeflate", "CMicroHTTPD",
+                "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+            ],
+            swiftSettings: productWithPointers),
+        .target(
+            name: "SluiceAdvice",
+            dependencies: [
+                "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan",
+                "SluiceSimulation", "SluiceSpec", "SluiceSystem",
+            ],
+            swiftSettings: productWithPointers),
+        .target(
+            name: "SluiceStatus",
+            dependencies: [
+                "SluiceAdvice", "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage",
+                "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate", "CMicroHTTPD",
             ],
             swiftSettings: productWithPointers),
         .target(
@@ -107,8 +121,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceRuntime", "SluiceDescribe", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine",
-                "SluicePlan", "SluiceSpec", "SluiceSystem", "CEarlySignals",
+                "SluiceStatus", "SluiceAdvice", "SluiceRuntime", "SluiceDescribe", "SluiceCheckpoint",
+                "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CEarlySignals",
             ],
             swiftSettings: strict),
 
@@ -163,6 +177,20 @@ let package = Package(
                 "SluiceSystem", "SluiceSimulation", "QueryTesting", "SystemTesting",
             ],
             exclude: ["Spark"], swiftSettings: strict),
+        .testTarget(
+            name: "SluiceAdviceTests",
+            dependencies: [
+                "SluiceAdvice", "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceSimulation",
+                "SluiceSpec", "SluiceSystem", "QueryTesting",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SluiceStatusTests",
+            dependencies: [
+                "SluiceStatus", "SluiceAdvice", "SluiceRuntime", "SluiceSimulation", "SluiceSpec", "SluiceSystem",
+                "QueryTesting", "SystemTesting",
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "SluiceDescribeTests",
             dependencies: [

@@ -1,6 +1,7 @@
 // `sluice status`, `pause`, `resume`, `trigger`, `reload`: one request to a running process each.
 
 internal import SluiceRuntime
+internal import SluiceStatus
 internal import SluiceSystem
 
 struct ControlCommand {

@@ -3,6 +3,7 @@
 internal import SluiceEngine
 internal import SluiceRuntime
 internal import SluiceSpec
+internal import SluiceStatus
 internal import SluiceSystem
 internal import Synchronization
 

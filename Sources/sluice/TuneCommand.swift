@@ -1,5 +1,7 @@
 // `sluice tune`: what other trigger intervals would bring a query, from what its checkpoint says of its batches.
 
+internal import SluiceAdvice
+internal import SluiceCheckpoint
 internal import SluiceRuntime
 internal import SluiceSpec
 internal import SluiceSystem
@@ -48,7 +50,8 @@ struct TuneCommand {
         places.checkpointRoot = options.checkpoint
         let folder = places.checkpointFolder(planned.spec)
         guard options.replays else {
-            return try .fromCheckpoint(planned, spec: spec, folder: folder, question: question, fileSystem: files)
+            return try .fromCheckpoint(
+                planned, spec: spec, CheckpointReader(folder: folder, fileSystem: files), question: question)
         }
         let environment = QueryEnvironment(
             fileSystem: files, clock: clock, pool: WorkerPool(width: ProcessFacts.processorCount),

@@ -25,13 +25,21 @@ import Testing
         ],
         "SluiceSimulation": ["SluiceConnectors", "SluiceEngine", "SluiceSystem", "Synchronization"],
         "SluiceRuntime": [
-            "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage", "SluicePlan", "SluiceSimulation",
-            "SluiceSpec", "SluiceSystem", "CDeflate", "CMicroHTTPD", "Synchronization",
+            "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem",
+            "Synchronization",
+        ],
+        "SluiceAdvice": [
+            "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSimulation",
+            "SluiceSpec", "SluiceSystem",
+        ],
+        "SluiceStatus": [
+            "SluiceAdvice", "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePage",
+            "SluicePlan", "SluiceSpec", "SluiceSystem", "CDeflate", "CMicroHTTPD", "Synchronization",
         ],
         "SluiceDescribe": ["SluiceConnectors", "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem"],
         "sluice": [
-            "SluiceRuntime", "SluiceDescribe", "SluiceCheckpoint", "SluiceConnectors", "SluiceEngine", "SluicePlan",
-            "SluiceSpec", "SluiceSystem", "CEarlySignals", "Synchronization",
+            "SluiceStatus", "SluiceAdvice", "SluiceRuntime", "SluiceDescribe", "SluiceCheckpoint", "SluiceConnectors",
+            "SluiceEngine", "SluicePlan", "SluiceSpec", "SluiceSystem", "CEarlySignals", "Synchronization",
         ],
     ]
 

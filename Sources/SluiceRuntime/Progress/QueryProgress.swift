@@ -132,7 +132,8 @@ extension QueryProgress {
     /// One JSON object, no line break.
     package var json: String { String(decoding: jsonValue.text(), as: UTF8.self) }
 
-    var jsonValue: JSONValue {
+    /// The same as a value.
+    package var jsonValue: JSONValue {
         var members = [
             JSONMember("id", .string(id)), JSONMember("runId", .string(runID)), JSONMember("name", .string(name)),
             JSONMember("timestamp", .string(utcText(millis: timestampMillis))),

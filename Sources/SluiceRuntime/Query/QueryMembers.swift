@@ -1,6 +1,7 @@
 // The queries that a process has at the moment: reload adds and removes some while others run, and somebody waits for
 // the end of all.
 
+internal import SluiceCheckpoint
 internal import SluicePlan
 internal import SluiceSpec
 internal import SluiceSystem
@@ -15,6 +16,7 @@ struct QueryMember: Sendable {
     /// What the spec says.
     var specTrigger: TriggerSpec
     var supervisor: QuerySupervisor
+    var checkpoint: CheckpointReader
 
     var name: String { supervisor.name }
     var readsStandardInput: Bool { planned.readsStandardInput(spec) }

@@ -1,6 +1,6 @@
 // What a person can see of the queries of a running process, and change.
 
-internal import SluiceCheckpoint
+package import SluiceCheckpoint
 internal import SluiceConnectors
 package import SluiceSpec
 internal import SluiceSystem
@@ -24,6 +24,10 @@ package struct QueryDescription: Sendable {
     /// How often it was started again after an error.
     package var restartCount: Int
     package var planned: PlannedQuery
+    /// The spec it was planned from.
+    package var spec: Spec
+    /// Reads what it has written; its checkpoint is in use.
+    package var checkpoint: CheckpointReader
 }
 
 extension QuerySet {
@@ -53,16 +57,6 @@ extension QuerySet {
                 [.query: .string(name), .trigger: .string(trigger.text), .before: .string(before.text)])
         }
         return member.description
-    }
-
-    /// What other trigger intervals would bring a query, from its checkpoint, which is only read.
-    /// Throws a `ControlError` for a name that no query has, else what keeps the checkpoint from being read.
-    package func advice(on name: String, latencyMicros: Int64?) throws -> TriggerAdvice {
-        let member = try member(name)
-        return try .fromCheckpoint(
-            member.planned, spec: member.spec, folder: options.checkpointFolder(member.planned.spec),
-            question: TriggerQuestion(trigger: member.description.trigger, latencyMicros: latencyMicros),
-            fileSystem: environment.fileSystem)
     }
 
     private func setPaused(_ name: String, _ isPaused: Bool) throws(ControlError) -> QueryDescription {
@@ -104,6 +98,7 @@ extension QueryMember {
             waitingFor: life.hasEnded ? nil : supervisor.control.waiting.text, backlog: supervisor.control.backlog,
             trigger: life.trigger ?? trigger,
             specTrigger: specTrigger,
-            lastBatch: life.lastBatch, restartCount: life.restartCount, planned: planned)
+            lastBatch: life.lastBatch, restartCount: life.restartCount, planned: planned, spec: spec,
+            checkpoint: checkpoint)
     }
 }

@@ -76,7 +76,9 @@ package final class QuerySet: Sendable {
                 waiting: waiting)
         }
         return QueryMember(
-            planned: shown, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor)
+            planned: shown, spec: spec, trigger: trigger, specTrigger: query.trigger.value, supervisor: supervisor,
+            checkpoint: CheckpointReader(
+                folder: options.checkpointFolder(query), fileSystem: environment.fileSystem))
     }
 
     /// Where a pause of a query is written down.

@@ -44,10 +44,10 @@ package struct TriggerSchedule: Hashable, Sendable {
 
 extension TriggerSpec {
     /// nil for a trigger without an interval.
-    var intervalMicros: Double? {
+    package var intervalMicros: Double? {
         if case .interval(let micros) = self { Double(micros) } else { nil }
     }
 
     /// 0 for as fast as possible; nil for a trigger that ends by itself.
-    var intervalSeconds: Double? { self == .asFastAsPossible ? 0 : intervalMicros.map { $0 / 1_000_000 } }
+    package var intervalSeconds: Double? { self == .asFastAsPossible ? 0 : intervalMicros.map { $0 / 1_000_000 } }
 }
