@@ -118,24 +118,19 @@ struct AdviceWords {
 extension PhysicalPlan {
     /// What no trigger changes: when rows come out that have no match.
     package var latencyFloors: [String] {
-        guard let join else { return [] }
-        return JoinInput.allCases.filter { join.side($0).isPreserved }.map { side in
-            let source = inputs[side.rawValue].source
-            guard let retention = retention(of: side) else {
-                return "Unmatched rows of \(source) never come out: nothing proves that no match will come."
+        // What leaves a stage below waits in the last one too.
+        guard let last = stages.last else { return [] }
+        return JoinInput.allCases.filter { last.join.side($0).isPreserved }.map { side in
+            let rows = readRows(side, last)
+            guard let retention = retention(of: side, in: last) else {
+                return "Unmatched rows of \(rows) never come out: nothing proves that no match will come."
             }
-            var parts = ["bound \(spoken(retention.boundMicros))"]
-            if let window = retention.windowMicros { parts = ["window \(spoken(window))"] }
-            parts.append("delay \(spoken(retention.delayMicros))")
             return
-                "Unmatched rows of \(source) come out \(spoken(retention.totalMicros)) after "
-                + "\(retention.timeColumn) at the earliest (\(parts.joined(separator: " + "))), by event time, and "
+                "Unmatched rows of \(rows) come out \(spoken(retention.totalMicros)) after "
+                + "\(retention.timeColumn) at the earliest (\(retention.spokenParts)), by event time, and "
                 + "then within two triggers: no trigger changes that."
         }
     }
-
-    /// Whether rows leave state by the watermark.
-    package var evicts: Bool { join.map { $0.left.eviction != nil || $0.right.eviction != nil } ?? false }
 }
 
 extension TriggerAdvice {
@@ -155,7 +150,7 @@ extension QueryFacts {
         guard let plan = planned.result.physical else { preconditionFailure("a query with errors has no advice") }
         self.init(
             query: plan.query, limit: SourceLimit(plan, spec, records), evicts: plan.evicts,
-            stateShards: plan.join?.shards ?? 0,
+            stateShards: plan.stages.reduce(0) { $0 + $1.join.shards },
             life: StateLife(plan, retainBatches: planned.spec.state.retainBatches), certainties: plan.latencyFloors)
     }
 }

@@ -65,8 +65,8 @@ extension BatchRecord {
     package init(_ progress: QueryProgress) {
         self.init(
             batch: progress.batchID, timeMillis: progress.timestampMillis, inputRows: Int64(progress.inputRows),
-            outputRows: Int64(progress.outputRows), stateRows: Int64(progress.state?.rowsTotal ?? 0),
-            removedRows: Int64(progress.state?.rowsRemoved ?? 0), cost: progress.cost)
+            outputRows: Int64(progress.outputRows), stateRows: Int64(progress.stateRowsTotal),
+            removedRows: Int64(progress.stateRowsRemoved), cost: progress.cost)
     }
 }
 

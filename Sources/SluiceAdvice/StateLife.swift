@@ -32,9 +32,11 @@ package struct StateLife: Hashable, Sendable {
 extension StateLife {
     /// nil without a join.
     init?(_ plan: PhysicalPlan, retainBatches: Int) {
-        guard plan.join != nil else { return nil }
-        let lives = JoinInput.allCases.map { side in
-            plan.retention(of: side).map { Double($0.totalMicros) } ?? .infinity
+        if plan.stages.isEmpty { return nil }
+        let lives = plan.stages.flatMap { stage in
+            JoinInput.allCases.map { side in
+                plan.retention(of: side, in: stage).map { Double($0.totalMicros) } ?? .infinity
+            }
         }
         self.init(micros: lives.max() ?? .infinity, retainBatches: retainBatches)
     }

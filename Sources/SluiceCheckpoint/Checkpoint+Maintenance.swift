@@ -2,11 +2,11 @@ package import SluiceEngine
 internal import SluiceSystem
 internal import Synchronization
 
-/// Makes one payload of several of one shard, oldest first. Rows and marks at or below `evictedThroughMicros` (per
-/// side) are left out. A mark of a row that is in none of the payloads stays: the row may be in an older file. An empty
-/// result means that nothing is left.
+/// Makes one payload of several of one stage's shard, oldest first. Rows and marks at or below `evictedThroughMicros`
+/// (per side) are left out. A mark of a row that is in none of the payloads stays: the row may be in an older file. An
+/// empty result means that nothing is left.
 package typealias MergePayloads =
-    @Sendable (_ shard: Int, _ payloads: [[UInt8]], _ evictedThroughMicros: [Int64]) throws -> [UInt8]
+    @Sendable (_ stage: String, _ payloads: [[UInt8]], _ evictedThroughMicros: [Int64]) throws -> [UInt8]
 
 extension Checkpoint {
     /// What there is to do besides the next batch, or nil. Called by the query's thread after a commit; the plan is
@@ -21,7 +21,7 @@ extension Checkpoint {
             guard floor - book.firstLog >= maintenanceInterval, floor <= durable.batch else { return nil }
             let facts = MaintenanceFacts(
                 stateFiles: book.stateFiles, floor: floor,
-                evictedThroughMicros: book.evictions[Int(floor - first.batch)].throughMicros,
+                evictions: book.evictions[Int(floor - first.batch)].stages,
                 stateFrom: book.stateFrom,
                 durableStateFrom: max(durable.stateFrom, metadata.rolledBack.stateFrom), firstLog: book.firstLog)
             guard let plan = SluiceCheckpoint.planMaintenance(facts) else { return nil }
@@ -53,7 +53,7 @@ extension Checkpoint {
         }
         while let step = planMerge(
             book.withLock { $0.stateFiles }, floor: plan.floor, stateFrom: plan.stateFrom,
-            evictedThroughMicros: plan.evictedThroughMicros)
+            evictions: plan.evictions)
         {
             try perform(step, parallel: parallel, merge: merge)
         }
@@ -66,13 +66,13 @@ extension Checkpoint {
     ) throws(CheckpointError) {
         var header = step.header
         header.origin = metadata.origin(at: header.name.to)
-        header.stage = metadata.stage
-        let (shards, members) = try mergeShards(step, parallel: parallel, merge: merge)
-        var complete = header
-        complete.shards = shards
+        let (parts, members) = try mergeParts(step, parallel: parallel, merge: merge)
+        for index in header.stages.indices {
+            header.stages[index].shards = parts.filter { $0.part.stage == header.stages[index].stage }.map(\.shard)
+        }
         // Under another name until it is whole: its inputs are still what counts.
         let temporary = "\(header.name)\(FolderLayout.temporarySuffix)"
-        let output = try stateFolder.write(complete, members: members, to: temporary)
+        let output = try stateFolder.write(header, members: members, to: temporary)
         do throws(FileError) {
             try fileSystem.sync("\(stateFolder.path)/\(temporary)")
             try fileSystem.rename("\(stateFolder.path)/\(temporary)", to: stateFolder.path(of: header.name))
@@ -87,36 +87,46 @@ extension Checkpoint {
         } catch { throw .file(error) }
     }
 
-    /// Merges shard by shard. A thread holds one shard's payloads at a time; only compressed bytes are kept.
-    private func mergeShards(
+    /// Merges shard by shard, in the order of the header's stages. A thread holds one shard's payloads at a time; only
+    /// compressed bytes are kept.
+    private func mergeParts(
         _ step: MergeStep, parallel: ParallelFor, merge: @escaping MergePayloads
-    ) throws(CheckpointError) -> ([StateShard], [OutputBytes]) {
+    ) throws(CheckpointError) -> ([(part: StatePart, shard: StateShard)], [OutputBytes]) {
         let files = step.liveInputs
         let opened = try open(files)
-        let shards = Set(files.flatMap { $0.header.shards.map(\.shard) }).sorted()
+        let parts = step.evictions.flatMap { eviction in
+            Set(files.flatMap(\.header.stages).filter { $0.isOf(eviction.stage) }.flatMap { $0.shards.map(\.shard) })
+                .sorted().map { StatePart(stage: eviction.stage, shard: $0) }
+        }
         let results = Mutex<[Int: (StateShard, OutputBytes)]>([:])
         try withoutActuallyEscaping(merge) { merge throws(CheckpointError) in
-            try parallelThrowing(shards.count, parallel) { index throws(CheckpointError) in
-                let payload = try self.mergeShard(shards[index], of: files, opened, step, merge)
+            try parallelThrowing(parts.count, parallel) { index throws(CheckpointError) in
+                let payload = try self.mergePart(parts[index], of: files, opened, step, merge)
                 if payload.isEmpty { return }
                 let member = self.stateFolder.compress(payload)
-                let shard = StateShard(shards[index], member, rawByteCount: payload.count)
+                let shard = StateShard(parts[index].shard, member, rawByteCount: payload.count)
                 results.withLock { $0[index] = (shard, member) }
             }
         }
         let merged = results.withLock { $0 }.sorted { $0.key < $1.key }
-        return (merged.map(\.value.0), merged.map(\.value.1))
+        return (merged.map { (parts[$0.key], $0.value.0) }, merged.map(\.value.1))
     }
 
-    private func mergeShard(
-        _ shard: Int, of files: [StateFile], _ opened: [any ReadableFile], _ step: MergeStep, _ merge: MergePayloads
+    private func mergePart(
+        _ wanted: StatePart, of files: [StateFile], _ opened: [any ReadableFile], _ step: MergeStep,
+        _ merge: MergePayloads
     ) throws(CheckpointError) -> [UInt8] {
         var payloads: [[UInt8]] = []
         for (file, open) in zip(files, opened) {
-            guard let part = file.header.shards.firstIndex(where: { $0.shard == shard }) else { continue }
-            payloads.append(try stateFolder.readPayload(part, of: file, from: open))
+            let position = file.header.parts.firstIndex { part, _ in
+                part.shard == wanted.shard && (part.stage == wanted.stage || part.stage.isEmpty)
+            }
+            guard let position else { continue }
+            payloads.append(try stateFolder.readPayload(position, of: file, from: open))
         }
-        do { return try merge(shard, payloads, step.evictedThroughMicros) } catch {
+        do {
+            return try merge(wanted.stage, payloads, step.evictions.throughMicros(wanted.stage))
+        } catch {
             throw .corrupt(path: stateFolder.path(of: step.header.name), reason: "its inputs do not merge: \(error)")
         }
     }

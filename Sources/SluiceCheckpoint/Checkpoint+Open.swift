@@ -50,7 +50,7 @@ package struct StoredQuery: Hashable, Sendable {
     package func judge(_ plan: PhysicalPlan) -> (warnings: [String], refusal: String?) {
         let changes = PhysicalPlan.compareFingerprints(old: metadata.fingerprint, new: plan.fingerprint)
         var reasons = changes.refusals.map(\.sentence)
-        if reasons.isEmpty, let left = plan.objection(toPositions: positions, facts: metadata.fingerprint) {
+        if reasons.isEmpty, let left = plan.objection(toPositions: positions, stored: metadata.fingerprint) {
             reasons = [left]
         }
         return (changes.warnings.map(\.sentence), reasons.isEmpty ? nil : reasons.joined(separator: "; "))
@@ -92,10 +92,9 @@ struct Opening {
         var metadata =
             stored
             ?? CheckpointMetadata(
-                queryID: options.newQueryID, lives: [], fingerprint: options.fingerprint, layout: options.layout)
+                queryID: options.newQueryID, lives: [], stages: options.stages)
         if metadata.lives.isEmpty { metadata.beginLife(options.newLife, from: 0) }
-        metadata.stage = options.stage
-        metadata.fingerprint = options.fingerprint
+        metadata.stages = options.stages
         try makeSubfolders()
         try discard(contents.temporaryFiles)
         if metadata != stored { try replaceMetadata(metadata) }
@@ -155,7 +154,7 @@ struct Opening {
         book.stateFrom = recovered.stateFrom
         book.firstLog = recovered.firstLog
         book.evictions = recovered.commits.map {
-            Checkpoint.BatchEviction(batch: $0.batch, throughMicros: $0.entry.evictedThroughMicros)
+            Checkpoint.BatchEviction(batch: $0.batch, stages: $0.entry.stages)
         }
         let checkpoint = Checkpoint(options, metadata: metadata, lock: lock, book: book)
         checkpoint.noteInHand()
@@ -170,8 +169,7 @@ struct Opening {
     ) throws(CheckpointError) -> CheckpointMetadata {
         var metadata = recovered.metadata
         metadata.bringUpToDate(formatOneThrough: recovered.offsets.last?.batch ?? noBatch, life: options.newLife)
-        metadata.stage = options.stage
-        metadata.fingerprint = PhysicalPlan.remembered(options.fingerprint, over: metadata.fingerprint)
+        metadata.stages = metadata.goneOn(with: options.stages)
         if metadata != recovered.metadata { try replaceMetadata(metadata) }
         return metadata
     }

@@ -11,7 +11,7 @@
 
 package import SluiceConnectors
 package import SluiceEngine
-package import SluicePlan
+internal import SluicePlan
 internal import SluiceSpec
 package import SluiceSystem
 internal import Synchronization
@@ -25,12 +25,8 @@ package struct CheckpointOptions: Sendable {
     package var newQueryID: String
     /// Used when a life begins: the checkpoint is new, or of format 1.
     package var newLife: String
-    /// What the query joins, as files name it: `PhysicalPlan.stage`.
-    package var stage: String
-    /// Used when the checkpoint is new (nil without a join); later the stored one wins.
-    package var layout: PlanLayout?
-    /// Of the spec as it is now.
-    package var fingerprint: [PlanFact]
+    /// Of the spec as it is now; their layouts are used where the checkpoint has none yet.
+    package var stages: [StoredStage]
     /// How many batches can be rolled back; at least 1.
     package var retainBatches: Int
     /// Sources whose positions are all that they ever took (whole files).
@@ -39,17 +35,15 @@ package struct CheckpointOptions: Sendable {
     package var parallel: ParallelFor
 
     package init(
-        folder: String, fileSystem: any FileSystem, newQueryID: String, newLife: String, stage: String,
-        layout: PlanLayout?, fingerprint: [PlanFact], retainBatches: Int = 100, historySources: Set<String> = [],
+        folder: String, fileSystem: any FileSystem, newQueryID: String, newLife: String, stages: [StoredStage],
+        retainBatches: Int = 100, historySources: Set<String> = [],
         parallel: @escaping ParallelFor = inline
     ) {
         self.folder = folder
         self.fileSystem = fileSystem
         self.newQueryID = newQueryID
         self.newLife = newLife
-        self.stage = stage
-        self.layout = layout
-        self.fingerprint = fingerprint
+        self.stages = stages
         self.retainBatches = retainBatches
         self.historySources = historySources
         self.parallel = parallel
@@ -133,7 +127,7 @@ package final class Checkpoint: Sendable {
 
     struct BatchEviction: Hashable, Sendable {
         var batch: Int64
-        var throughMicros: [Int64]
+        var stages: [StageEviction]
     }
 
     /// The end of a source's log, as far as this process wrote or read it.
@@ -205,22 +199,17 @@ package final class Checkpoint: Sendable {
         return digests
     }
 
-    /// Writes what the batch in hand changed in state, in ascending shard order, and waits until it is durable. Nothing
-    /// is written when there is no payload. Per side, `lastJoinTimeMicros` is the latest join time of any row in the
-    /// payloads and of any row that their marks speak of, `Int64.min` for none; `evictedThroughMicros` is as in the
-    /// commit to come. May be called again after a failure. Thread-safe.
-    package func writeState(
-        batch: Int64, _ payloads: [ShardPayload], lastJoinTimeMicros: [Int64], evictedThroughMicros: [Int64]
-    ) throws(CheckpointError) {
+    /// Writes what the batch in hand changed in state, by stage in order of execution, and waits until it is durable.
+    /// Nothing is written when there is no payload. May be called again after a failure. Thread-safe.
+    package func writeState(batch: Int64, _ changes: [StageChange]) throws(CheckpointError) {
         let (committed, last, inHand) = book.withLock { ($0.committed, $0.stateFiles.last, $0.inHand?.batch) }
         precondition(inHand == batch, "state is written for the batch in hand")
-        if payloads.allSatisfy({ unsafe $0.bytes.isEmpty }) { return }
+        if changes.allSatisfy({ $0.payloads.allSatisfy { unsafe $0.bytes.isEmpty } }) { return }
         let header = StateHeader(
             origin: metadata.origin(at: batch), name: StateFileName(kind: .delta, from: batch, to: batch),
             previous: committed?.stateTo ?? noBatch, previousChecksum: committed?.stateChecksum ?? last?.checksum,
-            level: 0, stage: metadata.stage, shards: [], lastJoinTimeMicros: lastJoinTimeMicros,
-            evictedThroughMicros: evictedThroughMicros)
-        let file = try stateFolder.write(header, payloads, to: "\(header.name)", parallel: parallel)
+            level: 0, stages: [])
+        let file = try stateFolder.write(header, changes, to: "\(header.name)", parallel: parallel)
         try sync(FolderLayout.state, "\(header.name)")
         book.withLock { $0.pendingState = file }
     }
@@ -241,7 +230,7 @@ package final class Checkpoint: Sendable {
             if let file = book.pendingState { book.stateFiles.append(file) }
             book.pendingState = nil
             book.digests = book.digestsInHand
-            book.evictions.append(BatchEviction(batch: entry.batch, throughMicros: entry.evictedThroughMicros))
+            book.evictions.append(BatchEviction(batch: entry.batch, stages: entry.stages))
         }
     }
 
@@ -254,8 +243,7 @@ package final class Checkpoint: Sendable {
         let before = max(book.committed?.retainedFrom ?? 0, metadata.rolledBack.retainedFrom)
         return CommitRecord(
             origin: metadata.origin(at: entry.batch), entry: entry,
-            sources: book.inHand?.sources.map(\.source) ?? [], stage: metadata.stage,
-            plan: book.planInHand,
+            sources: book.inHand?.sources.map(\.source) ?? [], plan: book.planInHand,
             retainedFrom: max(before, entry.batch - retainBatches), stateFrom: book.stateFrom,
             stateTo: book.pendingState?.name.to ?? book.committed?.stateTo ?? noBatch,
             stateChecksum: book.pendingState?.checksum ?? book.committed?.stateChecksum)

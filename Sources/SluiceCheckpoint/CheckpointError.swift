@@ -66,7 +66,7 @@ extension CheckpointError: CustomStringConvertible {
         case .inconsistent(let path, let reason): return "\(path) does not fit the rest of the checkpoint: \(reason)"
         case .foreign(let path, let reason): return "\(path) does not belong to this checkpoint: \(reason)"
         case .futureFormat(let path, let format):
-            return "\(path) has format \(format), and this program knows formats up to \(checkpointFormat)"
+            return "\(path) has format \(format), and this program knows formats up to \(stagesFormat)"
         case .incompatibleSpec(let folder, let reason):
             return "the spec does not fit the checkpoint \(folder): \(reason)"
         case .notRetained(let folder, let batch, let oldest, let newest):
@@ -85,3 +85,5 @@ func otherSpecReason(_ source: String) -> String {
 
 /// The version of every file's format that this program writes. A reader accepts this and all earlier ones.
 let checkpointFormat: Int64 = 2
+/// Of a `metadata.json` that has several stages, which earlier versions do not know.
+let stagesFormat: Int64 = 3

@@ -13,20 +13,63 @@ package struct CheckpointMetadata: Hashable, Sendable {
     package var lives: [CheckpointLife]
     /// Files of batches up to this one may be of format 1, in a checkpoint that was made by an earlier version.
     var format1Through: Int64 = noBatch
-    /// What the query's stage joins, as files name it.
-    var stage = ""
-    /// The spec as it was last accepted: facts of that stage.
-    package var fingerprint: [PlanFact]
-    /// How state is cut up; nil without a join. What was stored first wins over what a later plan would choose.
-    package var layout: PlanLayout?
+    /// The query's stages in order of execution, as the spec was last accepted; never empty.
+    package var stages: [StoredStage]
     /// After a rollback: what of the past had been given up by then. The newest commit may promise more, in vain.
     var rolledBack = RollbackMark()
 
-    package init(queryID: String, lives: [CheckpointLife], fingerprint: [PlanFact], layout: PlanLayout?) {
+    package init(queryID: String, lives: [CheckpointLife], stages: [StoredStage]) {
+        precondition(!stages.isEmpty, "a query without a join has a stage of its source")
         self.queryID = queryID
         self.lives = lives
-        self.fingerprint = fingerprint
+        self.stages = stages
+    }
+
+    /// The stage that files call so; those of format 1 name none, as there was one.
+    func stage(named name: String) -> StoredStage? {
+        name.isEmpty ? stages.first : stages.first { $0.name == name }
+    }
+
+    /// The stages of a spec that goes on with this checkpoint: what was stored of state's layout stays.
+    func goneOn(with new: [StoredStage]) -> [StoredStage] {
+        let facts = PhysicalPlan.remembered(
+            new.map { StageFingerprint(stage: $0.name, facts: $0.facts) }, over: fingerprint)
+        return zip(new, facts).map { stage, facts in
+            let isOnly = stages.count == 1 && new.count == 1
+            let before = isOnly ? stages.first : stages.first { $0.name == stage.name }
+            return StoredStage(name: stage.name, facts: facts.facts, layout: before?.layout ?? stage.layout)
+        }
+    }
+
+    /// The facts of all stages.
+    package var fingerprint: [StageFingerprint] {
+        stages.map { StageFingerprint(stage: $0.name, facts: $0.facts) }
+    }
+}
+
+/// What a checkpoint knows of a stage, or of a query without one.
+package struct StoredStage: Hashable, Sendable {
+    /// `PhysicalPlan.stageNames`: what it joins. Empty in a checkpoint of format 1 that this version has not opened.
+    package var name: String
+    package var facts: [PlanFact]
+    /// How state is cut up; nil without a join. What was stored first wins over what a later plan would choose.
+    package var layout: PlanLayout?
+
+    package init(name: String, facts: [PlanFact], layout: PlanLayout?) {
+        self.name = name
+        self.facts = facts
         self.layout = layout
+    }
+}
+
+extension PhysicalPlan {
+    /// What a checkpoint is to know of the plan's stages.
+    package var storedStages: [StoredStage] {
+        zip(fingerprint.indices, fingerprint).map { index, stage in
+            StoredStage(
+                name: stage.stage, facts: stage.facts,
+                layout: stages.indices.contains(index) ? stages[index].join.layout : nil)
+        }
     }
 }
 
@@ -45,42 +88,41 @@ let noBatch: Int64 = -1
 
 extension CheckpointMetadata {
     var json: JSONValue {
-        .object([
-            JSONMember("format", .integer(checkpointFormat)),
-            JSONMember("queryId", .string(queryID)),
-            JSONMember(
-                "lives",
-                .array(
-                    lives.map { life in
-                        .object([JSONMember("life", .string(life.id)), JSONMember("from", .integer(life.from))])
-                    })),
-            JSONMember("format1Through", .integer(format1Through)),
-            JSONMember("stage", .string(stage)),
-            JSONMember("fingerprint", .array(fingerprint.map(\.json))),
-            JSONMember("layout", layout?.json ?? .null),
-            JSONMember(
-                "rolledBack",
-                .object([
-                    JSONMember("retainedFrom", .integer(rolledBack.retainedFrom)),
-                    JSONMember("stateFrom", .integer(rolledBack.stateFrom)),
-                    JSONMember("pendingBatch", .optional(rolledBack.pendingBatch)),
-                ])),
-        ])
+        // What one stage needs is said as it always was.
+        .object(
+            [
+                JSONMember("format", .integer(stages.count == 1 ? checkpointFormat : stagesFormat)),
+                JSONMember("queryId", .string(queryID)),
+                JSONMember(
+                    "lives",
+                    .array(
+                        lives.map { life in
+                            .object([JSONMember("life", .string(life.id)), JSONMember("from", .integer(life.from))])
+                        })),
+                JSONMember("format1Through", .integer(format1Through)),
+            ]
+                + (stages.count == 1
+                    ? stages[0].members : [JSONMember("stages", .array(stages.map { .object($0.members) }))])
+                + [
+                    JSONMember(
+                        "rolledBack",
+                        .object([
+                            JSONMember("retainedFrom", .integer(rolledBack.retainedFrom)),
+                            JSONMember("stateFrom", .integer(rolledBack.stateFrom)),
+                            JSONMember("pendingBatch", .optional(rolledBack.pendingBatch)),
+                        ]))
+                ])
     }
 
     init(json: JSONValue) throws(JSONError) {
-        let isFormat1 = try json.integer("format") < 2
-        var facts: [PlanFact] = []
-        for fact in try json.array("fingerprint") {
-            facts.append(
-                isFormat1
-                    ? PlanFact(format1: try fact.string("name"), value: try fact.string("value"))
-                    : try PlanFact(json: fact))
+        let format = try json.integer("format")
+        let isFormat1 = format < 2
+        var stages: [StoredStage] = []
+        for stage in format < stagesFormat ? [json] : try json.array("stages") {
+            stages.append(try StoredStage(json: stage, isFormat1: isFormat1))
         }
-        let layout = try json.member("layout")
-        self.init(
-            queryID: try json.string("queryId"), lives: [], fingerprint: facts,
-            layout: layout == .null ? nil : try PlanLayout(json: layout))
+        if stages.isEmpty { throw JSONError("it has no stages") }
+        self.init(queryID: try json.string("queryId"), lives: [], stages: stages)
         if !isFormat1 { try readLives(json) }
         let mark = try json.member("rolledBack")
         rolledBack = RollbackMark(
@@ -96,7 +138,29 @@ extension CheckpointMetadata {
             throw JSONError("its lives do not follow each other")
         }
         format1Through = try json.integer("format1Through")
-        stage = try json.string("stage")
+    }
+}
+
+extension StoredStage {
+    fileprivate var members: [JSONMember] {
+        [
+            JSONMember("stage", .string(name)), JSONMember("fingerprint", .array(facts.map(\.json))),
+            JSONMember("layout", layout?.json ?? .null),
+        ]
+    }
+
+    fileprivate init(json: JSONValue, isFormat1: Bool) throws(JSONError) {
+        var facts: [PlanFact] = []
+        for fact in try json.array("fingerprint") {
+            facts.append(
+                isFormat1
+                    ? PlanFact(format1: try fact.string("name"), value: try fact.string("value"))
+                    : try PlanFact(json: fact))
+        }
+        let layout = try json.member("layout")
+        self.init(
+            name: isFormat1 ? "" : try json.string("stage"), facts: facts,
+            layout: layout == .null ? nil : try PlanLayout(json: layout))
     }
 }
 

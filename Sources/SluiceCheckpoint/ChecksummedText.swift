@@ -79,7 +79,7 @@ func readChecksummedText(_ bytes: [UInt8]) -> Checked<JSONValue> {
     let value: JSONValue
     do { value = try JSONValue(text: body) } catch { return .damaged(reason: error.description) }
     guard case .integer(let format)? = value["format"], format >= 1 else { return .damaged(reason: "it has no format") }
-    return format > checkpointFormat ? .futureFormat(format) : .valid(value)
+    return format > stagesFormat ? .futureFormat(format) : .valid(value)
 }
 
 private func hasZeroSector(_ bytes: [UInt8]) -> Bool {

@@ -12,9 +12,8 @@ package struct CommitEntry: Hashable, Sendable {
     package var inputMaximaMillis: [Int64?]
     /// The same per partition or topic, for the inputs whose watermark follows each by itself, by input number.
     package var partMaximaMillis: [Int: [String: Int64]] = [:]
-    /// Per side of the join: rows with a join time at or below it have left state. `Int64.min` where nothing ever
-    /// leaves. Never goes back. Empty without a join.
-    package var evictedThroughMicros: [Int64]
+    /// What the plan's stages have evicted, in order of execution; the only one's sides are empty without a join.
+    package var stages: [StageEviction]
     /// For reports, such as state row counts.
     package var counters: [String: Int64]
     /// What the batch has cost. Not in the checkpoints of earlier versions, which pass over it.
@@ -23,14 +22,35 @@ package struct CommitEntry: Hashable, Sendable {
     package var marks: [SinkMark]? = []
 
     package init(
-        batch: Int64, nextWatermarkMillis: Int64, inputMaximaMillis: [Int64?], evictedThroughMicros: [Int64],
+        batch: Int64, nextWatermarkMillis: Int64, inputMaximaMillis: [Int64?], stages: [StageEviction],
         counters: [String: Int64]
     ) {
         self.batch = batch
         self.nextWatermarkMillis = nextWatermarkMillis
         self.inputMaximaMillis = inputMaximaMillis
-        self.evictedThroughMicros = evictedThroughMicros
+        self.stages = stages
         self.counters = counters
+    }
+}
+
+/// What has left the state of a stage.
+package struct StageEviction: Hashable, Sendable {
+    /// `PhysicalPlan.stageNames`; empty in format 1, which has one.
+    package var stage: String
+    /// Per side of the join: rows with a join time at or below it have left state. `Int64.min` where nothing ever
+    /// leaves. Never goes back. Empty without a join.
+    package var throughMicros: [Int64]
+
+    package init(stage: String, throughMicros: [Int64]) {
+        self.stage = stage
+        self.throughMicros = throughMicros
+    }
+}
+
+extension [StageEviction] {
+    /// Of one stage, per side; empty for a stage that was not there. Format 1 names no stage, as there was one.
+    package func throughMicros(_ stage: String) -> [Int64] {
+        first { $0.stage == stage || stage.isEmpty }?.throughMicros ?? []
     }
 }
 
@@ -41,8 +61,6 @@ struct CommitRecord: Hashable, Sendable {
     var entry: CommitEntry
     /// What the entry's inputs are: the sources, by name.
     var sources: [String]
-    /// What the sides that the entry evicts are of.
-    var stage: String
     /// `OffsetsEntry.fingerprint` of the plan that was carried out; nil in format 1.
     var plan: String?
     /// The oldest batch that can be rolled back to. Logs of earlier batches, and the single deltas of batches up to it,
@@ -66,7 +84,8 @@ struct CommitRecord: Hashable, Sendable {
     private var saidByFormat1: CommitRecord {
         var record = self
         (record.origin, record.plan, record.stateChecksum) = (nil, nil, nil)
-        (record.sources, record.stage, record.entry.marks) = ([], "", nil)
+        (record.sources, record.entry.marks) = ([], nil)
+        for index in record.entry.stages.indices { record.entry.stages[index].stage = "" }
         return record
     }
 }
@@ -81,12 +100,13 @@ extension CommitRecord {
                 JSONMember("sources", .array(entry.inputMaximaMillis.indices.map(maxima))),
                 JSONMember(
                     "stages",
-                    .array([
-                        .object([
-                            JSONMember("stage", .string(stage)),
-                            JSONMember("evictedThroughMicros", .byInput(entry.evictedThroughMicros)),
-                        ])
-                    ])),
+                    .array(
+                        entry.stages.map { stage in
+                            .object([
+                                JSONMember("stage", .string(stage.stage)),
+                                JSONMember("evictedThroughMicros", .byInput(stage.throughMicros)),
+                            ])
+                        })),
                 JSONMember("counters", .integerMap(entry.counters)),
             ]
         if let cost = entry.cost { members.append(JSONMember("cost", cost.json)) }
@@ -113,8 +133,8 @@ extension CommitRecord {
         origin = try FileOrigin.read(json)
         entry = CommitEntry(
             batch: try json.integer("batch"), nextWatermarkMillis: try json.integer("nextWatermarkMs"),
-            inputMaximaMillis: [], evictedThroughMicros: [], counters: try json.integerMap("counters"))
-        (sources, stage) = ([], "")
+            inputMaximaMillis: [], stages: [], counters: try json.integerMap("counters"))
+        sources = []
         if let cost = json["cost"] { entry.cost = try BatchCost(json: cost) }
         retainedFrom = try json.integer("retainedFrom")
         stateFrom = try json.integer("stateFrom")
@@ -136,10 +156,14 @@ extension CommitRecord {
             if source["partitionMaximaMs"] == nil { continue }
             entry.partMaximaMillis[input] = try source.integerMap("partitionMaximaMs")
         }
-        let stages = try json.array("stages")
-        guard stages.count == 1 else { throw JSONError("it has \(stages.count) stages") }
-        stage = try stages[0].string("stage")
-        entry.evictedThroughMicros = try stages[0].byInput("evictedThroughMicros")
+        for stage in try json.array("stages") {
+            entry.stages.append(
+                StageEviction(
+                    stage: try stage.string("stage"), throughMicros: try stage.byInput("evictedThroughMicros")))
+        }
+        guard Set(entry.stages.map(\.stage)).count == entry.stages.count, !entry.stages.isEmpty else {
+            throw JSONError("its stages do not differ by name")
+        }
         if try json.member("marks") == .null {
             entry.marks = nil
         } else {
@@ -151,7 +175,7 @@ extension CommitRecord {
     private mutating func readFormat1(_ json: JSONValue) throws(JSONError) {
         entry.marks = nil
         entry.inputMaximaMillis = try json.optionalIntegers("inputMaximaMs")
-        entry.evictedThroughMicros = try json.integers("evictedThroughMicros")
+        entry.stages = [StageEviction(stage: "", throughMicros: try json.integers("evictedThroughMicros"))]
         guard let partitions = json["partitionMaximaMs"] else { return }
         guard case .object(let members) = partitions else { throw JSONError("`partitionMaximaMs` is no object") }
         for member in members {

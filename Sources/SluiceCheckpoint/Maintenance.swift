@@ -22,8 +22,8 @@ struct MaintenanceFacts: Sendable {
     var stateFiles: [StateFile]
     /// `CommitRecord.retainedFrom` of the newest durable commit.
     var floor: Int64
-    /// `CommitEntry.evictedThroughMicros` of the floor's batch.
-    var evictedThroughMicros: [Int64]
+    /// `CommitEntry.stages` of the floor's batch.
+    var evictions: [StageEviction]
     /// State files up to this batch are given up by the next commit.
     var stateFrom: Int64
     /// State files up to this batch were given up by a commit that is durable.
@@ -42,7 +42,7 @@ package struct MaintenancePlan: Hashable, Sendable {
     var stateFrom: Int64
     /// As of which batch merges go by.
     var floor: Int64
-    var evictedThroughMicros: [Int64]
+    var evictions: [StageEviction]
 }
 
 /// Decides what may be removed. nil when it is not worth looking. Pure; O(state files).
@@ -50,12 +50,12 @@ func planMaintenance(_ facts: MaintenanceFacts) -> MaintenancePlan? {
     if facts.floor - facts.firstLog < maintenanceInterval { return nil }
     var stateFrom = facts.stateFrom
     for file in facts.stateFiles where file.name.to > stateFrom {
-        guard file.name.to <= facts.floor, file.header.isEvicted(through: facts.evictedThroughMicros) else { break }
+        guard file.name.to <= facts.floor, file.header.isEvicted(through: facts.evictions) else { break }
         stateFrom = file.name.to
     }
     return MaintenancePlan(
         purge: facts.firstLog..<facts.floor, remove: facts.stateFiles.filter { $0.name.to <= facts.durableStateFrom },
-        stateFrom: stateFrom, floor: facts.floor, evictedThroughMicros: facts.evictedThroughMicros)
+        stateFrom: stateFrom, floor: facts.floor, evictions: facts.evictions)
 }
 
 /// One merge: neighbours in, one file out.
@@ -63,31 +63,35 @@ struct MergeStep: Hashable, Sendable {
     /// Oldest first.
     var inputs: [StateFile]
     /// What a merge leaves out.
-    var evictedThroughMicros: [Int64]
+    var evictions: [StageEviction]
 
     /// Inputs that hold anything live.
-    var liveInputs: [StateFile] { inputs.filter { !$0.header.isEvicted(through: evictedThroughMicros) } }
+    var liveInputs: [StateFile] { inputs.filter { !$0.header.isEvicted(through: evictions) } }
 
-    /// The output's header, but for its shards, and for where it is from.
+    /// The output's header, but for its payloads, and for where it is from.
     var header: StateHeader {
-        var lastJoinTimeMicros = [Int64](repeating: .min, count: evictedThroughMicros.count)
-        for input in liveInputs {
-            for (side, time) in input.header.lastJoinTimeMicros.enumerated() where side < lastJoinTimeMicros.count {
-                lastJoinTimeMicros[side] = max(lastJoinTimeMicros[side], time)
+        let stages = evictions.map { eviction in
+            var lastJoinTimeMicros = [Int64](repeating: .min, count: eviction.throughMicros.count)
+            for section in liveInputs.flatMap(\.header.stages) where section.isOf(eviction.stage) {
+                for (side, time) in section.lastJoinTimeMicros.enumerated() where side < lastJoinTimeMicros.count {
+                    lastJoinTimeMicros[side] = max(lastJoinTimeMicros[side], time)
+                }
             }
+            return StateSection(
+                stage: eviction.stage, lastJoinTimeMicros: lastJoinTimeMicros,
+                evictedThroughMicros: eviction.throughMicros)
         }
         return StateHeader(
             name: StateFileName(kind: .merged, from: inputs[0].name.from, to: inputs[inputs.count - 1].name.to),
             previous: inputs[0].header.previous, previousChecksum: inputs[0].header.previousChecksum,
-            inputChecksums: inputs.map(\.checksum), level: inputs[0].header.level + 1, stage: inputs[0].header.stage,
-            shards: [], lastJoinTimeMicros: lastJoinTimeMicros, evictedThroughMicros: evictedThroughMicros)
+            inputChecksums: inputs.map(\.checksum), level: inputs[0].header.level + 1, stages: stages)
     }
 }
 
 /// Decides which files to merge next: of the lowest level that has `mergeFanIn` neighbours at or before the floor, the
 /// oldest. nil when there is none. Pure; O(state files).
 func planMerge(
-    _ files: [StateFile], floor: Int64, stateFrom: Int64, evictedThroughMicros: [Int64]
+    _ files: [StateFile], floor: Int64, stateFrom: Int64, evictions: [StageEviction]
 ) -> MergeStep? {
     let candidates = files.filter { $0.name.to <= floor && $0.name.to > stateFrom }
     var runs: [ArraySlice<StateFile>] = []
@@ -99,5 +103,5 @@ func planMerge(
     }
     runs.append(candidates[start...])
     let due = runs.filter { $0.count >= mergeFanIn }.min { $0.first!.header.level < $1.first!.header.level }
-    return due.map { MergeStep(inputs: Array($0.prefix(mergeFanIn)), evictedThroughMicros: evictedThroughMicros) }
+    return due.map { MergeStep(inputs: Array($0.prefix(mergeFanIn)), evictions: evictions) }
 }

@@ -12,9 +12,9 @@ package struct PartitionNames: Hashable, Sendable {
     private let topics: [Int: String]
     private let topicsBySource: [String: String]
 
-    /// - Parameter facts: those the checkpoint remembers.
-    package init(_ plan: PhysicalPlan, _ facts: [PlanFact]) {
-        topics = plan.bareTopics(facts)
+    /// - Parameter stored: what the checkpoint remembers.
+    package init(_ plan: PhysicalPlan, _ stored: [StageFingerprint]) {
+        topics = plan.bareTopics(stored)
         topicsBySource = Dictionary(
             topics.map { (plan.inputs[$0.key].source, $0.value) }, uniquingKeysWith: { first, _ in first })
     }

@@ -33,7 +33,7 @@ extension CommitRecord {
         guard origin == nil else { return }
         let offsets = plans[batch]
         origin = metadata.origin(at: batch)
-        stage = metadata.stage
+        for index in entry.stages.indices { entry.stages[index].stage = metadata.stages[index].name }
         plan = offsets?.entry(histories: [:]).fingerprint ?? ""
         sources = offsets?.sources.map(\.source) ?? entry.inputMaximaMillis.map { _ in "" }
     }

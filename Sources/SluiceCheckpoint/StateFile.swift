@@ -66,7 +66,16 @@ func batchNumber(_ text: some StringProtocol) -> Int64? {
     return Int64(text)
 }
 
-/// One shard's part of a state file.
+/// Which state a payload is of.
+struct StatePart: Hashable, Sendable, Comparable {
+    /// `PhysicalPlan.stageNames`.
+    var stage: String
+    var shard: Int
+
+    static func < (a: StatePart, b: StatePart) -> Bool { (a.stage, a.shard) < (b.stage, b.shard) }
+}
+
+/// The payload of one shard in a state file.
 struct StateShard: Hashable, Sendable {
     var shard: Int
     /// Of the gzip member.
@@ -89,18 +98,38 @@ struct StateHeader: Hashable, Sendable {
     var inputChecksums: [UInt32] = []
     /// 0 for a delta; a merged file is one above the files it came from.
     var level: Int
-    /// What the state is of.
+    /// By name, each once. A merged file may have stages without payloads.
+    var stages: [StateSection]
+
+    /// Which payloads follow, in this order.
+    var parts: [(part: StatePart, shard: StateShard)] {
+        stages.flatMap { section in section.shards.map { (StatePart(stage: section.stage, shard: $0.shard), $0) } }
+    }
+
+    /// True when all that the file holds has left state.
+    func isEvicted(through evictions: [StageEviction]) -> Bool {
+        stages.allSatisfy { $0.isEvicted(through: evictions) }
+    }
+}
+
+/// What a state file has of one stage.
+struct StateSection: Hashable, Sendable {
+    /// `PhysicalPlan.stageNames`.
     var stage: String
-    var shards: [StateShard]
+    var shards: [StateShard] = []
     /// Per side: no row in the file, and no row that its marks speak of, has a later join time. `Int64.min`: none.
     var lastJoinTimeMicros: [Int64]
-    /// Per side, as `CommitEntry.evictedThroughMicros`: of a delta's own batch, or what a merge went by.
+    /// Per side, as in `CommitEntry.stages`: of a delta's own batch, or what a merge went by.
     var evictedThroughMicros: [Int64]
 
-    /// True when all that the file holds has left state. Without sides nothing ever does.
-    func isEvicted(through evictedThroughMicros: [Int64]) -> Bool {
-        if lastJoinTimeMicros.isEmpty || lastJoinTimeMicros.count != evictedThroughMicros.count { return false }
-        return zip(lastJoinTimeMicros, evictedThroughMicros).allSatisfy { $0 <= $1 }
+    /// Format 1 names no stage, as there was one.
+    func isOf(_ name: String) -> Bool { stage == name || stage.isEmpty }
+
+    /// True when all that it holds has left state. Without sides nothing ever does.
+    func isEvicted(through evictions: [StageEviction]) -> Bool {
+        let through = evictions.throughMicros(stage)
+        if lastJoinTimeMicros.isEmpty || lastJoinTimeMicros.count != through.count { return false }
+        return zip(lastJoinTimeMicros, through).allSatisfy { $0 <= $1 }
     }
 }
 
@@ -118,14 +147,15 @@ extension StateHeader {
                 JSONMember("level", .integer(Int64(level))),
                 JSONMember(
                     "stages",
-                    .array([
-                        .object([
-                            JSONMember("stage", .string(stage)),
-                            JSONMember("lastJoinTimeMicros", .byInput(lastJoinTimeMicros)),
-                            JSONMember("evictedThroughMicros", .byInput(evictedThroughMicros)),
-                            JSONMember("shards", .array(shards.map(\.json))),
-                        ])
-                    ])),
+                    .array(
+                        stages.map { stage in
+                            .object([
+                                JSONMember("stage", .string(stage.stage)),
+                                JSONMember("lastJoinTimeMicros", .byInput(stage.lastJoinTimeMicros)),
+                                JSONMember("evictedThroughMicros", .byInput(stage.evictedThroughMicros)),
+                                JSONMember("shards", .array(stage.shards.map(\.json))),
+                            ])
+                        })),
             ])
     }
 
@@ -140,19 +170,25 @@ extension StateHeader {
         guard (0...64).contains(level), (level == 0) == (name.kind == .delta), noBatch <= previous, previous < name.from
         else { throw JSONError("its header contradicts itself") }
         self.level = Int(level)
-        (stage, shards, lastJoinTimeMicros, evictedThroughMicros) = ("", [], [], [])
+        stages = []
         if origin == nil {
-            lastJoinTimeMicros = try json.integers("lastJoinTimeMicros")
-            evictedThroughMicros = try json.integers("evictedThroughMicros")
-            try readShards(json)
+            var section = StateSection(
+                stage: "", lastJoinTimeMicros: try json.integers("lastJoinTimeMicros"),
+                evictedThroughMicros: try json.integers("evictedThroughMicros"))
+            try section.readShards(json, isFormat1: true)
+            stages = [section]
         } else {
             try readChain(json)
-            let stages = try json.array("stages")
-            guard stages.count == 1 else { throw JSONError("it has the state of \(stages.count) stages") }
-            stage = try stages[0].string("stage")
-            lastJoinTimeMicros = try stages[0].byInput("lastJoinTimeMicros")
-            evictedThroughMicros = try stages[0].byInput("evictedThroughMicros")
-            try readShards(stages[0])
+            for stage in try json.array("stages") {
+                var section = StateSection(
+                    stage: try stage.string("stage"), lastJoinTimeMicros: try stage.byInput("lastJoinTimeMicros"),
+                    evictedThroughMicros: try stage.byInput("evictedThroughMicros"))
+                try section.readShards(stage, isFormat1: false)
+                stages.append(section)
+            }
+            guard Set(stages.map(\.stage)).count == stages.count else {
+                throw JSONError("its stages do not differ by name")
+            }
         }
     }
 
@@ -164,12 +200,15 @@ extension StateHeader {
         guard inputChecksums.isEmpty == (name.kind == .delta) else { throw JSONError("its header contradicts itself") }
     }
 
-    private mutating func readShards(_ json: JSONValue) throws(JSONError) {
+}
+
+extension StateSection {
+    fileprivate mutating func readShards(_ json: JSONValue, isFormat1: Bool) throws(JSONError) {
         for shard in try json.array("shards") {
             let shard = StateShard(
                 shard: Int(try shard.integer("shard")), byteCount: Int(try shard.integer("bytes")),
                 rawByteCount: Int(try shard.integer("rawBytes")),
-                checksum: origin == nil ? nil : try shard.checksum("crc32"))
+                checksum: isFormat1 ? nil : try shard.checksum("crc32"))
             guard shard.shard > (shards.last?.shard ?? -1), (1...(1 << 40)).contains(shard.byteCount),
                 (1...(1 << 40)).contains(shard.rawByteCount)
             else { throw JSONError("its list of shards makes no sense") }
@@ -200,5 +239,5 @@ struct StateFile: Hashable, Sendable {
 
     var name: StateFileName { header.name }
 
-    var byteCount: Int64 { header.shards.reduce(Int64(headerByteCount)) { $0 + Int64($1.byteCount) } }
+    var byteCount: Int64 { header.parts.reduce(Int64(headerByteCount)) { $0 + Int64($1.shard.byteCount) } }
 }

@@ -6,8 +6,8 @@ internal import SluiceSpec
 internal import SluiceSystem
 internal import Synchronization
 
-/// What one batch changed in one shard. The bytes are borrowed: they stay as they are until the call that takes the
-/// payload has returned.
+/// What one batch changed in one shard of a stage. The bytes are borrowed: they stay as they are until the call that
+/// takes the payload has returned.
 @safe package struct ShardPayload: @unchecked Sendable {
     // @unchecked: read-only memory, whose life the caller guarantees.
     package let shard: Int
@@ -16,6 +16,28 @@ internal import Synchronization
     package init(shard: Int, bytes: UnsafeRawBufferPointer) {
         self.shard = shard
         unsafe self.bytes = bytes
+    }
+}
+
+/// What one batch changed in one stage.
+package struct StageChange: Sendable {
+    /// `PhysicalPlan.stageNames`.
+    package var stage: String
+    /// In ascending shard order.
+    package var payloads: [ShardPayload]
+    /// Per side, the latest join time of any row in the payloads and of any row that their marks speak of, `Int64.min`
+    /// for none.
+    package var lastJoinTimeMicros: [Int64]
+    /// Per side, as in the commit to come.
+    package var evictedThroughMicros: [Int64]
+
+    package init(
+        stage: String, payloads: [ShardPayload], lastJoinTimeMicros: [Int64], evictedThroughMicros: [Int64]
+    ) {
+        self.stage = stage
+        self.payloads = payloads
+        self.lastJoinTimeMicros = lastJoinTimeMicros
+        self.evictedThroughMicros = evictedThroughMicros
     }
 }
 
@@ -40,22 +62,40 @@ struct StateFolder: Sendable {
 
     // MARK: Writing
 
-    /// Writes a file; durable only after it and the folder are synced. `header.shards` is filled in from `payloads`,
-    /// which are in ascending shard order; empty ones are left out.
+    /// Writes a file; durable only after it and the folder are synced. `header.stages` is filled in from `changes`;
+    /// empty payloads, and stages without others, are left out.
     func write(
-        _ header: StateHeader, _ payloads: [ShardPayload], to fileName: String, parallel: ParallelFor
+        _ header: StateHeader, _ changes: [StageChange], to fileName: String, parallel: ParallelFor
     ) throws(CheckpointError) -> StateFile {
-        let payloads = payloads.filter { unsafe $0.bytes.count > 0 }
-        precondition(zip(payloads, payloads.dropFirst()).allSatisfy { $0.shard < $1.shard }, "shards out of order")
-        let members = payloads.map { _ in OutputBytes() }
+        var header = header
+        var payloads: [ShardPayload] = []
+        for change in changes {
+            let own = change.payloads.filter { unsafe $0.bytes.count > 0 }
+            precondition(zip(own, own.dropFirst()).allSatisfy { $0.shard < $1.shard }, "shards out of order")
+            if own.isEmpty { continue }
+            payloads += own
+            header.stages.append(
+                StateSection(
+                    stage: change.stage, lastJoinTimeMicros: change.lastJoinTimeMicros,
+                    evictedThroughMicros: change.evictedThroughMicros))
+        }
+        let (all, members) = (payloads, payloads.map { _ in OutputBytes() })
         let rawByteCount = payloads.reduce(0) { unsafe $0 + $1.bytes.count }
         let run = rawByteCount < serialByteCount ? inline : parallel
         run(payloads.count) { index in
-            _ = unsafe compressors.append(payloads[index].bytes, to: members[index])
+            _ = unsafe compressors.append(all[index].bytes, to: members[index])
         }
-        var header = header
-        header.shards = zip(payloads, members).map { payload, member in
-            unsafe StateShard(payload.shard, member, rawByteCount: payload.bytes.count)
+        var next = 0
+        for index in header.stages.indices {
+            let count =
+                changes.first { $0.stage == header.stages[index].stage }?.payloads.count {
+                    unsafe $0.bytes.count > 0
+                } ?? 0
+            header.stages[index].shards = (next..<next + count).map { position in
+                unsafe StateShard(
+                    payloads[position].shard, members[position], rawByteCount: payloads[position].bytes.count)
+            }
+            next += count
         }
         return try write(header, members: members, to: fileName)
     }
@@ -105,7 +145,7 @@ struct StateFolder: Sendable {
         do {
             let json = try JSONValue(text: text[...])
             let format = try json.integer("format")
-            if format > checkpointFormat { return .futureFormat(format) }
+            if format > stagesFormat { return .futureFormat(format) }
             let file = StateFile(
                 header: try StateHeader(json: json, name: name), headerByteCount: headerByteCount,
                 headerChecksum: crc32(text))
@@ -116,12 +156,13 @@ struct StateFolder: Sendable {
         } catch { return .damaged(reason: error.description) }
     }
 
-    /// Reads and unpacks what `file` holds for the `index`-th shard in its list. Thread-safe.
+    /// Reads and unpacks the `index`-th payload of `file`. Thread-safe.
     func readPayload(
         _ index: Int, of file: StateFile, from open: any ReadableFile
     ) throws(CheckpointError) -> [UInt8] {
-        let shard = file.header.shards[index]
-        let offset = file.header.shards[..<index].reduce(Int64(file.headerByteCount)) { $0 + Int64($1.byteCount) }
+        let parts = file.header.parts
+        let shard = parts[index].shard
+        let offset = parts[..<index].reduce(Int64(file.headerByteCount)) { $0 + Int64($1.shard.byteCount) }
         let member: [UInt8]
         do { member = try read(open, at: offset, byteCount: shard.byteCount) } catch { throw .file(error) }
         let payload = unsafe member.withUnsafeBytes { unsafe decompress($0, maxByteCount: shard.rawByteCount) }

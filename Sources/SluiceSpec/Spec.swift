@@ -309,6 +309,8 @@ package struct JoinSpec: Sendable {
     /// A boolean expression over the two event times and durations only.
     package var within: Expression<ColumnReference>?
     package var windowMicros: Located<Int64>?
+    /// The source whose event time stands for the left side in `window`; nil for that of `from`.
+    package var windowSource: Located<String>?
     /// The residual predicate over both sides.
     package var filter: Expression<ColumnReference>?
 

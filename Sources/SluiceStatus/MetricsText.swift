@@ -100,8 +100,14 @@ struct MetricsText {
         ) -> MetricFamily {
             var family = MetricFamily(name, kind, help)
             for (query, metrics) in queries {
-                for (name, side) in [("left", metrics.left), ("right", metrics.right)] {
-                    family.add(side.flatMap(value).map { Double($0) }, query: query.name, side: name)
+                // A query with one stage needs no name for it.
+                let isOne = metrics.stages.count == 1
+                for stage in metrics.stages {
+                    for (name, side) in [("left", stage.left), ("right", stage.right)] {
+                        family.add(
+                            value(side).map { Double($0) }, query: query.name, stage: isOne ? nil : stage.name,
+                            side: name)
+                    }
                 }
             }
             return family
@@ -248,11 +254,14 @@ private struct MetricFamily {
     }
 
     mutating func add(
-        _ value: Double?, query: String? = nil, source: String? = nil, side: String? = nil, phase: String? = nil,
-        schema: String? = nil
+        _ value: Double?, query: String? = nil, source: String? = nil, stage: String? = nil, side: String? = nil,
+        phase: String? = nil, schema: String? = nil
     ) {
         guard let value else { return }
-        let all = [("query", query), ("source", source), ("side", side), ("phase", phase), ("schema", schema)]
+        let all = [
+            ("query", query), ("source", source), ("stage", stage), ("side", side), ("phase", phase),
+            ("schema", schema),
+        ]
         let labels = all.compactMap { name, value in value.map { "\(name)=\"\(escaped($0))\"" } }
         add(definition.name, labels, value)
     }

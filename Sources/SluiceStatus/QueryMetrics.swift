@@ -55,13 +55,18 @@ struct QueryMetrics: Sendable {
         }
     }
 
+    struct Stage: Sendable {
+        var name: String
+        var left: Side
+        var right: Side
+    }
+
     private(set) var batches = 0
     private(set) var outputRows = 0
     private(set) var stateRowsUpdated = 0
     private(set) var checkpointBytes: Int64 = 0
-    /// Per side; nil without a join.
-    private(set) var left: Side?
-    private(set) var right: Side?
+    /// By name, each in the order of execution from the top; empty without a join.
+    private(set) var stages: [Stage] = []
     private(set) var sources: [String: Source] = [:]
     private(set) var phaseMillis = QueryProgress.Durations()
     private(set) var batchSeconds = Histogram(
@@ -73,10 +78,14 @@ struct QueryMetrics: Sendable {
     mutating func add(_ progress: QueryProgress) {
         batches += 1
         outputRows += progress.outputRows
-        stateRowsUpdated += progress.state?.rowsUpdated ?? 0
+        stateRowsUpdated += progress.stateRowsUpdated
         checkpointBytes += progress.cost.checkpointBytes
-        left = progress.state.map { Side($0.left, after: left) }
-        right = progress.state.map { Side($0.right, after: right) }
+        stages = progress.stages.map { stage in
+            let before = stages.first { $0.name == stage.stage }
+            return Stage(
+                name: stage.stage, left: Side(stage.left, after: before?.left),
+                right: Side(stage.right, after: before?.right))
+        }
         phaseMillis.latestOffset += progress.durations.latestOffset
         phaseMillis.walCommit += progress.durations.walCommit
         phaseMillis.getBatch += progress.durations.getBatch

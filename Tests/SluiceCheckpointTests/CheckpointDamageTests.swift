@@ -85,15 +85,15 @@ struct CheckpointDamageTests {
         let files = try OrdinaryCheckpoint().copy()
         let path = "\(root)/\(kind)"
         if kind.hasSuffix(".gz") {
-            try files.edit(path, storedGzip(Array(#"{"format":3,"unheard":"of"}"#.utf8)))
+            try files.edit(path, storedGzip(Array(#"{"format":4,"unheard":"of"}"#.utf8)))
         } else {
-            try files.edit(path, checksummed(#"{"format":3,"unheard":"of"}"#))
+            try files.edit(path, checksummed(#"{"format":4,"unheard":"of"}"#))
         }
         let before = try files.snapshot()
-        #expect(throws: CheckpointError.futureFormat(path: path, format: 3)) { try read(files) }
+        #expect(throws: CheckpointError.futureFormat(path: path, format: 4)) { try read(files) }
         #expect(try files.snapshot() == before)
-        let text = "\(CheckpointError.futureFormat(path: path, format: 3))"
-        #expect(text.contains("has format 3") && text.contains("version of sluice"))
+        let text = "\(CheckpointError.futureFormat(path: path, format: 4))"
+        #expect(text.contains("has format 4") && text.contains("version of sluice"))
     }
 
     @Test(
@@ -126,10 +126,10 @@ struct CheckpointDamageTests {
         let files = SimulatedFileSystem()
         var options = ToyQuery.options(files)
         let values = ["", "\"\\/\u{8}\u{C}\n\r\t\u{0}\u{7F}", "é😀\u{2028}", String(repeating: "x", count: 70_000)]
-        options.fingerprint = values.map { PlanFact(nil, $0, .text($0)) }
+        options.facts = values.map { PlanFact(nil, $0, .text($0)) }
         _ = try Checkpoint.open(options) { _ in }
         let stored = try Checkpoint.open(options) { _ in }.0.metadata
-        #expect(stored.fingerprint == options.fingerprint)
+        #expect(stored.facts == options.facts)
         try files.edit("\(root)/metadata.json") { bytes in
             bytes = checksummed(json(of: bytes).replacing("é😀", with: #"\u00e9\ud83d\ude00"#))
         }

@@ -80,7 +80,7 @@ struct CheckpointFolderTests {
         var query = try ToyQuery(ToyQuery.options(files), seed: 1)
         history.check(query, "golden")
         #expect(query.checkpoint.metadata.layout == ToyQuery.options(files).layout)
-        #expect(query.checkpoint.metadata.fingerprint == ToyQuery.options(files).fingerprint)
+        #expect(query.checkpoint.metadata.facts == ToyQuery.options(files).facts)
         #expect(query.checkpoint.metadata.queryID == "00000000-0000-4000-8000-000000000001")
         for _ in 0..<50 { try query.runBatch(&history) }
     }

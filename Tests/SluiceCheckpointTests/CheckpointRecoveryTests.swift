@@ -284,7 +284,7 @@ struct CheckpointRecoveryTests {
     func fingerprint() throws {
         let files = try OrdinaryCheckpoint().copy()
         var options = ToyQuery.options(files)
-        options.fingerprint = [PlanFact(nil, "join type", .text("inner")), PlanFact(nil, "keys", .text("a = b"))]
+        options.facts = [PlanFact(nil, "join type", .text("inner")), PlanFact(nil, "keys", .text("a = b"))]
         options.layout?.shards = 64
         let before = try files.snapshot()
         let refusal = CheckpointError.incompatibleSpec(folder: root, reason: "join type was left outer, is inner")
@@ -293,12 +293,12 @@ struct CheckpointRecoveryTests {
         }
         #expect(try files.snapshot() == before)
         let stored = try Checkpoint.open(options) { stored throws(CheckpointError) in
-            #expect(stored.metadata.fingerprint[0].value == .text("left outer"))
+            #expect(stored.metadata.facts[0].value == .text("left outer"))
         }.0.metadata
-        #expect(stored.fingerprint == options.fingerprint)
+        #expect(stored.facts == options.facts)
         #expect(stored.layout?.shards == toyShards, "what state was cut into stays")
         _ = try Checkpoint.open(options) { stored throws(CheckpointError) in
-            #expect(stored.metadata.fingerprint == options.fingerprint)
+            #expect(stored.metadata.facts == options.facts)
         }
     }
 

@@ -15,7 +15,7 @@ import Testing
                 columns: [])
         }
         return PhysicalPlan(
-            query: "q", inputs: [input("s", KafkaTopics(topics))], join: nil,
+            query: "q", inputs: [input("s", KafkaTopics(topics))], stages: [],
             output: OutputPlan(filter: nil, columns: [], sinks: []), watermarkPolicy: .min)
     }
 

@@ -38,13 +38,17 @@ struct ToyQuery {
     static func options(_ files: any FileSystem, folder: String = "/cp/q", retain: Int = 5) -> CheckpointOptions {
         CheckpointOptions(
             folder: folder, fileSystem: files, newQueryID: "00000000-0000-4000-8000-000000000001",
-            newLife: "0000000000000001", stage: "rows+files",
-            layout: PlanLayout(
-                shards: toyShards,
-                left: PlanLayout.Side(bucketWidthMicros: 1_000_000, cellWidthMicros: 250_000),
-                right: PlanLayout.Side(bucketWidthMicros: nil, cellWidthMicros: nil)),
-            fingerprint: [
-                PlanFact(nil, "join type", .text("left outer")), PlanFact(nil, "keys", .text("a = b")),
+            newLife: "0000000000000001",
+            stages: [
+                StoredStage(
+                    name: toyStage,
+                    facts: [
+                        PlanFact(nil, "join type", .text("left outer")), PlanFact(nil, "keys", .text("a = b")),
+                    ],
+                    layout: PlanLayout(
+                        shards: toyShards,
+                        left: PlanLayout.Side(bucketWidthMicros: 1_000_000, cellWidthMicros: 250_000),
+                        right: PlanLayout.Side(bucketWidthMicros: nil, cellWidthMicros: nil)))
             ],
             retainBatches: retain, historySources: ["files"])
     }

@@ -91,15 +91,15 @@ struct EngineUnderTest {
     mutating func run(_ sides: [[WorkloadRow]], late: Int64, evict: Int64) throws -> (output: [String], state: Int) {
         let inputs = sides.map { MemoryInput($0.map(\.json), linesPerChunk: 3) }
         let result = try executor.run(inputs, watermarks: BatchWatermarks(lateMillis: late, evictionMillis: evict))
-        for delta in result.deltas { payloads[delta.shard, default: []].append(delta.payload.buffer.array()) }
-        evictedThrough = result.evictedThroughMicros
+        for delta in result.stages[0].deltas { payloads[delta.shard, default: []].append(delta.payload.buffer.array()) }
+        evictedThrough = result.stages[0].evictedThroughMicros
         for (input, counters) in result.sources.enumerated() {
             tracker.observe(
                 input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
                 rowCount: counters.watermarkRows, batchTimeMillis: 0)
         }
         tracker.advance(nowMillis: 0)
-        let text = result.outputs[0].map { String(decoding: $0.buffer.array(), as: UTF8.self) }.joined()
+        let text = result.routes[0].encodings[0].map { String(decoding: $0.buffer.array(), as: UTF8.self) }.joined()
         let rows = text.split(separator: "\n").map { line in
             // {"l":1,"r":2} with either field absent
             func field(_ name: String) -> String {
@@ -114,25 +114,26 @@ struct EngineUnderTest {
 
     /// What a batch says of its sides is what came out.
     private func expectCounters(_ result: BatchResult, _ rows: [String]) {
+        let (state, join) = (result.stages[0], plan.stages[0].join)
         let sides: [(counters: SideCounters, isPreserved: Bool?, partner: String)] = [
-            (result.left, plan.join?.left.isPreserved, " -"), (result.right, plan.join?.right.isPreserved, "- "),
+            (state.left, join.left.isPreserved, " -"), (state.right, join.right.isPreserved, "- "),
         ]
         for (number, side) in sides.enumerated() {
             let unmatched = rows.count { number == 0 ? $0.hasSuffix(side.partner) : $0.hasPrefix(side.partner) }
             // A row of a semi join comes out with a partner that does not show.
-            let isTold = side.isPreserved == true || plan.join?.type != .leftSemi
-            #expect(!isTold || side.counters.rowsUnmatched == unmatched, "\(plan.join?.type as Any)")
+            let isTold = side.isPreserved == true || join.type != .leftSemi
+            #expect(!isTold || side.counters.rowsUnmatched == unmatched, "\(join.type)")
         }
         #expect(result.stateRowsTotal == executor.stateRowCount)
-        #expect(result.left.byteCount > 0 || result.left.rowsTotal == 0)
+        #expect(state.left.byteCount > 0 || state.left.rowsTotal == 0)
     }
 
     /// A new process: state from the deltas, some of them merged as the checkpoint would.
     mutating func restart(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        let merger = SegmentMerger(plan)
+        let merger = SegmentMerger(plan, stage: plan.stages[0])
         executor = Self.makeExecutor(plan)
-        executor.beginRestore(evictedThroughMicros: evictedThrough)
+        executor.beginRestore(stage: 0, evictedThroughMicros: evictedThrough)
         for (shard, deltas) in payloads.sorted(by: { $0.key < $1.key }) {
             var kept = deltas
             if kept.count > 1, random.chance(60) {
@@ -142,7 +143,7 @@ struct EngineUnderTest {
                 kept.replaceSubrange(first...last, with: merged.isEmpty ? [] : [merged])
             }
             payloads[shard] = kept
-            for payload in kept { try executor.restore(shard: shard, payload: payload) }
+            for payload in kept { try executor.restore(stage: 0, shard: shard, payload: payload) }
         }
         executor.finishRestore()
     }

@@ -138,10 +138,14 @@ extension JoinWorkload {
         }
         return PhysicalPlan(
             query: "q", inputs: inputs,
-            join: JoinPlan(
-                type: type, keys: [JoinKey(left: 1, right: 1, isNullSafe: isNullSafe)], bounds: bounds,
-                left: sidePlan(0), right: sidePlan(1), residual: hasResidual ? less(slot(0, 3), slot(1, 3)) : nil,
-                shards: shards),
+            stages: [
+                StagePlan(
+                    name: "l+r",
+                    join: JoinPlan(
+                        type: type, keys: [JoinKey(left: 1, right: 1, isNullSafe: isNullSafe)], bounds: bounds,
+                        left: sidePlan(0), right: sidePlan(1),
+                        residual: hasResidual ? less(slot(0, 3), slot(1, 3)) : nil, shards: shards))
+            ],
             output: OutputPlan(
                 filter: nil,
                 columns: [

@@ -64,9 +64,13 @@ final class MemorySpill: OutputSpill {
             inputs: ["l", "r"].map {
                 InputPlan(source: $0, format: .json(), timeZone: "UTC", badRows: .null, fieldCount: 2, columns: columns)
             },
-            join: JoinPlan(
-                type: .inner, keys: [JoinKey(left: 1, right: 1, isNullSafe: false)], bounds: nil, left: side,
-                right: side, residual: nil, shards: 4),
+            stages: [
+                StagePlan(
+                    name: "l+r",
+                    join: JoinPlan(
+                        type: .inner, keys: [JoinKey(left: 1, right: 1, isNullSafe: false)], bounds: nil, left: side,
+                        right: side, residual: nil, shards: 4))
+            ],
             output: OutputPlan(
                 filter: nil,
                 columns: [
@@ -95,13 +99,13 @@ final class MemorySpill: OutputSpill {
             [lines("l", rows), lines("r", rows)],
             watermarks: BatchWatermarks(lateMillis: 0, evictionMillis: 0))
         var text: [UInt8] = []
-        for part in result.outputs[0] {
+        for part in result.routes[0].encodings[0] {
             try part.forEachSegment(
                 { segment throws(SpillError) in text += segment.buffer.array() }, unreadable: { $0 })
         }
-        #expect(result.outputs[0].reduce(0) { $0 + $1.byteCount } == text.count)
+        #expect(result.routes[0].encodings[0].reduce(0) { $0 + $1.byteCount } == text.count)
         var keys = 0
-        for part in result.outputs[1] {
+        for part in result.routes[0].encodings[1] {
             try part.forEachSegment(
                 { segment throws(SpillError) in
                     let records = segment.outputRecords
@@ -120,7 +124,8 @@ final class MemorySpill: OutputSpill {
                     keys += records.count
                 }, unreadable: { $0 })
         }
-        #expect(keys == result.outputRowCount && result.outputs[1].reduce(0) { $0 + $1.recordCount } == keys)
+        #expect(
+            keys == result.outputRowCount && result.routes[0].encodings[1].reduce(0) { $0 + $1.recordCount } == keys)
         return (String(decoding: text, as: UTF8.self), result.outputRowCount)
     }
 

@@ -17,7 +17,7 @@ import Testing
                 column: 0, delayMicros: delaySeconds * second, idleTimeoutMicros: idleSeconds.map { $0 * second },
                 parts: .partitions))
         let plan = PhysicalPlan(
-            query: "q", inputs: [input], join: nil, output: OutputPlan(filter: nil, columns: [], sinks: []),
+            query: "q", inputs: [input], stages: [], output: OutputPlan(filter: nil, columns: [], sinks: []),
             watermarkPolicy: .min)
         return WatermarkTracker(plan, nowMillis: 0)
     }

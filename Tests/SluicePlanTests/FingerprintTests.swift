@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func aColumnsTypeIsRefused() {
-        let changes = PhysicalPlan.compareFingerprints(
+        let changes = PhysicalPlan.compareFacts(
             old: [PlanFact(.left, "column `cost`", .text("int"))],
             new: [PlanFact(.left, "column `cost`", .text("long"))])
         #expect(changes.refusals.map(\.sentence) == ["left column `cost` was `int`, is now `long`"])
@@ -129,7 +129,7 @@ import Testing
         let names = try changes(single, TestQuery()).refusals.map(\.name)
         #expect(names.contains("join type"))
         #expect(names.contains("left source"))
-        let changes = PhysicalPlan.compareFingerprints(
+        let changes = PhysicalPlan.compareFacts(
             old: [PlanFact(.left, "source", .text("visits")), PlanFact(.right, "source", .text("ads"))],
             new: [PlanFact(.left, "source", .text("ads")), PlanFact(.right, "source", .text("visits"))])
         #expect(

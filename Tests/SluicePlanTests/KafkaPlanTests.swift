@@ -163,7 +163,7 @@ private func changes(_ old: String, _ new: String) throws -> FingerprintChanges 
     }
 
     @Test func filesHaveTheFactsOfBefore() throws {
-        let names = try planned(job(source: "file: { path: in }")).fingerprint.map(\.name)
+        let names = try planned(job(source: "file: { path: in }")).facts.map(\.name)
         #expect(
             names == [
                 "join type", "watermark policy", "source", "watermark column", "column `at`", "column `id`",

@@ -151,3 +151,28 @@ struct TestQuery {
 
     func plan() -> PlanningResult { Planner.plan(query: query, in: spec) }
 }
+
+/// Plans with one stage, or none.
+extension PhysicalPlan {
+    var join: JoinPlan? { stages.last?.join }
+
+    var layout: PlanLayout? {
+        get { join?.layout }
+        set { if let newValue, !stages.isEmpty { stages[stages.count - 1].join.layout = newValue } }
+    }
+
+    /// The facts of the only stage.
+    var facts: [PlanFact] { fingerprint.flatMap(\.facts) }
+
+    func retention(of side: JoinInput) -> Retention? { stages.last.flatMap { retention(of: side, in: $0) } }
+
+    static func compareFacts(old: [PlanFact], new: [PlanFact]) -> FingerprintChanges {
+        compareFingerprints(old: [stage(old)], new: [stage(new)])
+    }
+
+    static func rememberedFacts(_ new: [PlanFact], over old: [PlanFact]) -> [PlanFact] {
+        remembered([stage(new)], over: [stage(old)]).flatMap(\.facts)
+    }
+
+    static func stage(_ facts: [PlanFact]) -> StageFingerprint { StageFingerprint(stage: "a+b", facts: facts) }
+}

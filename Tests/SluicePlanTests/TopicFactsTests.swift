@@ -24,7 +24,7 @@ import Testing
         return try #require(Planner.plan(query: spec.queries[0], in: spec).physical)
     }
 
-    private func facts(_ topics: String) throws -> [PlanFact] { try plan(topics).fingerprint }
+    private func facts(_ topics: String) throws -> [PlanFact] { try plan(topics).facts }
 
     @Test func `A plan of one topic has the facts that it has always had`() throws {
         let one = try facts("topic: a").filter { $0.name.contains("kafka") }
@@ -51,7 +51,7 @@ import Testing
     func `More topics are accepted, fewer are refused by name`(
         before: String, after: String, isAccepted: Bool, words: String
     ) throws {
-        let changes = PhysicalPlan.compareFingerprints(old: try facts(before), new: try facts(after))
+        let changes = PhysicalPlan.compareFacts(old: try facts(before), new: try facts(after))
         #expect(changes.refusals.isEmpty == isAccepted, "\(changes)")
         let sentences = (changes.refusals + changes.warnings).map(\.sentence)
         if words.isEmpty {
@@ -63,27 +63,30 @@ import Testing
 
     @Test func `The topic of bare numbers is remembered for good`() throws {
         let (one, two, pattern) = (try facts("topic: a"), try facts("topics: [a, b]"), try facts("topic_pattern: .+"))
-        let grown = PhysicalPlan.remembered(two, over: one)
-        #expect(try plan("topics: [a, b]").bareTopics(grown) == [0: "a"])
-        #expect(PhysicalPlan.compareFingerprints(old: grown, new: two) == FingerprintChanges())
-        #expect(PhysicalPlan.compareFingerprints(old: grown, new: one).refusals.count == 1)
-        let further = PhysicalPlan.remembered(pattern, over: grown)
-        #expect(try plan("topic_pattern: .+").bareTopics(further) == [0: "a"])
-        #expect(PhysicalPlan.remembered(two, over: two) == two && PhysicalPlan.remembered(one, over: one) == one)
-        #expect(try plan("topic: a").bareTopics(one).isEmpty)
+        let grown = PhysicalPlan.rememberedFacts(two, over: one)
+        #expect(try plan("topics: [a, b]").bareTopics([PhysicalPlan.stage(grown)]) == [0: "a"])
+        #expect(PhysicalPlan.compareFacts(old: grown, new: two) == FingerprintChanges())
+        #expect(PhysicalPlan.compareFacts(old: grown, new: one).refusals.count == 1)
+        let further = PhysicalPlan.rememberedFacts(pattern, over: grown)
+        #expect(try plan("topic_pattern: .+").bareTopics([PhysicalPlan.stage(further)]) == [0: "a"])
+        #expect(
+            PhysicalPlan.rememberedFacts(two, over: two) == two && PhysicalPlan.rememberedFacts(one, over: one) == one)
+        #expect(try plan("topic: a").bareTopics([PhysicalPlan.stage(one)]).isEmpty)
     }
 
     @Test func `A fact of the first format counts as well`() throws {
         let old = [PlanFact(format1: "kafka topic", value: "a")]
         let new = try facts("topics: [a, b]").filter { $0.name.hasPrefix("kafka") }
-        #expect(PhysicalPlan.compareFingerprints(old: old, new: new).refusals.isEmpty)
-        #expect(try plan("topics: [a, b]").bareTopics(PhysicalPlan.remembered(new, over: old)) == [0: "a"])
+        #expect(PhysicalPlan.compareFacts(old: old, new: new).refusals.isEmpty)
+        #expect(
+            try plan("topics: [a, b]").bareTopics([PhysicalPlan.stage(PhysicalPlan.rememberedFacts(new, over: old))])
+                == [0: "a"])
     }
 
     @Test func `What was read has to be read on, whatever a pattern or partitions say`() throws {
-        let facts = PhysicalPlan.remembered(try facts("topics: [a, b]"), over: try facts("topic: a"))
+        let facts = PhysicalPlan.rememberedFacts(try facts("topics: [a, b]"), over: try facts("topic: a"))
         func objection(_ topics: String, _ names: [String]) throws -> String? {
-            try plan(topics).objection(toPositions: ["s": names], facts: facts)
+            try plan(topics).objection(toPositions: ["s": names], stored: [PhysicalPlan.stage(facts)])
         }
         #expect(try objection("topics: [a, b]", ["0", "a/1", "b/0"]) == nil)
         #expect(try objection("topic_pattern: \"b.*\"", ["b/0", "0"])?.contains("`a` is no longer read") == true)
@@ -98,7 +101,7 @@ import Testing
         let names = ["a/0", "a/1", "b/0"]
         let topics = try plan("topics: [a, b]", watermark: watermark + "per_topic: true }")
         #expect(topics.inputs[0].watermarkParts(ofPartitions: names) == ["a", "a", "b"])
-        #expect(topics.fingerprint.contains { $0.name == "watermark per topic" })
+        #expect(topics.facts.contains { $0.name == "watermark per topic" })
         let partitions = try plan("topics: [a, b]", watermark: watermark + "per_partition: true }")
         #expect(partitions.inputs[0].watermarkParts(ofPartitions: names) == names)
         let one = try plan("topic: a", watermark: watermark + "per_topic: true }")

@@ -91,7 +91,7 @@ import Testing
         #expect(told == [(["0 @- [0]"] + [rows.joined(separator: " ")]).filter { !$0.isEmpty }.joined(separator: ": ")])
         // Nothing of them is left to come out or to count later.
         try scenario.step(left: [row("m", "m", 900)], right: [row("n", "n", 900)])
-        #expect(scenario.last?.state?.rowsTotal == 2)
+        #expect(scenario.last?.stateRowsTotal == 2)
         #expect(try scenario.harness.allRows().map(pair).sorted() == rows)
     }
 
@@ -243,8 +243,8 @@ import Testing
         try scenario.step(
             left: [row("a1", "k", 10), row("a2", "x", 10)], right: [row("b1", "k", 10), row("b2", "y", 10)])
         try scenario.step(left: [row("m", "m", 900)], right: [row("n", "n", 900)])
-        #expect(scenario.last?.state?.rowsRemoved == removed)
-        #expect(scenario.last?.state?.rowsTotal == 2)
+        #expect(scenario.last?.stateRowsRemoved == removed)
+        #expect(scenario.last?.stateRowsTotal == 2)
         let json = try #require(scenario.last?.json)
         #expect(json.contains("\"numRowsRemoved\":\(removed)"))
     }
@@ -256,7 +256,7 @@ import Testing
         // With the no-data batch that follows.
         let data = try #require(scenario.harness.reports.all.first { $0.batchID == 2 })
         #expect(data.sources.map(\.lateRows) == [2, 1])
-        #expect(data.state?.rowsDroppedByWatermark == 3)
+        #expect(data.stages.first?.rowsDroppedByWatermark == 3)
         let counts = data.json.split(separator: "\"numRowsDroppedByWatermark\":").dropFirst().map { $0.prefix(1) }
         #expect(counts == ["3", "2", "1"])
     }

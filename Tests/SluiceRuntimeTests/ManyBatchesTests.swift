@@ -31,7 +31,7 @@ import Testing
             try disk.append("/in/l.jsonl", Array((row("a\(step)", "k\(step % 5)", seconds) + "\n").utf8))
             try disk.append("/in/r.jsonl", Array((row("b\(step)", "k\(step % 7)", seconds) + "\n").utf8))
             try runner.runPending()
-            let state = try #require(reports.all.last?.state)
+            let state = try #require(reports.all.last?.stages.first)
             samples.append(
                 Sample(
                     files: disk.fileCount(under: "/check"), writtenBytes: disk.bytesWritten(under: "/check"),

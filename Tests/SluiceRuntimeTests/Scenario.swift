@@ -68,7 +68,7 @@ func tellBatch(_ progress: QueryProgress, rows: [String]) -> String {
     if let watermark = progress.eventTime?.watermarkMillis {
         text += watermark == 0 ? " @-" : " @\(shortNumber(Double(watermark - baseMillis) / 1000))"
     }
-    if let state = progress.state {
+    if let state = progress.stages.first {
         text += " [\(state.rowsTotal)]"
         if state.rowsDroppedByWatermark > 0 { text += " late \(state.rowsDroppedByWatermark)" }
     }

@@ -30,11 +30,11 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         var spec = JoinSpecText(shards: 2)
         let scenario = try Scenario(spec)
         try scenario.step(left: (0..<20).map { row("a\($0)", "k\($0)", 10) })
-        #expect(scenario.last?.state?.shards == 2)
+        #expect(scenario.last?.stages.first?.shards == 2)
         spec.shards = 8
         try scenario.restart(spec)
         let told = try scenario.step(right: (0..<20).map { row("b\($0)", "k\($0)", 12) })
-        #expect(scenario.last?.state?.shards == 2)
+        #expect(scenario.last?.stages.first?.shards == 2)
         #expect(told.count == 2)
         #expect(try scenario.harness.allRows().count == 20)
     }
@@ -63,7 +63,7 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
             "{\"id\":\"\(id)\",\"k\":\"k\",\"t\":\"2024-01-01T00:00:20.\(fraction)Z\"}"
         }
         try scenario.step(left: [micros("a1", "000"), micros("a2", "0009"), micros("a3", "000001")])
-        #expect(scenario.last?.state?.rowsDroppedByWatermark == 1)
+        #expect(scenario.last?.stages.first?.rowsDroppedByWatermark == 1)
     }
 
     @Test func `1.6 A key wrapped in a function loses its mark: nothing is evicted, and an outer join is refused`()
@@ -75,7 +75,7 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         try scenario.step(left: [row("a", "k", 10)], right: [row("b", "k", 10)])
         try scenario.step(left: [row("m", "m", 1000)], right: [row("n", "n", 1000)])
         #expect(scenario.last?.batchID == 1)
-        #expect(scenario.last?.state?.rowsTotal == 4)
+        #expect(scenario.last?.stateRowsTotal == 4)
         spec.type = "left outer"
         #expect(try refusals(spec).map(\.code) == ["unmatched-never-emitted"])
     }
@@ -118,7 +118,7 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
         #expect(scenario.last?.eventTime?.watermarkMillis == baseMillis + 200_000)
         // Newer than all of its side, and late against nothing: the right side decides.
         try scenario.step(right: [row("c", "k", 150), row("d", "k", 250)])
-        #expect(scenario.last?.state?.rowsDroppedByWatermark == 1)
+        #expect(scenario.last?.stages.first?.rowsDroppedByWatermark == 1)
         #expect(scenario.last?.sources[1].watermarkMillis == baseMillis + 200_000)
     }
 

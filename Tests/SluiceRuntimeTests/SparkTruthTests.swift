@@ -159,8 +159,10 @@ extension SparkRun {
         for (batch, expected) in zip(actual, run.expected) {
             #expect(batch.rows == expected.output.map(sortedFields).sorted(), "rows of batch \(expected.batch)")
             #expect(batch.progress.batchID == Int64(expected.batch))
-            #expect(batch.progress.state?.rowsTotal == expected.stateRows, "state after batch \(expected.batch)")
-            #expect(batch.progress.state?.rowsDroppedByWatermark == expected.late, "late in batch \(expected.batch)")
+            #expect(batch.progress.stateRowsTotal == expected.stateRows, "state after batch \(expected.batch)")
+            #expect(
+                batch.progress.stages.first?.rowsDroppedByWatermark == expected.late,
+                "late in batch \(expected.batch)")
             if let watermark = expected.watermark {
                 let used = batch.progress.eventTime.map { utcText(millis: $0.watermarkMillis) }
                 #expect(used == nil || used == watermark, "watermark of batch \(expected.batch)")
@@ -193,10 +195,5 @@ extension SparkRun {
             ReplayedBatch(
                 progress: progress, rows: try harness.rows(batch: progress.batchID).map(sortedFields).sorted())
         }
-    }
-
-    private func sortedFields(_ row: String) -> String {
-        guard let object = try? JSONSerialization.jsonObject(with: Data(row.utf8)) as? [String: Any] else { return row }
-        return object.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
     }
 }

@@ -219,7 +219,7 @@ final class TriggeredRun {
             untilMillis: 500_000)
         // The second batch sees the watermark of the first (10 s) and the third that of the second (90 s): a1 and b1.
         #expect(run.inputRows == [2, 2, 1])
-        #expect(run.reports.all.map { $0.state?.rowsRemoved } == [0, 0, 2])
+        #expect(run.reports.all.map { $0.stateRowsRemoved } == [0, 0, 2])
         #expect(run.starts == [0, 60_000, 120_000])
     }
 

@@ -3,6 +3,9 @@
 //     chunks of text ──decode lanes──▶ rows by shard ──shards──▶ encoded rows + state delta
 //        (parallel over chunks)            (parallel over shards, no locks: a shard owns its state)
 //
+// In a chain the rows that a stage's shards put out are, packed, the rows by shard of the stage that reads it. A stage
+// is done with the batch, evicted rows included, before the next one begins.
+//
 // Nothing here reads a clock, a file or a random number. Output is put together in shard order and the cut into chunks
 // follows from the offset ranges, so the bytes that come out do not depend on the number of workers.
 
@@ -106,27 +109,48 @@ package struct ShardDelta: Sendable {
     package var payload: OutputBytes
 }
 
-/// What a batch has done. The executor owns the bytes: they are valid until its next batch.
-package struct BatchResult: Sendable {
-    /// Per distinct encoding (`OutputPlan.distinctEncodings`), the encoded rows in shard order.
-    package var outputs: [[OutputBytes]]
-    package var outputRowCount = 0
-    /// Per input of the plan.
-    package var sources: [SourceCounters]
+/// Rows that go to sinks by one route. The query's own rows are the main route.
+package struct RoutedRows: Sendable {
+    /// Per distinct encoding of the route (`OutputPlan.distinctEncodings` of the main one), the encoded rows in order.
+    package var encodings: [[OutputBytes]]
+    package var rowCount: Int
+}
+
+/// What a batch has done in one stage.
+package struct StageResult: Sendable {
     /// Shards whose state changed.
     package var deltas: [ShardDelta] = []
     /// Per side, the newest join time in the deltas; Int64.min where there is none.
     package var newestDeltaMicros: [Int64] = [.min, .min]
-    package var stateRowsUpdated = 0
-    /// Nothing without a join.
+    package var rowsUpdated = 0
+    /// Rows that the stage has put out, filters behind it considered.
+    package var rowsEmitted = 0
     package var left = SideCounters()
     package var right = SideCounters()
     /// Per side, the join time at or below which rows have left state.
     package var evictedThroughMicros: [Int64] = [.min, .min]
 
     /// Live rows of both sides.
-    package var stateRowsTotal: Int { left.rowsTotal + right.rowsTotal }
-    package var stateRowsRemoved: Int { left.rowsRemoved + right.rowsRemoved }
+    package var rowsTotal: Int { left.rowsTotal + right.rowsTotal }
+    package var rowsRemoved: Int { left.rowsRemoved + right.rowsRemoved }
+
+    package func side(_ side: JoinInput) -> SideCounters { side == .left ? left : right }
+}
+
+/// What a batch has done. The executor owns the bytes: they are valid until its next batch.
+package struct BatchResult: Sendable {
+    /// The main route first.
+    package var routes: [RoutedRows]
+    /// Per input of the plan.
+    package var sources: [SourceCounters]
+    /// Per stage of the plan.
+    package var stages: [StageResult] = []
+
+    /// Rows of the main route.
+    package var outputRowCount: Int { routes[0].rowCount }
+    /// Live rows of all stages.
+    package var stateRowsTotal: Int { stages.reduce(0) { $0 + $1.rowsTotal } }
+    package var stateRowsRemoved: Int { stages.reduce(0) { $0 + $1.rowsRemoved } }
 }
 
 /// A batch that cannot go on because of what it read.
@@ -157,7 +181,8 @@ package enum BatchError: Error, Sendable, CustomStringConvertible {
 package final class BatchExecutor {
     private let plan: PhysicalPlan
     private let parallel: ParallelFor
-    private let shards: [JoinShard]
+    /// Per stage its shards.
+    private let stages: [[JoinShard]]
     private let lanes: [DecodeLane]
     private let shortage: MemoryShortage
     private var chunkPool: [DecodedChunk] = []
@@ -177,13 +202,11 @@ package final class BatchExecutor {
         self.parallel = parallel
         let shortage = MemoryShortage()
         self.shortage = shortage
-        shards =
-            plan.join.map { join in
-                (0..<join.shards).map {
-                    JoinShard(
-                        $0, plan: plan, join: join, zones: zones, resources: resources, shortage: shortage)
-                }
-            } ?? []
+        stages = plan.stages.indices.map { stage in
+            (0..<plan.stages[stage].join.shards).map { shard in
+                JoinShard(shard, plan, stage: stage, zones: zones, resources: resources, shortage: shortage)
+            }
+        }
         let laneCount = max(1, laneCount)
         lanes = (0..<laneCount).map { _ in
             DecodeLane(plan: plan, zones: zones, resources: resources, shortage: shortage, laneCount: laneCount)
@@ -195,38 +218,50 @@ package final class BatchExecutor {
     package func run(_ inputs: [any InputBytes], watermarks: BatchWatermarks) throws(BatchError) -> BatchResult {
         precondition(inputs.count == plan.inputs.count)
         shortage.begin()
-        if plan.join == nil { return try runWithoutJoin(inputs[0], watermarks) }
+        if plan.stages.isEmpty { return try runWithoutJoin(inputs[0], watermarks) }
+        var sources = [SourceCounters](repeating: SourceCounters(), count: inputs.count)
+        var results: [StageResult] = []
+        for stage in stages.indices { results.append(try run(stage, inputs, watermarks, &sources)) }
+        let last = stages[stages.count - 1]
+        let main = route(last.map(\.outputs), rowCount: results[results.count - 1].rowsEmitted)
+        return BatchResult(routes: [main], sources: sources, stages: results)
+    }
+
+    /// Runs one stage, whose inputs are done with the batch.
+    private func run(
+        _ number: Int, _ inputs: [any InputBytes], _ watermarks: BatchWatermarks, _ sources: inout [SourceCounters]
+    ) throws(BatchError) -> StageResult {
+        let (stage, shards) = (plan.stages[number], stages[number])
+        let evictionMillis = stage.watermarkMillis(of: watermarks.evictionMillis)
         for shard in shards { shard.begin() }
         // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
-        var counters: [SourceCounters] = []
         var rowCount = 0
         let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
-        for (side, input) in inputs.enumerated() {
-            let (chunks, sideCounters) = try decode(input, side, watermarks)
-            counters.append(sideCounters)
+        for side in JoinInput.allCases {
+            let chunks: [DecodedChunk]
+            switch stage.input(side) {
+            case .source(let input):
+                (chunks, sources[input]) = try decode(inputs[input], input, watermarks)
+            case .stage(let below): chunks = stages[below].compactMap(\.rows)
+            }
             rowCount += chunks.reduce(0) { $0 + $1.content.rowCount }
-            let isLast = side == inputs.count - 1
-            let (shards, isSmall) = (self.shards, rowCount < Self.smallBatchRowCount)
+            let isSmall = rowCount < Self.smallBatchRowCount
             nonisolated(unsafe) let work: (Int) -> Void = { number in
                 let shard = shards[number]
-                shard.drive(side: side, chunks, evictionWatermarkMillis: watermarks.evictionMillis)
-                guard isLast else { return }
-                shard.evict(watermarkMillis: watermarks.evictionMillis)
+                shard.drive(side: side.rawValue, chunks, evictionWatermarkMillis: evictionMillis)
+                guard side == .right else { return }
+                shard.evict(watermarkMillis: evictionMillis)
                 if !isSmall { shard.checkRoomForDelta() }
                 newest[number] = shard.writeDelta()
             }
-            forEachShard(of: chunks, isSmall: isSmall) { unsafe work($0) }
-            try throwFailure()
-            recycle(chunks)
+            forEachShard(shards.count, of: chunks, isSmall: isSmall) { unsafe work($0) }
+            try throwFailure(of: shards)
+            if case .source = stage.input(side) { recycle(chunks) }
         }
-        var result = BatchResult(outputs: [], sources: counters)
-        collectState(newest.values, &result)
-        collectOutputs(
-            shards.map(\.outputs), rowCount: shards.reduce(0) { $0 + $1.counters.emitted }, &result)
-        return result
+        return result(of: shards, newest.values)
     }
 
-    private func throwFailure() throws(BatchError) {
+    private func throwFailure(of shards: [JoinShard]) throws(BatchError) {
         for shard in shards {
             switch shard.failure {
             case nil: continue
@@ -240,10 +275,9 @@ package final class BatchExecutor {
         -> BatchResult
     {
         let (chunks, counters) = try decode(input, 0, watermarks)
-        var result = BatchResult(outputs: [], sources: [counters])
-        collectOutputs(chunks.map { $0.takeOutputs() }, rowCount: chunks.reduce(0) { $0 + $1.emitted }, &result)
+        let main = route(chunks.map { $0.takeOutputs() }, rowCount: chunks.reduce(0) { $0 + $1.emitted })
         recycle(chunks)
-        return result
+        return BatchResult(routes: [main], sources: [counters])
     }
 
     /// What this input used is kept for the next; what an earlier, larger one used is given back.
@@ -255,23 +289,25 @@ package final class BatchExecutor {
     /// Small batches stay on the query's thread: waking workers costs more than the work. Of others the largest shard
     /// goes first, or with a hot key the workers would wait for the one who began with it last.
     private func forEachShard(
-        of chunks: [DecodedChunk], isSmall: Bool, _ body: @escaping @Sendable (Int) -> Void
+        _ count: Int, of chunks: [DecodedChunk], isSmall: Bool, _ body: @escaping @Sendable (Int) -> Void
     ) {
         if isSmall {
-            for shard in shards.indices { body(shard) }
+            for shard in 0..<count { body(shard) }
             return
         }
-        let byteCounts = shards.indices.map { shard in
+        let byteCounts = (0..<count).map { shard in
             chunks.reduce(0) { unsafe $0 + $1.content.bytes(shard: shard).count }
         }
-        let order = shards.indices.sorted { (byteCounts[$0], $1) > (byteCounts[$1], $0) }
-        parallel(shards.count) { body(order[$0]) }
+        let order = (0..<count).sorted { (byteCounts[$0], $1) > (byteCounts[$1], $0) }
+        parallel(count) { body(order[$0]) }
     }
 
-    private func collectState(_ newest: [[Int64?]], _ result: inout BatchResult) {
+    private func result(of shards: [JoinShard], _ newest: [[Int64?]]) -> StageResult {
+        var result = StageResult()
         for (number, shard) in shards.enumerated() {
             let counters = shard.counters
-            result.stateRowsUpdated += counters.updated
+            result.rowsUpdated += counters.updated
+            result.rowsEmitted += counters.emitted
             result.left.add(counters.left)
             result.right.add(counters.right)
             if shard.delta.buffer.count > 0 {
@@ -283,13 +319,14 @@ package final class BatchExecutor {
         }
         // All shards evict by the same watermark.
         result.evictedThroughMicros = shards[0].evictedThrough
+        return result
     }
 
-    private func collectOutputs(_ parts: [[OutputBytes]], rowCount: Int, _ result: inout BatchResult) {
-        result.outputRowCount = rowCount
-        result.outputs = plan.output.distinctEncodings.indices.map { encoding in
+    private func route(_ parts: [[OutputBytes]], rowCount: Int) -> RoutedRows {
+        let encodings = plan.output.distinctEncodings.indices.map { encoding in
             parts.map { $0[encoding] }.filter { !$0.isEmpty }
         }
+        return RoutedRows(encodings: encodings, rowCount: rowCount)
     }
 
     // MARK: Decoding
@@ -337,13 +374,15 @@ package final class BatchExecutor {
 
     // MARK: Restoring
 
-    /// Says, before any state is restored, which rows have left it.
-    package func beginRestore(evictedThroughMicros: [Int64]) {
-        for shard in shards { shard.restoreEvictedThrough(evictedThroughMicros) }
+    /// Says, before any state of a stage is restored, which rows have left it, by side.
+    package func beginRestore(stage: Int, evictedThroughMicros: [Int64]) {
+        for shard in stages[stage] { shard.restoreEvictedThrough(evictedThroughMicros) }
     }
 
-    /// Applies one payload of a shard's state; oldest first within a shard, different shards in parallel if wanted.
-    package func restore(shard: Int, payload: [UInt8]) throws(StateError) {
+    /// Applies one payload of the state of a stage's shard; oldest first within a shard, different shards in parallel
+    /// if wanted.
+    package func restore(stage: Int, shard: Int, payload: [UInt8]) throws(StateError) {
+        let shards = stages[stage]
         guard shards.indices.contains(shard) else {
             throw StateError(description: "the state has a shard \(shard), the plan has \(shards.count)")
         }
@@ -356,21 +395,22 @@ package final class BatchExecutor {
 
     /// All payloads have been applied.
     package func finishRestore() {
-        for shard in shards { shard.finishRestore() }
+        for shard in stages.joined() { shard.finishRestore() }
     }
 
-    /// Live rows of each side; nothing without a join.
-    package var stateRowCounts: [Int] {
-        guard !shards.isEmpty else { return [] }
-        let counts = shards.map(\.rowCounts)
-        return [0, 1].map { side in counts.reduce(0) { $0 + $1[side] } }
+    /// Live rows, by stage and then side.
+    package var stateRowCounts: [[Int]] {
+        stages.map { shards in
+            let counts = shards.map(\.rowCounts)
+            return [0, 1].map { side in counts.reduce(0) { $0 + $1[side] } }
+        }
     }
 
-    /// Live rows of both sides.
-    package var stateRowCount: Int { stateRowCounts.reduce(0, +) }
+    /// Live rows of all stages.
+    package var stateRowCount: Int { stateRowCounts.joined().reduce(0, +) }
 
-    /// Memory that the state of both sides holds.
-    package var stateByteCount: Int { shards.reduce(0) { $0 + $1.byteCount } }
+    /// Memory that the state of all stages holds.
+    package var stateByteCount: Int { stages.joined().reduce(0) { $0 + $1.byteCount } }
 }
 
 /// One value per worker index; each index is written by one worker.

@@ -14,23 +14,23 @@ struct ColumnComputer: ~Copyable {
     private let columns: [Column]
     /// Keep the programs alive.
     private let expressions: [CompiledExpression]
-    private let number: Int
+    private let side: Int
     private var builder: RowBuilder
     private var text = ByteBuffer()
 
     /// Of input `number` of a plan. The source's zone is that of its calendar, and of its text without a zone.
     init(_ physical: PhysicalPlan, _ number: Int, zone: TimeZoneRules, zones: TimeZones) {
         let input = physical.inputs[number]
-        let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
+        let layout = RowLayout(columns: input.columns)
+        isEmpty = input.computed.isEmpty
+        side = physical.side(ofInput: number).rawValue
+        builder = RowBuilder(layout: layout)
         expressions = input.computed.map {
-            CompiledExpression($0.expression, layouts: layouts, zone: zone, calendarZone: zone, zones: zones)
+            CompiledExpression($0.expression, layouts: [layout, layout], zone: zone, calendarZone: zone, zones: zones)
         }
         columns = zip(input.computed, expressions).map { column, expression in
             Column(slot: column.slot, type: input.columns[column.slot].type, runner: expression.runner)
         }
-        self.number = number
-        isEmpty = input.computed.isEmpty
-        builder = RowBuilder(layout: RowLayout(columns: input.columns))
     }
 
     let isEmpty: Bool
@@ -39,7 +39,7 @@ struct ColumnComputer: ~Copyable {
     mutating func compute(_ arena: inout ByteBuffer, _ scratch: inout EvaluationScratch) -> Int {
         builder.reopen(at: 0)
         for column in columns {
-            let rows = unsafe RowPair(UnsafeRawPointer(arena.base), ofInput: number)
+            let rows = unsafe RowPair(UnsafeRawPointer(arena.base), ofInput: side)
             let value = column.runner.evaluate(rows, &scratch)
             guard !value.isNull else { continue }
             switch column.type {

@@ -54,6 +54,12 @@ struct JoinRowFlags: OptionSet {
         for shard in 0..<shardCount { unsafe shards[shard].removeAll() }
     }
 
+    /// As `begin`, but what an earlier, much larger batch had is given back.
+    mutating func recycle(shardCount wanted: Int) {
+        for shard in 0..<shardCount { unsafe shards[shard].recycle() }
+        begin(shardCount: wanted)
+    }
+
     /// Adds a row whose bytes `write` appends to the buffer it is given, and counts.
     @inline(__always)
     mutating func append(

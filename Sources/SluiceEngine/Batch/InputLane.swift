@@ -101,7 +101,8 @@ struct EventTimeBounds {
     init() {}
 
     init(_ watermarks: BatchWatermarks, _ facts: LaneFacts) {
-        lateMicros = millisToMicros(watermarks.lateMillis)
+        lateMicros = millisToMicros(
+            facts.reader?.watermarkMillis(of: watermarks.lateMillis) ?? watermarks.lateMillis)
         if let ahead = facts.maxAheadMicros { aheadMicros = millisToMicros(watermarks.batchTimeMillis) &+ ahead }
         farMicros = aheadMicros
         if facts.number < watermarks.ownMillis.count, let own = watermarks.ownMillis[facts.number] {
@@ -115,7 +116,12 @@ struct EventTimeBounds {
 struct LaneFacts {
     /// For words.
     let plan: InputPlan
+    /// Of the input.
     let number: Int
+    /// The stage that reads it; nil where nothing is joined.
+    let reader: StagePlan?
+    /// The side on which expressions find its rows.
+    let side: Int
     let source: String
     let badRows: BadRowsPolicy
     let slotsOffset: Int
@@ -130,8 +136,7 @@ struct LaneFacts {
     /// Keep the programs of the three alive.
     private let expressions: [CompiledExpression]
     let hasJoin: Bool
-    let joinTime: JoinTime
-    let keys: JoinKeyColumns
+    let entrance: JoinEntrance
     let shardCount: Int
     /// True when more columns are decoded (for filters or checks) than state and output need.
     let needsProjection: Bool
@@ -143,19 +148,21 @@ struct LaneFacts {
     init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
         let plan = physical.inputs[number]
         let layout = RowLayout(columns: plan.columns)
-        // The other side's layout does not matter: these expressions look at one side only.
-        let layouts = physical.inputs.map { RowLayout(columns: $0.columns) }
         var knownZones = zones
         let zone = knownZones.rules(named: plan.timeZone) ?? .utc
         var expressions: [CompiledExpression] = []
         func compiled(_ expression: Expression<ColumnSlot>?) -> ExpressionRunner? {
             guard let expression else { return nil }
-            let compiled = CompiledExpression(expression, layouts: layouts, zone: zone, zones: zones)
+            // The other side's layout does not matter: these expressions look at one side only.
+            let compiled = CompiledExpression(expression, layouts: [layout, layout], zone: zone, zones: zones)
             expressions.append(compiled)
             return compiled.runner
         }
         self.plan = plan
         self.number = number
+        let reading = physical.reader(ofInput: number)
+        reader = reading?.stage
+        side = (reading?.side ?? .left).rawValue
         source = plan.source
         badRows = plan.badRows
         slotsOffset = layout.slotsOffset
@@ -166,15 +173,14 @@ struct LaneFacts {
         latenessWindowMicros = plan.latenessWindowMicros
         filterBelow = compiled(plan.filterBelowWatermark)
         filterAbove = compiled(plan.filterAboveWatermark)
-        shardCount = physical.join?.shards ?? 1
-        hasJoin = physical.join != nil
-        let side = physical.join.map { number == 0 ? $0.left : $0.right }
-        predicate = compiled(side?.predicate)
+        shardCount = reading?.stage.join.shards ?? 1
+        hasJoin = reading != nil
+        let joinSide = reading.map { $0.stage.join.side($0.side) }
+        predicate = compiled(joinSide?.predicate)
         self.expressions = expressions
-        joinTime = JoinTime(slot: side?.joinTime, windowMicros: side?.windowMicros)
-        keys = JoinKeyColumns(
-            physical.join?.keys ?? [], side: number, types: physical.inputs.map { $0.columns.map(\.type) })
-        let stateColumnCount = side?.stateColumnCount ?? plan.columns.count
+        entrance =
+            reading.map { JoinEntrance($0.stage, $0.side, columns: physical.columns(of: $0.stage)) } ?? .none
+        let stateColumnCount = joinSide?.stateColumnCount ?? plan.columns.count
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
         timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
@@ -230,7 +236,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         computer = ColumnComputer(
             setup.plan, setup.number, zone: zones.rules(named: setup.input.timeZone) ?? .utc, zones: setup.zones)
         stateRow = RowBuilder(layout: RowLayout(columns: setup.input.columns.prefix(facts.stateKinds.count)))
-        let layouts = setup.plan.inputs.map { RowLayout(columns: $0.columns) }
+        let layouts = [RowLayout(columns: setup.input.columns)]
         emitter =
             facts.hasJoin
             ? nil
@@ -299,7 +305,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             }
             if !computer.isEmpty { _ = computer.compute(&row, &scratch) }
             let base = unsafe UnsafeRawPointer(row.base)
-            let rows = unsafe RowPair(base, ofInput: facts.number)
+            let rows = unsafe RowPair(base, ofInput: facts.side)
             if let filter = facts.filterBelow, !filter.isTrue(rows, &scratch) { continue }
             if let filter = facts.filterAbove, !filter.isTrue(rows, &scratch) { continue }
             look.note(unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset), badSlot: badSlot, facts.timeSlots)
@@ -323,18 +329,15 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             unsafe emitter?.emit(left: base, right: nil)
             return
         }
-        var flags: JoinRowFlags = []
-        if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
-            flags.insert(.isRejected)
+        var failsPredicate = false
+        if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.side), &scratch) {
+            failsPredicate = true
         }
-        let time = facts.joinTime.of(packed)
-        if time == nil { flags.insert(.isRejected) }
-        let (hash, neverMatches) = facts.keys.hash(packed)
-        if neverMatches { flags.insert(.neverMatches) }
+        let (hash, time, flags) = facts.entrance.judge(packed, failsPredicate: failsPredicate)
         if facts.needsProjection {
-            output.append(hash: hash, time: time ?? 0, flags: flags) { arena in project(packed, into: &arena) }
+            output.append(hash: hash, time: time, flags: flags) { arena in project(packed, into: &arena) }
         } else {
-            output.append(hash: hash, time: time ?? 0, flags: flags) { arena in
+            output.append(hash: hash, time: time, flags: flags) { arena in
                 unsafe arena.append(UnsafeRawBufferPointer(start: base, count: byteCount))
                 return byteCount
             }
@@ -344,7 +347,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     /// Everything before the join that may drop a row; moves the watermark statistics on the way.
     @inline(__always)
     private mutating func isKept(_ row: PackedRow, _ base: UnsafeRawPointer, isBad: Bool) -> Bool {
-        if let filter = facts.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+        if let filter = facts.filterBelow, unsafe !filter.isTrue(RowPair(base, ofInput: facts.side), &scratch) {
             counters.filteredRows &+= 1
             return false
         }
@@ -361,7 +364,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
                 counters.eventTimeSumMicros += Double(micros)
             }
         }
-        if let filter = facts.filterAbove, unsafe !filter.isTrue(RowPair(base, ofInput: facts.number), &scratch) {
+        if let filter = facts.filterAbove, unsafe !filter.isTrue(RowPair(base, ofInput: facts.side), &scratch) {
             counters.filteredRows &+= 1
             return false
         }

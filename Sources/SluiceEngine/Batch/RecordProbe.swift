@@ -28,7 +28,7 @@ package final class RecordProbe {
 
     /// - Parameter batchTimeMillis: since 1970; what `max_ahead` counts from.
     package init(_ plan: PhysicalPlan, zones: TimeZones, batchTimeMillis: Int64) {
-        precondition(plan.join == nil, "rows of a join do not come of one record")
+        precondition(plan.stages.isEmpty, "rows of a join do not come of one record")
         self.zones = zones
         let setup = LaneSetup(plan: plan, number: 0, zones: zones, resources: BatchResources(), laneCount: 1)
         lane = setup.input.format.lane(setup)

@@ -1,11 +1,14 @@
-// Where joined rows come out of a shard: the output filter once, then one encoder per distinct encoding, into buffers
-// that belong to the batch. While rows come out, the first encoding's buffers stand in the emitter itself: a class
-// property would cost a count and an exclusivity check per row.
+// Where rows come out of a shard, or of a lane where there is no join: either they become the next stage's rows, or
+// they meet the output filter once, then one encoder per distinct encoding, into buffers that belong to the batch.
+// While rows come out, the first encoding's buffers stand in the emitter itself: a class property would cost a count
+// and an exclusivity check per row.
 
 package import SluicePlan
 package import SluiceSpec
 
 struct RowEmitter: ~Copyable {
+    /// Where rows go that another stage reads; nothing else counts then.
+    let next: StageRowBox?
     private var first: RowEncoder
     private let firstFramer: FramerBox?
     /// Encoders of further encodings; most queries have none.
@@ -23,7 +26,11 @@ struct RowEmitter: ~Copyable {
     private(set) var failure: SpillError?
 
     /// - Parameter share: how many emitters share what a batch may keep in memory.
-    init(output: OutputPlan, layouts: [RowLayout], zones: TimeZones, resources: BatchResources, share: Int) {
+    init(
+        output: OutputPlan, layouts: [RowLayout], zones: TimeZones, resources: BatchResources, share: Int,
+        next: StageRowBox? = nil
+    ) {
+        self.next = next
         spill = resources.spill
         textByteCountMax =
             resources.spill == nil ? .max : max(resources.outputByteCountMax / max(1, share), 1 << 20)
@@ -41,13 +48,17 @@ struct RowEmitter: ~Copyable {
     mutating func begin() {
         rowCount = 0
         failure = nil
+        next?.writer.begin()
         if outputs.isEmpty { outputs = (0...others.count).map { _ in OutputBytes() } }
         for output in outputs { output.recycle() }
         outputs[0].exchange(with: &buffers)
     }
 
     /// All rows of the batch are out.
-    mutating func finish() { outputs[0].exchange(with: &buffers) }
+    mutating func finish() {
+        outputs[0].exchange(with: &buffers)
+        next?.finish()
+    }
 
     /// Gives the batch's bytes away.
     mutating func takeOutputs() -> [OutputBytes] {
@@ -66,6 +77,10 @@ struct RowEmitter: ~Copyable {
     }
 
     mutating func emit(left: UnsafeRawPointer?, right: UnsafeRawPointer?) {
+        if let next {
+            unsafe next.writer.emit(left: left, right: right)
+            return
+        }
         guard unsafe first.accepts(left: left, right: right) else { return }
         rowCount &+= 1
         unsafe first.encodeAccepted(left: left, right: right, into: &buffers.text)

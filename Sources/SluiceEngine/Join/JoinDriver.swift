@@ -16,13 +16,18 @@ struct JoinDriver: ~Copyable {
     private var left = SideCounters()
     private var right = SideCounters()
 
+    /// - Parameter layouts: of what state keeps, by side.
     init(
-        plan: PhysicalPlan, join: JoinPlan, layouts: [RowLayout], zones: TimeZones, resources: BatchResources
+        _ plan: PhysicalPlan, stage number: Int, layouts: [RowLayout], zones: TimeZones, resources: BatchResources
     ) {
+        let join = plan.stages[number].join
         residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
         residualRunner = residual?.runner
+        let isLast = plan.stages[number].emitted == nil
         emitter = RowEmitter(
-            output: plan.output, layouts: layouts, zones: zones, resources: resources, share: join.shards)
+            output: isLast ? plan.output : OutputPlan(filter: nil, columns: [], sinks: []), layouts: layouts,
+            zones: zones, resources: resources, share: join.shards,
+            next: isLast ? nil : StageRowBox(StageRowWriter(plan, below: number, zones: zones)))
     }
 
     /// Starts a batch.
@@ -34,7 +39,8 @@ struct JoinDriver: ~Copyable {
     }
 
     var counters: ShardCounters {
-        ShardCounters(updated: updated, emitted: emitter.rowCount, left: left, right: right)
+        ShardCounters(
+            updated: updated, emitted: emitter.next?.writer.rowCount ?? emitter.rowCount, left: left, right: right)
     }
 
     private mutating func count(_ side: Int, removed: Int = 0, matched: Int = 0, unmatched: Int) {

@@ -46,22 +46,23 @@ final class JoinShard {
     private(set) var failure: ShardFailure?
 
     init(
-        _ number: Int, plan: PhysicalPlan, join: JoinPlan, zones: TimeZones, resources: BatchResources,
+        _ number: Int, _ plan: PhysicalPlan, stage: Int, zones: TimeZones, resources: BatchResources,
         shortage: MemoryShortage
     ) {
         self.number = number
         self.shortage = shortage
         self.resources = resources
-        left = JoinSide(0, of: join, inputs: plan.inputs)
-        right = JoinSide(1, of: join, inputs: plan.inputs)
+        let columns = plan.columns(of: plan.stages[stage])
+        left = JoinSide(0, of: plan.stages[stage].join, columns: columns)
+        right = JoinSide(1, of: plan.stages[stage].join, columns: columns)
         leftDelta = DeltaWriter(layout: left.layout)
         rightDelta = DeltaWriter(layout: right.layout)
         driver = JoinDriver(
-            plan: plan, join: join, layouts: [left.layout, right.layout], zones: zones, resources: resources)
+            plan, stage: stage, layouts: [left.layout, right.layout], zones: zones, resources: resources)
     }
 
-    /// Starts a batch: then `drive` left, `drive` right, `evict`. The output is in `outputs` afterwards; the change of
-    /// state is for `writeDelta`.
+    /// Starts a batch: then `drive` left, `drive` right, `evict`. What comes out is in `outputs` or `rows` afterwards;
+    /// the change of state is for `writeDelta`.
     func begin() {
         failure = nil
         driver.begin()
@@ -110,6 +111,9 @@ final class JoinShard {
 
     /// The encoded rows of the last batch, one buffer per distinct encoding; valid until the next.
     var outputs: [OutputBytes] { driver.emitter.outputs }
+
+    /// The rows of the last batch for the stage that reads this one; nil for the last stage.
+    var rows: DecodedChunk? { driver.emitter.next?.chunk }
 
     /// What the last batch changed, empty for nothing; valid until the next.
     let delta = OutputBytes()

@@ -29,13 +29,14 @@ struct JoinSide: ~Copyable {
     let reach: TimeBounds
     var store: StateStore
 
-    init(_ number: Int, of join: JoinPlan, inputs: [InputPlan]) {
+    /// - Parameter columns: of what the stage reads, by side.
+    init(_ number: Int, of join: JoinPlan, columns: [[RowColumn]]) {
         self.number = number
         plan = number == 0 ? join.left : join.right
-        layout = RowLayout(columns: inputs[number].columns.prefix(plan.stateColumnCount))
+        layout = RowLayout(Array(columns[number].prefix(plan.stateColumnCount)))
         isPreserved = plan.isPreserved
         slotsOffset = layout.slotsOffset
-        keys = JoinKeyColumns(join.keys, side: number, types: inputs.map { $0.columns.map(\.type) })
+        keys = JoinKeyColumns(join.keys, side: number, types: columns.map { $0.map(\.type) })
         role =
             switch (join.type, number) {
             case (.leftSemi, 0): .existence(emits: true)

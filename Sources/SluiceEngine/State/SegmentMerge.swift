@@ -4,15 +4,15 @@
 package import SluicePlan
 internal import SluiceSpec
 
-/// Merges state payloads of one plan. Stateless and cheap to make; used off the query's thread.
+/// Merges state payloads of one stage. Stateless and cheap to make; used off the query's thread.
 package struct SegmentMerger: Sendable {
     private let sides: [(layout: RowLayout, plan: JoinSidePlan)]
 
-    /// - Precondition: the plan has a join.
-    package init(_ plan: PhysicalPlan) {
-        guard let join = plan.join else { preconditionFailure("only joins have state") }
-        sides = [join.left, join.right].enumerated().map { number, side in
-            (RowLayout(columns: plan.inputs[number].columns.prefix(side.stateColumnCount)), side)
+    package init(_ plan: PhysicalPlan, stage: StagePlan) {
+        let columns = plan.columns(of: stage)
+        sides = JoinInput.allCases.map { side in
+            let join = stage.join.side(side)
+            return (RowLayout(Array(columns[side.rawValue].prefix(join.stateColumnCount))), join)
         }
     }
 

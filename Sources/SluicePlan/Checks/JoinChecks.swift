@@ -15,6 +15,8 @@ enum PlanDiagnosticCode: String, CaseIterable {
     case comparisonWithoutBound = "comparison-without-bound"
     /// Bounds by which every match of the right side comes before its left row.
     case backwardBounds = "backward-bounds"
+    /// A time that a chain cannot bound by, as rows with that time may come out of a join below however old they are.
+    case timeWithoutLimit = "time-without-limit"
     /// A query's condition that no unmatched row of an outer join meets.
     case unmatchedFiltered = "unmatched-filtered"
 }
@@ -109,6 +111,9 @@ struct JoinChecks {
     // MARK: Eviction
 
     private func checkEviction() -> [Diagnostic] {
+        if case .timeWithoutLimit(let columns, let others)? = join.leftState.keptForever {
+            return [refuse(columns, others)]
+        }
         let kept = JoinInput.allCases.filter { join.state($0).keptForever != nil }
         let refused = kept.filter(join.type.mustEvict)
         let growing = kept.filter { !join.type.mustEvict($0) }
@@ -119,6 +124,20 @@ struct JoinChecks {
             found.append(warn(growing, reason))
         }
         return found
+    }
+
+    /// A time condition over a time that old rows of a join below may still come with.
+    private func refuse(_ columns: [ColumnReference], _ others: [ColumnReference]) -> Diagnostic {
+        let names = columns.map { "`\(name($0))`" }.joined(separator: " or ")
+        let good = others.filter { (left.sources).contains($0.source) }.map { "`\(name($0))`" }
+        let fix =
+            good.isEmpty
+            ? "give the join below a bound on both sides, such as `within: … between … and …`"
+            : "compare with \(good.joined(separator: " or ")) instead, or give the join below the bound that it lacks"
+        return diagnostic(
+            .error, .timeWithoutLimit,
+            "this join is bounded by \(names), and rows that come out of the join below may be of any age by it: they "
+                + "would be late, and lost", fix: fix)
     }
 
     private func refuse(_ sides: [JoinInput], _ reason: KeptForever) -> Diagnostic {
@@ -143,6 +162,7 @@ struct JoinChecks {
         switch reason {
         case .noTimeCondition: "has no time condition"
         case .openEnd: "puts no bound on how long after a row of \(sourcesText(sides)) its partner may come"
+        case .timeWithoutLimit: "is bounded by a time without a limit"
         case .missingWatermark(let sources):
             "lacks a watermark on \(sources.map { "`\($0)`" }.joined(separator: " and "))"
         }
@@ -150,7 +170,7 @@ struct JoinChecks {
 
     private func fix(_ reason: KeptForever, _ sides: [JoinInput]) -> String {
         switch reason {
-        case .noTimeCondition: return timeConditionFix()
+        case .noTimeCondition, .timeWithoutLimit: return timeConditionFix()
         case .openEnd:
             guard let time = join.time else { return timeConditionFix() }
             let (left, right) = (name(time.left), name(time.right))
@@ -167,7 +187,7 @@ struct JoinChecks {
 
     /// What to write when a join says nothing about time; names what only looks like a time condition.
     private func timeConditionFix() -> String {
-        let times = Set([left.eventTime, right.eventTime].compactMap(\.self))
+        let times = Set(left.eventTimes + right.eventTimes)
         if let key = join.keys.first(where: { $0.isNullSafe && (times.contains($0.left) || times.contains($0.right)) })
         {
             return "a null-safe key on `\(name(key.left))` evicts nothing: leave it out of `null_safe`"
@@ -176,7 +196,7 @@ struct JoinChecks {
             return "an equality of expressions over the event times evicts nothing: use `window`, or plain columns in "
                 + "`keys`"
         }
-        guard let left = left.eventTime, let right = right.eventTime else {
+        guard let left = left.eventTimes.first, let right = right.eventTimes.first else {
             return "give both sources a `watermark`, and the join a `within` over their event times"
         }
         return "add `within: \(name(right)) between \(name(left)) and \(name(left)) + 1 hour`, or a `window`"
@@ -187,8 +207,12 @@ struct JoinChecks {
         let lacksBound = JoinInput.allCases.contains {
             [.noTimeCondition, .openEnd].contains(join.state($0).keptForever)
         }
-        guard lacksBound, let left = left.eventTime, let right = right.eventTime else { return [] }
-        return join.residual.filter { $0.isComparison && $0.columns.isSuperset(of: [left, right]) }.map { conjunct in
+        guard lacksBound else { return [] }
+        let (lefts, rights) = (left.eventTimes, right.eventTimes)
+        return join.residual.filter { conjunct in
+            conjunct.isComparison && !conjunct.columns.isDisjoint(with: lefts)
+                && !conjunct.columns.isDisjoint(with: rights)
+        }.map { conjunct in
             Diagnostic(
                 .warning, .comparisonWithoutBound, at: conjunct.position,
                 "this comparison of event times only filters pairs: it does not bound how long rows stay in state",

@@ -21,7 +21,17 @@ struct NameChecks {
                     fix: "join two sources in one query, and its output with the third in another")
             }
         }
-        return unknownColumns() + rightColumnsAfterSemiJoin()
+        return repeatedInputs() + unknownColumns() + rightColumnsAfterSemiJoin()
+    }
+
+    private func repeatedInputs() -> [Diagnostic] {
+        let names = [query.from.value] + query.joins.map(\.with.value)
+        return query.joins.enumerated().filter { names[...$0.offset].contains($0.element.with.value) }.map { _, join in
+            Diagnostic(
+                .error, .selfJoin, at: join.with.position, length: join.with.length,
+                "`\(join.with.value)` is already an input of this query",
+                fix: "declare a second source that reads the same data, and join that")
+        }
     }
 
     private func unknown(

@@ -40,7 +40,7 @@ enum UnmatchedRowChecks {
 
 extension Expression where Column == ColumnReference {
     /// True when it cannot be true where all columns of `sources` are null; false also where that is not known.
-    fileprivate func isNeverTrue(withoutColumnsOf sources: Set<String>) -> Bool {
+    func isNeverTrue(withoutColumnsOf sources: Set<String>) -> Bool {
         if isNull(withoutColumnsOf: sources) { return true }
         switch kind {
         case .literal(.boolean(false)): return true

@@ -5,10 +5,8 @@ internal import SluiceSpec
 extension PlanningResult {
     /// What each side of the join keeps, and why for ever where that is so.
     package var stateFacts: [StateFacts] {
-        let join = optimized?.joins.first
-        var reasons: [JoinInput: KeptForever] = [:]
-        for side in JoinInput.allCases { reasons[side] = join?.state(side).keptForever }
-        return physical?.stateFacts(reasons: reasons) ?? []
+        let joins = optimized?.joinsByName ?? [:]
+        return physical?.stateFacts { stage, side in joins[stage]?.state(side).keptForever } ?? []
     }
 
     /// Both plans as trees, then in words what is kept, late and unmatched; ends in a line break.
@@ -64,6 +62,7 @@ extension PlanningResult {
             "optimized": optimizedTree?.json ?? .null,
             "physical": physicalTree?.json ?? .null,
             "join": physical?.joinJSON ?? .null,
+            "stages": .array(physical?.stagesJSON ?? []),
             "state": .array(stateFacts.map(\.json)),
             "time": .array((physical?.timeFacts() ?? []).map { .string($0) }),
             "schemasMet": .array(
@@ -111,12 +110,14 @@ package enum Explanation {
 extension StateFacts {
     fileprivate var json: JSONValue {
         .object([
+            "stage": .string(stage),
             "source": .string(source),
             "side": .string("\(side)"),
             "keptForever": .bool(retention == nil),
             "keptMicros": .optional(retention?.totalMicros),
             "boundMicros": .optional(retention?.boundMicros),
             "windowMicros": .optional(retention?.windowMicros),
+            "behindMicros": .optional(retention?.behindMicros),
             "delayMicros": .optional(retention?.delayMicros),
             "summary": .string(summary),
             "details": .array(details.map { .string($0) }),
@@ -124,37 +125,57 @@ extension StateFacts {
     }
 }
 
+extension LogicalPlan {
+    /// The joins by what their stages are called.
+    fileprivate var joinsByName: [String: Join] {
+        var joins = children.reduce(into: [:]) { $0.merge($1.joinsByName) { first, _ in first } }
+        if case .join(let join, _, _) = self { joins[stageName] = join }
+        return joins
+    }
+}
+
 extension PhysicalPlan {
-    /// The join in numbers.
-    fileprivate var joinJSON: JSONValue? {
-        guard let join else { return nil }
-        func side(_ side: JoinInput) -> JSONValue {
-            let plan = join.side(side)
-            let columns = inputs[side.rawValue].columns.prefix(plan.stateColumnCount)
-            return .object([
-                "source": .string(inputs[side.rawValue].source),
-                "preserved": .bool(plan.isPreserved),
-                "time": .optional(timeName(side)),
-                "stateColumns": .array(columns.map { .string($0.name) }),
-                "evictionOffsetMicros": .optional(plan.eviction?.offsetMicros),
-                "evictionInclusive": plan.eviction.map { .bool($0.isInclusive) } ?? .null,
-                "bucketMicros": .optional(plan.bucketWidthMicros),
-                "cellMicros": .optional(plan.cellWidthMicros),
-            ])
-        }
+    /// The only join.
+    fileprivate var joinJSON: JSONValue? { stages.count == 1 ? stagesJSON[0] : nil }
+
+    /// All joins, in order of execution.
+    fileprivate var stagesJSON: [JSONValue] { stages.map { json(of: $0) } }
+
+    /// A join in numbers.
+    fileprivate func json(of stage: StagePlan) -> JSONValue {
+        let join = stage.join
         let keys = join.keys.map { key in
             JSONValue.object([
-                "left": .string(name(ColumnSlot(input: 0, index: key.left))),
-                "right": .string(name(ColumnSlot(input: 1, index: key.right))),
+                "left": .string(name(ColumnSlot(input: 0, index: key.left), stage)),
+                "right": .string(name(ColumnSlot(input: 1, index: key.right), stage)),
                 "nullSafe": .bool(key.isNullSafe),
             ])
         }
         return .object([
-            "type": .string(join.type.rawValue), "keys": .array(keys),
+            "stage": .string(stage.name), "type": .string(join.type.rawValue),
+            "declaredType": .optional(join.declaredType?.rawValue), "keys": .array(keys),
             "lowerMicros": .optional(join.bounds?.lower), "upperMicros": .optional(join.bounds?.upper),
             "windowMicros": .optional(join.left.windowMicros),
-            "residual": .optional(join.residual.map(text)), "shards": .integer(Int64(join.shards)),
-            "left": side(.left), "right": side(.right),
+            "residual": .optional(join.residual.map { text($0, stage) }), "shards": .integer(Int64(join.shards)),
+            "watermarkMs": .optional(stage.watermarkMillis),
+            "left": json(of: .left, stage), "right": json(of: .right, stage),
+        ])
+    }
+
+    private func json(of side: JoinInput, _ stage: StagePlan) -> JSONValue {
+        let plan = stage.join.side(side)
+        let columns = columns(of: stage.input(side)).prefix(plan.stateColumnCount).map { column in
+            if case .source = stage.input(side) { column.name.column } else { column.shown }
+        }
+        return .object([
+            "source": .string(readName(side, stage)),
+            "preserved": .bool(plan.isPreserved),
+            "time": .optional(timeName(side, stage)),
+            "stateColumns": .array(columns.map { .string($0) }),
+            "evictionOffsetMicros": .optional(plan.eviction?.offsetMicros),
+            "evictionInclusive": plan.eviction.map { .bool($0.isInclusive) } ?? .null,
+            "bucketMicros": .optional(plan.bucketWidthMicros),
+            "cellMicros": .optional(plan.cellWidthMicros),
         ])
     }
 }

@@ -21,6 +21,7 @@ extension LogicalPlan {
         case .join(let join, _, _):
             node.name = "Join"
             node.summary = join.type.rawValue
+            if join.runsAs != nil { node.summary += " (written \(join.declaredType.value.rawValue))" }
             node.details = join.details
         case .sink(let sinks, _):
             node.name = "Sink"
@@ -69,10 +70,12 @@ extension Join {
         for side in JoinInput.allCases {
             let state = state(side)
             if !state.columns.isEmpty {
-                details.append(("\(side) state", "[\(state.columns.map(\.column).joined(separator: ", "))]"))
+                let sources = Set(state.columns.map(\.source))
+                let names = state.columns.map { sources.count > 1 ? $0.description : $0.column }
+                details.append(("\(side) state", "[\(names.joined(separator: ", "))]"))
             }
             if let eviction = state.eviction {
-                details.append(("\(side) state watermark", eviction.text))
+                details.append(("\(side) state watermark", eviction.text(watermarkText)))
             } else if state.keptForever != nil {
                 details.append(("\(side) state watermark", "none"))
             }
@@ -81,7 +84,14 @@ extension Join {
     }
 }
 
+extension Join {
+    fileprivate var watermarkText: String { "watermark\(spokenOffset((watermarkMillis ?? 0) * 1000))" }
+}
+
 extension EvictionRule {
     /// `watermark - 2 min - 1 ms`: rows at or below it leave.
-    var text: String { "watermark\(spokenOffset(offsetMicros))\(isInclusive ? " - 1 ms" : "")" }
+    /// - Parameter watermark: the stage's, in words.
+    func text(_ watermark: String) -> String {
+        "\(watermark)\(spokenOffset(offsetMicros))\(isInclusive ? " - 1 ms" : "")"
+    }
 }

@@ -6,9 +6,9 @@ extension PhysicalPlan {
     /// The tree; `sources` and `sinks` are the query's own, which say what the plan does not need to know.
     func operators(readingFrom sources: [SourceSpec], writingTo sinks: [SinkSpec]) -> OperatorNode {
         var node = OperatorNode(name: "Project", summary: "[\(output.columns.map(text).joined(separator: ", "))]")
-        var below = join.map { operators($0, sources) } ?? operators(input: 0, sources)
+        var below = stages.last.map { operators($0, sources) } ?? operators(input: 0, sources)
         if let filter = output.filter {
-            below = OperatorNode(name: "Filter", summary: text(filter), children: [below])
+            below = OperatorNode(name: "Filter", summary: text(filter, stages.last), children: [below])
         }
         node.children = [below]
         return OperatorNode(
@@ -26,45 +26,62 @@ extension PhysicalPlan {
             let lines = String(decoding: schema.text, as: UTF8.self).split(whereSeparator: \.isNewline)
             details.append(("schema", lines.map { $0.trimmingPrefix(while: \.isWhitespace) }.joined()))
         }
-        if let key = record?.key { details.append(("key", text(key))) }
+        if let key = record?.key { details.append(("key", text(key, stages.last))) }
         for header in record?.headers ?? [] {
-            details.append(("header \(quotedName(header.name))", text(header.value)))
+            details.append(("header \(quotedName(header.name))", text(header.value, stages.last)))
         }
-        if let timestamp = record?.timestamp { details.append(("timestamp", text(timestamp))) }
+        if let timestamp = record?.timestamp { details.append(("timestamp", text(timestamp, stages.last))) }
         return details
     }
 
-    private func operators(_ join: JoinPlan, _ sources: [SourceSpec]) -> OperatorNode {
+    private func operators(_ stage: StagePlan, _ sources: [SourceSpec]) -> OperatorNode {
+        let join = stage.join
         var node = OperatorNode(name: "SymmetricHashJoin", summary: join.type.rawValue)
+        if let declared = join.declaredType { node.summary += " (written \(declared.rawValue))" }
         let keys = join.keys.map { key in
-            let left = name(ColumnSlot(input: 0, index: key.left))
-            return "\(left) \(key.isNullSafe ? "<=>" : "=") \(name(ColumnSlot(input: 1, index: key.right)))"
+            let left = name(ColumnSlot(input: 0, index: key.left), stage)
+            return "\(left) \(key.isNullSafe ? "<=>" : "=") \(name(ColumnSlot(input: 1, index: key.right), stage))"
         }
         if !keys.isEmpty { node.details.append(("keys", keys.joined(separator: ", "))) }
         if let window = join.left.windowMicros { node.details.append(("window", spoken(window))) }
-        if let bounds = join.bounds, let left = timeName(.left), let right = timeName(.right) {
+        if let bounds = join.bounds, let left = timeName(.left, stage), let right = timeName(.right, stage) {
             node.details.append(("time", bounds.spoken("\(right) - \(left)")))
         }
-        if let residual = join.residual { node.details.append(("residual", text(residual))) }
+        if let residual = join.residual { node.details.append(("residual", text(residual, stage))) }
+        if stages.count > 1 {
+            node.details.append(("stage", stage.name))
+            node.details.append(("watermark", stage.watermarkText ?? "none"))
+        }
         node.details.append(("shards", "\(join.shards)"))
-        node.children = JoinInput.allCases.map { side in operators(side, of: join, sources) }
+        node.children = JoinInput.allCases.map { side in operators(side, of: stage, sources) }
         return node
     }
 
-    private func operators(_ side: JoinInput, of join: JoinPlan, _ sources: [SourceSpec]) -> OperatorNode {
-        let plan = join.side(side)
-        let input = inputs[side.rawValue]
-        let columns = input.columns.prefix(plan.stateColumnCount).map(\.name).joined(separator: ", ")
-        var node = OperatorNode(name: "State", summary: "\(side) [\(columns)]")
-        if let predicate = plan.predicate { node.details.append(("matches only if", text(predicate))) }
-        if let eviction = plan.eviction, let time = timeName(side) {
-            node.details.append(("leaves at", "\(time) <= \(eviction.text)"))
+    private func operators(_ side: JoinInput, of stage: StagePlan, _ sources: [SourceSpec]) -> OperatorNode {
+        let plan = stage.join.side(side)
+        let columns = columns(of: stage.input(side)).prefix(plan.stateColumnCount).map { column in
+            if case .source = stage.input(side) { column.name.column } else { column.name.description }
+        }
+        var node = OperatorNode(name: "State", summary: "\(side) [\(columns.joined(separator: ", "))]")
+        if let predicate = plan.predicate {
+            node.details.append(("matches only if", text(predicate, ofSide: side, in: stage)))
+        }
+        if let eviction = plan.eviction, let time = timeName(side, stage) {
+            node.details.append(("leaves at", "\(time) <= \(eviction.text(stage.watermarkText ?? "watermark"))"))
         } else {
             node.details.append(("leaves at", "never"))
         }
         if let bucket = plan.bucketWidthMicros { node.details.append(("bucket", spoken(bucket))) }
         if let cell = plan.cellWidthMicros { node.details.append(("cell", spoken(cell))) }
-        node.children = [operators(input: side.rawValue, sources)]
+        switch stage.input(side) {
+        case .source(let number): node.children = [operators(input: number, sources)]
+        case .stage(let number):
+            var below = operators(stages[number], sources)
+            if let filter = stages[number].emitted?.filter {
+                below = OperatorNode(name: "Filter", summary: text(filter, stages[number]), children: [below])
+            }
+            node.children = [below]
+        }
         return node
     }
 
@@ -83,6 +100,9 @@ extension PhysicalPlan {
         if let each = input.each {
             node.details.append(("each", "\(each.path)\(each.keepsEmpty ? ", empty ones kept" : "")"))
         }
+        func text(_ expression: Expression<ColumnSlot>) -> String {
+            expression.text { name($0.index, ofInput: index) }
+        }
         for column in input.computed {
             let name = quotedName(input.columns[column.slot].name)
             node.details.append(("computed \(name)", text(column.expression)))
@@ -91,10 +111,9 @@ extension PhysicalPlan {
             node = OperatorNode(name: "Filter", summary: text(filter), children: [node])
         }
         if let watermark = input.watermark {
-            let column = name(ColumnSlot(input: index, index: watermark.column))
             node = OperatorNode(
                 name: "EventTimeWatermark",
-                summary: "\(column), delay \(spoken(watermark.delayMicros))"
+                summary: "\(name(watermark.column, ofInput: index)), delay \(spoken(watermark.delayMicros))"
                     + (watermark.parts.part.map { ", per \($0)" } ?? ""),
                 children: [node])
             if let ahead = watermark.maxAheadMicros { node.details.append(("max ahead", spoken(ahead))) }
@@ -103,46 +122,74 @@ extension PhysicalPlan {
         if let filter = input.filterAboveWatermark {
             node = OperatorNode(name: "Filter", summary: text(filter), children: [node])
         }
-        if join != nil, let late = lateTime(ofInput: index) {
-            node = OperatorNode(name: "DropLate", summary: "\(late) <= watermark", children: [node])
+        if let reader = reader(ofInput: index), let late = lateTime(ofInput: index) {
+            let limit = reader.stage.watermarkText ?? "watermark"
+            node = OperatorNode(name: "DropLate", summary: "\(late) <= \(limit)", children: [node])
         }
         return node
     }
 
     // MARK: Names
 
-    /// `source.column` of a slot.
-    func name(_ slot: ColumnSlot) -> String {
-        let input = inputs[slot.input]
-        return ColumnReference(source: input.source, column: input.columns[slot.index].name).description
+    /// `source.column` of a column of an input.
+    func name(_ column: Int, ofInput number: Int) -> String {
+        columns(of: .source(number))[column].name.description
+    }
+
+    /// `source.column` of a slot of what a stage reads; without one of the only input.
+    func name(_ slot: ColumnSlot, _ stage: StagePlan?) -> String {
+        columns(of: stage)[slot.input][slot.index].shown
     }
 
     /// The time that a side's bounds and eviction speak of; nil when the join has no time condition.
-    func timeName(_ side: JoinInput) -> String? {
-        guard let plan = join?.side(side), let time = plan.joinTime else { return nil }
-        let column = name(ColumnSlot(input: side.rawValue, index: time))
+    func timeName(_ side: JoinInput, _ stage: StagePlan) -> String? {
+        let plan = stage.join.side(side)
+        guard let time = plan.joinTime else { return nil }
+        let column = name(ColumnSlot(input: side.rawValue, index: time), stage)
         return plan.windowMicros == nil ? column : "window end of \(column)"
     }
 
     /// What lateness compares; nil for an input without a watermark.
     func lateTime(ofInput index: Int) -> String? {
         guard let watermark = inputs[index].watermark else { return nil }
-        let column = name(ColumnSlot(input: index, index: watermark.column))
+        let column = name(watermark.column, ofInput: index)
         return inputs[index].latenessWindowMicros == nil ? column : "window end of \(column)"
     }
 
-    func text(_ expression: Expression<ColumnSlot>) -> String { expression.text(column: name) }
+    /// An expression over the rows that a stage reads.
+    func text(_ expression: Expression<ColumnSlot>, _ stage: StagePlan?) -> String {
+        expression.text { name($0, stage) }
+    }
+
+    /// A side's own predicate, which names columns of where its rows come from.
+    func text(_ predicate: Expression<ColumnSlot>, ofSide side: JoinInput, in stage: StagePlan) -> String {
+        switch stage.input(side) {
+        case .source: text(predicate, stage)
+        case .stage(let number): text(predicate, stages[number])
+        }
+    }
 
     private func text(_ column: OutputColumn) -> String {
+        let stage = stages.last
         if case .column(let slot) = column.expression.kind, column.objects.isEmpty,
-            inputs[slot.input].columns[slot.index].name == column.name
+            columns(of: stage)[slot.input][slot.index].name.column == column.name
         {
-            return name(slot)
+            return name(slot, stage)
         }
-        return "\(text(column.expression)) as \(outputName(column.objects, column.name))"
+        return "\(text(column.expression, stage)) as \(outputName(column.objects, column.name))"
     }
 
     private static func text(_ sink: OutputSink) -> String { "\(quotedName(sink.name)) (\(sink.format.name))" }
+}
+
+extension RowColumn {
+    /// As an expression writes it: one that is computed has no source.
+    var shown: String { name.column.contains("(") ? name.column : name.description }
+}
+
+extension StagePlan {
+    /// Its watermark in words, such as `watermark - 2 min`; nil when it has none.
+    var watermarkText: String? { watermarkMillis.map { "watermark\(spokenOffset($0 * 1000))" } }
 }
 
 extension WatermarkParts {

@@ -5,6 +5,9 @@ internal import SluiceSpec
 
 /// What happens to one side of a join.
 package struct StateFacts: Hashable, Sendable {
+    /// `StagePlan.name`.
+    package var stage: String
+    /// Where the rows come from: a source, or the name of a stage.
     package var source: String
     package var side: JoinInput
     /// nil when rows stay for ever.
@@ -17,53 +20,89 @@ package struct StateFacts: Hashable, Sendable {
     package var details: [String]
 }
 
+extension Retention {
+    /// What it is the sum of, in words: `bound 2 min + delay 10 min`.
+    package var spokenParts: String {
+        var parts = ["bound \(spoken(boundMicros))"]
+        if let windowMicros { parts = ["window \(spoken(windowMicros))"] }
+        if behindMicros > 0 { parts.append("stages below \(spoken(behindMicros))") }
+        parts.append("delay \(spoken(delayMicros))")
+        return parts.joined(separator: " + ")
+    }
+}
+
 extension PhysicalPlan {
-    /// What each side of the join keeps and until when; empty without a join. `reasons` says why a side is never
-    /// evicted, where that is known.
-    package func stateFacts(reasons: [JoinInput: KeptForever] = [:]) -> [StateFacts] {
-        guard let join else { return [] }
-        return JoinInput.allCases.map { side in
-            let retention = retention(of: side)
-            let source = inputs[side.rawValue].source
-            return StateFacts(
-                source: source, side: side, retention: retention, keptForever: reasons[side],
-                summary: summary(source, retention, reasons[side]), details: leaving(side, join) + matching(side, join))
+    /// What each side of the joins keeps and until when, by stage; empty without one. `reasons` says why a side is
+    /// never evicted, where that is known.
+    package func stateFacts(reasons: (String, JoinInput) -> KeptForever? = { _, _ in nil }) -> [StateFacts] {
+        stages.flatMap { stage in
+            JoinInput.allCases.map { side in
+                let retention = retention(of: side, in: stage)
+                let reason = reasons(stage.name, side)
+                return StateFacts(
+                    stage: stage.name, source: readName(side, stage), side: side, retention: retention,
+                    keptForever: reason, summary: summary(side, stage, retention, reason),
+                    details: leaving(side, stage) + matching(side, stage))
+            }
         }
     }
 
-    private func summary(_ source: String, _ retention: Retention?, _ reason: KeptForever?) -> String {
+    /// What a stage reads on a side: a source's name, or a stage's.
+    package func readName(_ side: JoinInput, _ stage: StagePlan) -> String {
+        switch stage.input(side) {
+        case .source(let number): inputs[number].source
+        case .stage(let number): stages[number].name
+        }
+    }
+
+    /// The rows that a stage reads on a side, in words: `visits`, `pairs of visits and ads`.
+    package func readRows(_ side: JoinInput, _ stage: StagePlan) -> String {
+        guard case .stage(let number) = stage.input(side) else { return readName(side, stage) }
+        let below = stages[number]
+        if !below.join.type.outputs(.right) { return readRows(.left, below) }
+        let names = sources(of: .stage(number))
+        return "pairs of \(names.dropLast().joined(separator: ", ")) and \(names[names.count - 1])"
+    }
+
+    private func summary(
+        _ side: JoinInput, _ stage: StagePlan, _ retention: Retention?, _ reason: KeptForever?
+    ) -> String {
+        var rows = readRows(side, stage)
+        if stages.count > 1 { rows += " for \(readRows(side.other, stage))" }
         guard let retention else {
             let why =
                 switch reason {
-                case nil, .noTimeCondition: "the join has no time condition"
+                case nil, .noTimeCondition, .timeWithoutLimit: "the join has no time condition"
                 case .openEnd: "no bound says how long they can still match"
                 case .missingWatermark(let sources): "no watermark on \(sources.joined(separator: " and "))"
                 }
-            return "\(source) are kept for ever: \(why)"
+            return "\(rows) are kept for ever: \(why)"
         }
-        var parts = ["bound \(spoken(retention.boundMicros))"]
-        if let window = retention.windowMicros { parts = ["window \(spoken(window))"] }
-        parts.append("delay \(spoken(retention.delayMicros))")
         let upTo = retention.windowMicros == nil ? "" : "up to "
-        return "\(source) are kept \(upTo)\(spoken(retention.totalMicros)): \(parts.joined(separator: " + "))"
+        return "\(rows) are kept \(upTo)\(spoken(retention.totalMicros)): \(retention.spokenParts)"
     }
 
-    private func leaving(_ side: JoinInput, _ join: JoinPlan) -> [String] {
-        let (plan, other) = (join.side(side), inputs[side.other.rawValue].source)
+    private func leaving(_ side: JoinInput, _ stage: StagePlan) -> [String] {
+        let join = stage.join
+        let (plan, other) = (join.side(side), readRows(side.other, stage))
         let unmatched =
             switch join.type {
             case .leftAnti where side == .left: "a row that never matched comes out then"
             case _ where plan.isPreserved: "a row that never matched comes out then, with nulls for \(other)"
             default: ""
             }
-        guard let eviction = plan.eviction, let time = timeName(side) else { return ["a row never leaves state"] }
+        guard let eviction = plan.eviction, let time = timeName(side, stage) else {
+            return ["a row never leaves state"]
+        }
         let past = spokenOffset(eviction.offsetMicros == .min ? .max : -eviction.offsetMicros)
+        let behind = spokenOffset(-1000 * (stage.watermarkMillis ?? 0))
         let slack = eviction.isInclusive ? " + 1 ms" : ""
-        let leaves = "a row leaves state once the watermark reaches \(time)\(past)\(slack)"
+        let leaves = "a row leaves state once the watermark reaches \(time)\(past)\(behind)\(slack)"
         return [unmatched.isEmpty ? leaves : "\(leaves); \(unmatched)"]
     }
 
-    private func matching(_ side: JoinInput, _ join: JoinPlan) -> [String] {
+    private func matching(_ side: JoinInput, _ stage: StagePlan) -> [String] {
+        let join = stage.join
         let plan = join.side(side)
         var sentences: [String] = []
         if join.type == .leftSemi, side == .left {
@@ -73,10 +112,11 @@ extension PhysicalPlan {
             sentences.append("a row that matches when it arrives is never stored")
         }
         if plan.isPreserved, let predicate = plan.predicate {
-            sentences.append("a row for which `\(text(predicate))` is not true comes out unmatched at once")
+            sentences.append(
+                "a row for which `\(text(predicate, ofSide: side, in: stage))` is not true comes out unmatched at once")
         }
         if let time = plan.joinTime {
-            let column = name(ColumnSlot(input: side.rawValue, index: time))
+            let column = name(ColumnSlot(input: side.rawValue, index: time), stage)
             sentences.append(
                 plan.isPreserved
                     ? "a row without \(column) comes out unmatched at once"
@@ -92,21 +132,36 @@ extension PhysicalPlan {
     package func timeFacts() -> [String] {
         let ends = inputs.enumerated().compactMap { index, input -> String? in
             guard let watermark = input.watermark else { return nil }
-            let column = name(ColumnSlot(input: index, index: watermark.column))
             let place = watermark.parts.part.map { " of the slowest \($0)" } ?? ""
-            return "the latest \(column)\(place)\(spokenOffset(-watermark.delayMicros))"
+            return "the latest \(name(watermark.column, ofInput: index))\(place)\(spokenOffset(-watermark.delayMicros))"
         }
         guard let first = ends.first else { return ["there is no watermark: no row is late"] }
-        let which = watermarkPolicy == .min ? "earlier" : "later"
-        let watermark = ends.count == 1 ? first : "the \(which) of \(ends.joined(separator: " and "))"
-        var sentences = ["the watermark is \(watermark), as of the batch before"]
-        guard join != nil else { return sentences }
-        for index in inputs.indices {
-            guard let time = lateTime(ofInput: index) else { continue }
-            sentences.append(
-                "a row of \(inputs[index].source) is late, dropped and counted when \(time) is not after the watermark "
-                    + "of the batch before its own")
+        let (few, many) = watermarkPolicy == .min ? ("earlier", "earliest") : ("later", "latest")
+        let which = ends.count > 2 ? many : few
+        let list = ends.dropLast().joined(separator: ", ") + " and \(ends[ends.count - 1])"
+        let watermark = ends.count == 1 ? first : "the \(which) of \(list)"
+        return ["the watermark is \(watermark), as of the batch before"] + lateFacts + unmatchedFacts
+    }
+
+    private var lateFacts: [String] {
+        inputs.indices.compactMap { index in
+            guard let reader = reader(ofInput: index), let time = lateTime(ofInput: index) else { return nil }
+            let behind = spokenOffset(1000 * (reader.stage.watermarkMillis ?? 0))
+            return "a row of \(inputs[index].source) is late, dropped and counted when \(time) is not after the "
+                + "watermark\(behind) of the batch before its own"
         }
-        return sentences
+    }
+
+    /// In a chain, when the last unmatched row can come out.
+    private var unmatchedFacts: [String] {
+        guard stages.count > 1, let top = stages.last else { return [] }
+        return JoinInput.allCases.compactMap { side in
+            guard top.join.side(side).isPreserved, let retention = retention(of: side, in: top),
+                let time = timeName(side, top)
+            else { return nil }
+            let waits = spokenOffset(saturatingSum(retention.boundMicros, retention.behindMicros))
+            return "a row of \(readRows(side, top)) without a match comes out of the last stage once the watermark "
+                + "reaches \(time)\(waits), a few milliseconds later at most"
+        }
     }
 }

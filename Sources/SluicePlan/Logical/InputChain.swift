@@ -38,6 +38,9 @@ struct InputChain {
         aboveWatermark = watermark == nil ? [] : above
     }
 
+    /// All of them.
+    var conditions: [LogicalExpression] { belowWatermark + aboveWatermark }
+
     /// The chain as a plan.
     var plan: LogicalPlan {
         var plan = LogicalPlan.relation(relation)

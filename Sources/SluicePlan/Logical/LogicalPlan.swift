@@ -46,7 +46,7 @@ package struct Filter: Hashable, Sendable {
     package enum Place: Hashable, Sendable {
         /// Part of an input: a source's `where`, and what the rules move there.
         case input
-        /// The query's `where`, over what the joins give.
+        /// Over what a join gives: of the query's `where` and of joins further up.
         case query
     }
 
@@ -58,9 +58,14 @@ package struct Filter: Hashable, Sendable {
 /// An output column, or a column that a projection lets through.
 package struct ProjectedColumn: Hashable, Sendable {
     package var name: String
+    /// The source whose column it is, below a join; empty for an output column.
+    package var source = ""
     /// The names of the objects that an output column stands in, outermost first.
     package var objects: [String] = []
     package var expression: LogicalExpression
+
+    /// What operators above it call it.
+    var reference: ColumnReference { ColumnReference(source: source, column: name) }
 }
 
 /// Columns that must be equal.
@@ -85,6 +90,8 @@ package struct LogicalJoinKey: Hashable, Sendable {
 /// A stream-stream join: its condition, at first as written in `conditions`, taken apart by the rules.
 package struct Join: Hashable, Sendable {
     package var declaredType: Located<JoinType>
+    /// Set by a rule that has found a stricter type to give the same rows.
+    package var runsAs: JoinType?
     package var keys: [LogicalJoinKey]
     /// The tumbling window both event times must share; part of the key.
     package var window: JoinWindow?
@@ -101,6 +108,9 @@ package struct Join: Hashable, Sendable {
     package var shards: Int?
     package var leftState = JoinSideState()
     package var rightState = JoinSideState()
+    /// How far behind the query's watermark the join's own is, in milliseconds (0 or less): its rows are late by it,
+    /// and leave state by it. nil when no input has a watermark. `DeriveStateWatermarks` fills it in.
+    package var watermarkMillis: Int64?
 
     init(
         type: Located<JoinType>, keys: [LogicalJoinKey], window: JoinWindow?,
@@ -113,7 +123,7 @@ package struct Join: Hashable, Sendable {
         self.shards = shards
     }
 
-    package var type: JoinType { declaredType.value }
+    package var type: JoinType { runsAs ?? declaredType.value }
 
     package func conditions(_ side: JoinInput) -> [LogicalExpression] {
         side == .left ? leftConditions : rightConditions
@@ -124,6 +134,8 @@ package struct Join: Hashable, Sendable {
 
 package struct JoinWindow: Hashable, Sendable {
     package var micros: Int64
+    /// The source of the left side's event time.
+    package var source: String
     package var position: SourcePosition
 }
 
@@ -140,14 +152,26 @@ package struct JoinTime: Hashable, Sendable {
     }
 
     package var basis: Basis
+    /// The left time; one that is computed has a name that no column has.
     package var left: ColumnReference
     package var right: ColumnReference
+    /// What the left time is computed from, where it is the first of several that is there; empty otherwise.
+    package var leftOperands: [ColumnReference] = []
     /// The tightest bounds: what a pair must satisfy.
     package var bounds: TimeBounds
     /// Every comparison that gave a bound, in the order written; eviction follows the loosest.
     package var limits: [TimeLimit] = []
 
     package func column(_ side: JoinInput) -> ColumnReference { side == .left ? left : right }
+
+    /// The width of the tumbling window whose end is the time.
+    package var windowMicros: Int64? { if case .window(let micros) = basis { micros } else { nil } }
+
+    /// What the time is, whatever it is called.
+    func eventTime(_ side: JoinInput) -> EventTime {
+        EventTime(
+            side == .left && !leftOperands.isEmpty ? leftOperands : [column(side)], windowMicros: windowMicros)
+    }
 }
 
 /// One comparison of the event times, as an end of `right - left`.
@@ -184,6 +208,8 @@ package enum KeptForever: Hashable, Sendable {
     case openEnd
     /// These sources lack the watermark that eviction needs.
     case missingWatermark([String])
+    /// Rows of these times may still come out of a join below, however old they are; those of the other times may not.
+    case timeWithoutLimit([ColumnReference], [ColumnReference])
 }
 
 extension LogicalPlan {
@@ -228,6 +254,17 @@ extension LogicalPlan {
         return own + children.flatMap(\.watermarks)
     }
 
+    /// The columns that watermarks below follow and that are still there.
+    var watermarkedColumns: Set<ColumnReference> {
+        switch self {
+        case .relation: return []
+        case .watermark(let watermark, _): return [watermark.column]
+        case .join(let join, let left, let right):
+            return left.watermarkedColumns.union(join.type.outputs(.right) ? right.watermarkedColumns : [])
+        case .filter(_, let child), .project(_, let child), .sink(_, let child): return child.watermarkedColumns
+        }
+    }
+
     /// All joins, from the top down.
     package var joins: [Join] {
         var own: [Join] = []
@@ -240,15 +277,23 @@ extension LogicalPlan {
         relations.first { $0.source == column.source }?.columns.first { $0.name == column.column }?.type
     }
 
+    /// What the stage of a join is called: by what it joins.
+    var stageName: String { relations.map(\.source).joined(separator: "+") }
+
     /// The names of the sources below.
     var sources: Set<String> { Set(relations.map(\.source)) }
 
-    /// The event time of the side this plan is, if it is a single source that has one.
-    var eventTime: ColumnReference? {
-        guard relations.count == 1, let relation = relations.first, let column = relation.eventTime else { return nil }
-        return ColumnReference(source: relation.source, column: column)
+    /// The event times of the sources below whose columns are there, from left to right.
+    var eventTimes: [ColumnReference] {
+        switch self {
+        case .relation(let relation):
+            return relation.eventTime.map { [ColumnReference(source: relation.source, column: $0)] } ?? []
+        case .join(let join, let left, let right):
+            return left.eventTimes + (join.type.outputs(.right) ? right.eventTimes : [])
+        default: return children.flatMap(\.eventTimes)
+        }
     }
 
-    /// The watermark of the side this plan is, if it is a single source that has one.
-    var watermark: EventTimeWatermark? { relations.count == 1 ? watermarks.first : nil }
+    /// The event time of the source below that is asked for, if it has one.
+    func eventTime(of source: String) -> ColumnReference? { eventTimes.first { $0.source == source } }
 }

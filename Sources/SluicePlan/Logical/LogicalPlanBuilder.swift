@@ -43,7 +43,10 @@ enum LogicalPlanBuilder {
                 LogicalJoinKey(
                     left: $0.left.value, right: $0.right.value, isNullSafe: $0.isNullSafe, position: $0.left.position)
             },
-            window: join.windowMicros.map { JoinWindow(micros: $0.value, position: $0.position) },
+            window: join.windowMicros.map {
+                JoinWindow(
+                    micros: $0.value, source: join.windowSource?.value ?? query.from.value, position: $0.position)
+            },
             conditions: (join.within?.conjuncts ?? []) + (join.filter?.conjuncts ?? []),
             shards: query.state.shards?.value)
     }

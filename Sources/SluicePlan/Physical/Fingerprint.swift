@@ -94,48 +94,81 @@ package struct FingerprintChanges: Hashable, Sendable {
     }
 }
 
-extension PhysicalPlan {
-    /// What the plan's one stage is called where files name stages: by what it joins, not by its place.
-    package var stage: String { inputs.map(\.source).joined(separator: "+") }
+/// The facts of one stage, or of a query without one.
+package struct StageFingerprint: Hashable, Sendable {
+    /// `StagePlan.name`; the source's where there is no stage.
+    package var stage: String
+    /// In a fixed order.
+    package var facts: [PlanFact]
 
-    /// The facts a checkpoint of this plan depends on, in a fixed order. Shards, buckets and cells are not among them:
-    /// they are the checkpoint's own (see `layout`). What only Kafka sources have is a fact only where it is so, as
+    package init(stage: String, facts: [PlanFact]) {
+        self.stage = stage
+        self.facts = facts
+    }
+}
+
+extension PhysicalPlan {
+    /// What files call the stages, in order of execution: by what each joins, not by its place. Without a stage it is
+    /// the source's name.
+    package var stageNames: [String] { stages.isEmpty ? [inputs[0].source] : stages.map(\.name) }
+
+    /// The facts a checkpoint of this plan depends on, by stage. Shards, buckets and cells are not among them: they are
+    /// the checkpoint's own (see `JoinPlan.layout`). What only Kafka sources have is a fact only where it is so, as
     /// checkpoints from before it existed lack it.
-    package var fingerprint: [PlanFact] {
-        var facts = [PlanFact(nil, FactName.joinType, .text(join?.type.rawValue ?? "none"))]
-        if let join {
-            let keys = join.keys.map { key in
-                PlanFact.Key(
-                    left: name(ColumnSlot(input: 0, index: key.left)),
-                    right: name(ColumnSlot(input: 1, index: key.right)), isNullSafe: key.isNullSafe)
-            }
-            facts.append(PlanFact(nil, FactName.keys, .keys(keys)))
-            facts.append(
-                PlanFact(nil, FactName.window, join.left.windowMicros.map { .micros($0) } ?? .text("none")))
+    package var fingerprint: [StageFingerprint] {
+        guard !stages.isEmpty else {
+            let facts =
+                [PlanFact(nil, FactName.joinType, .text("none")), policyFact] + sourceFacts(0, nil)
+                + outputColumnFacts + delayFacts(0, nil)
+            return [StageFingerprint(stage: stageNames[0], facts: facts)]
         }
-        facts.append(PlanFact(nil, FactName.policy, .text(watermarkPolicy.rawValue)))
-        for (index, side) in zip(inputs.indices, JoinInput.allCases) { facts += self.facts(ofInput: index, side) }
-        if let join, let bounds = join.bounds, join.left.windowMicros == nil {
+        return stages.map { StageFingerprint(stage: $0.name, facts: facts(of: $0)) }
+    }
+
+    private var policyFact: PlanFact { PlanFact(nil, FactName.policy, .text(watermarkPolicy.rawValue)) }
+
+    private func facts(of stage: StagePlan) -> [PlanFact] {
+        let join = stage.join
+        let columns = columns(of: stage)
+        let keys = join.keys.map { key in
+            PlanFact.Key(
+                left: columns[0][key.left].name.description, right: columns[1][key.right].name.description,
+                isNullSafe: key.isNullSafe)
+        }
+        var facts = [
+            PlanFact(nil, FactName.joinType, .text((join.declaredType ?? join.type).rawValue)),
+            PlanFact(nil, FactName.keys, .keys(keys)),
+            PlanFact(nil, FactName.window, join.left.windowMicros.map { .micros($0) } ?? .text("none")),
+            policyFact,
+        ]
+        if join.declaredType != nil { facts.append(PlanFact(nil, FactName.runsAs, .text(join.type.rawValue))) }
+        for side in JoinInput.allCases {
+            if case .source(let number) = stage.input(side) { facts += sourceFacts(number, side) }
+            let (plan, own) = (join.side(side), columns[side.rawValue])
+            facts.append(
+                PlanFact(
+                    side, FactName.joinTime, .text(plan.joinTime.map { name(own[$0], stage.input(side)) } ?? "none"))
+            )
+            facts += own.prefix(plan.stateColumnCount).map {
+                PlanFact(side, FactName.column(name($0, stage.input(side))), .text("\($0.type)"))
+            }
+        }
+        if let bounds = join.bounds, join.left.windowMicros == nil {
             facts.append(PlanFact(nil, FactName.bounds, .bounds(bounds)))
         }
-        for (index, side) in zip(inputs.indices, JoinInput.allCases) {
-            guard let watermark = inputs[index].watermark else { continue }
-            facts.append(PlanFact(label(side), FactName.delay, .micros(watermark.delayMicros)))
-            if watermark.parts == .partitions {
-                facts.append(PlanFact(label(side), FactName.perPartition, .flag(true)))
-            } else if watermark.parts == .topics {
-                facts.append(PlanFact(label(side), FactName.perTopic, .flag(true)))
-            }
+        for side in JoinInput.allCases {
+            if case .source(let number) = stage.input(side) { facts += delayFacts(number, side) }
         }
         return facts
     }
 
-    /// The input that a fact names; without a join there is only one, and no need to.
-    private func label(_ side: JoinInput) -> JoinInput? { join == nil ? nil : side }
+    /// Of rows of a source the source goes without saying.
+    private func name(_ column: RowColumn, _ input: StageInput) -> String {
+        if case .source = input { column.name.column } else { column.name.description }
+    }
 
-    private func facts(ofInput index: Int, _ side: JoinInput) -> [PlanFact] {
-        let input = inputs[index]
-        let label = label(side)
+    private func sourceFacts(_ number: Int, _ label: JoinInput?) -> [PlanFact] {
+        let input = inputs[number]
         let watermark = input.watermark.map { input.columns[$0.column].name } ?? "none"
         var facts = [
             PlanFact(label, FactName.source, .text(input.source)),
@@ -143,45 +176,88 @@ extension PhysicalPlan {
         ]
         // Offsets in the checkpoint mean nothing in another topic, or in files.
         if let topics = input.topics { facts.insert(TopicFacts.fact(topics, label), at: 1) }
-        if let join {
-            let time = join.side(side).joinTime.map { input.columns[$0].name } ?? "none"
-            facts.append(PlanFact(label, FactName.joinTime, .text(time)))
-        }
         return facts
-            + usedColumns(ofInput: index, side).map { PlanFact(label, FactName.column($0.name), .text("\($0.type)")) }
     }
 
-    /// The columns that state keeps; without a join, those the output reads. In row order.
-    private func usedColumns(ofInput index: Int, _ side: JoinInput) -> [InputColumn] {
-        let columns = inputs[index].columns
-        if let join { return Array(columns.prefix(join.side(side).stateColumnCount)) }
+    private func delayFacts(_ number: Int, _ label: JoinInput?) -> [PlanFact] {
+        guard let watermark = inputs[number].watermark else { return [] }
+        let delay = PlanFact(label, FactName.delay, .micros(watermark.delayMicros))
+        switch watermark.parts {
+        case .whole: return [delay]
+        case .partitions: return [delay, PlanFact(label, FactName.perPartition, .flag(true))]
+        case .topics: return [delay, PlanFact(label, FactName.perTopic, .flag(true))]
+        }
+    }
+
+    /// Without a stage: the columns that the output reads, in row order.
+    private var outputColumnFacts: [PlanFact] {
+        let columns = inputs[0].columns
         let expressions = output.columns.map(\.expression) + (output.filter.map { [$0] } ?? [])
         let read = expressions.reduce(into: Set<ColumnSlot>()) { $0.formUnion($1.columns) }
-        return columns.indices.filter { read.contains(ColumnSlot(input: index, index: $0)) }.map { columns[$0] }
+        return columns.indices.filter { read.contains(ColumnSlot(input: 0, index: $0)) }.map {
+            PlanFact(nil, FactName.column(columns[$0].name), .text("\(columns[$0].type)"))
+        }
     }
 
-    /// Compares the facts a checkpoint was made with to those of the plan that is to go on with it.
-    package static func compareFingerprints(old: [PlanFact], new: [PlanFact]) -> FingerprintChanges {
+    /// Compares the facts a checkpoint was made with to those of the plan that is to go on with it. A stage that is new
+    /// begins with nothing in state; one that is gone is refused.
+    package static func compareFingerprints(
+        old: [StageFingerprint], new: [StageFingerprint]
+    ) -> FingerprintChanges {
         var changes = FingerprintChanges()
+        // The only stage there was is the only stage there is, whatever it joins now.
+        if old.count == 1, new.count == 1 {
+            changes.compare(old[0].facts, new[0].facts, in: nil)
+            return changes
+        }
+        for stage in old {
+            guard let now = new.first(where: { $0.stage == stage.stage }) else {
+                changes.refusals.append(.gone(stage, new))
+                continue
+            }
+            changes.compare(stage.facts, now.facts, in: stage.stage)
+        }
+        for stage in new where !old.contains(where: { $0.stage == stage.stage }) {
+            changes.warnings.append(.added(stage))
+        }
+        return changes
+    }
+}
+
+extension FingerprintChanges.Change {
+    fileprivate static func gone(_ stage: StageFingerprint, _ new: [StageFingerprint]) -> Self {
+        let rest = new.map { "`\($0.stage)`" }.joined(separator: ", ")
+        return Self(
+            name: "stage",
+            sentence: "the join `\(stage.stage)` is gone, and rows in state are waiting in it (there is now \(rest))")
+    }
+
+    fileprivate static func added(_ stage: StageFingerprint) -> Self {
+        Self(
+            name: "stage",
+            sentence: "the join `\(stage.stage)` is new: it begins with what the stages below put out from now on")
+    }
+}
+
+extension FingerprintChanges {
+    /// - Parameter stage: named where there are several.
+    fileprivate mutating func compare(_ old: [PlanFact], _ new: [PlanFact], in stage: String?) {
         let before = Dictionary(old.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
         let after = Dictionary(new.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
         var comparedTopics: Set<JoinInput?> = []
+        let place = stage.map { "join `\($0)`: " } ?? ""
         for fact in old + new.filter({ before[$0.label] == nil }) {
             if TopicFacts.isTopicFact(fact.name) {
-                if comparedTopics.insert(fact.input).inserted { changes.addTopics(old, new, fact.input) }
+                if comparedTopics.insert(fact.input).inserted { addTopics(old, new, fact.input) }
                 continue
             }
             let (was, now) = (before[fact.label]?.value, after[fact.label]?.value)
             if let was, let now, was.isSame(as: now) { continue }
-            let change = FingerprintChanges.Change(
-                name: fact.label, sentence: FactName.sentence(fact, was?.description, now?.description))
-            if FactName.mayChange(fact.name) {
-                changes.warnings.append(change)
-            } else {
-                changes.refusals.append(change)
-            }
+            if fact.name == FactName.runsAs, !FactName.isWidened(before, after) { continue }
+            let change = Change(
+                name: fact.label, sentence: place + FactName.sentence(fact, was?.description, now?.description))
+            if FactName.mayChange(fact.name) { warnings.append(change) } else { refusals.append(change) }
         }
-        return changes
     }
 }
 
@@ -208,6 +284,18 @@ private enum FactName {
     static let source = "source"
     static let watermarkColumn = "watermark column"
     static let joinTime = "join time"
+    /// The type that a join runs as where that is not the one declared.
+    static let runsAs = "effective join type"
+
+    /// Whether the state knows less than the join needs now: which rows have matched is kept for the sides whose
+    /// unmatched rows come out.
+    static func isWidened(_ before: [String: PlanFact], _ after: [String: PlanFact]) -> Bool {
+        func preserved(_ facts: [String: PlanFact]) -> [Bool] {
+            let type = (facts[runsAs] ?? facts[joinType])?.value.description ?? ""
+            return JoinInput.allCases.map { JoinType(rawValue: type)?.preserves($0) ?? false }
+        }
+        return zip(preserved(before), preserved(after)).contains { !$0 && $1 }
+    }
 
     static func column(_ name: String) -> String { "column `\(name)`" }
 

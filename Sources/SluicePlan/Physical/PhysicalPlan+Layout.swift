@@ -24,25 +24,22 @@ package struct PlanLayout: Hashable, Sendable {
     }
 }
 
-extension PhysicalPlan {
-    /// The layout of the join's state; nil without a join, and setting it is then ignored.
-    package var layout: PlanLayout? {
+extension JoinPlan {
+    /// How its state is laid out.
+    package var layout: PlanLayout {
         get {
-            guard let join else { return nil }
             func side(_ plan: JoinSidePlan) -> PlanLayout.Side {
                 PlanLayout.Side(
                     bucketWidthMicros: plan.bucketWidthMicros, cellWidthMicros: plan.cellWidthMicros)
             }
-            return PlanLayout(shards: join.shards, left: side(join.left), right: side(join.right))
+            return PlanLayout(shards: shards, left: side(left), right: side(right))
         }
         set {
-            guard let newValue, var plan = join else { return }
-            plan.shards = newValue.shards
-            plan.left.bucketWidthMicros = newValue.left.bucketWidthMicros
-            plan.left.cellWidthMicros = newValue.left.cellWidthMicros
-            plan.right.bucketWidthMicros = newValue.right.bucketWidthMicros
-            plan.right.cellWidthMicros = newValue.right.cellWidthMicros
-            join = plan
+            shards = newValue.shards
+            left.bucketWidthMicros = newValue.left.bucketWidthMicros
+            left.cellWidthMicros = newValue.left.cellWidthMicros
+            right.bucketWidthMicros = newValue.right.bucketWidthMicros
+            right.cellWidthMicros = newValue.right.cellWidthMicros
         }
     }
 }

@@ -3,10 +3,11 @@
 
 package import SluiceSpec
 
-/// A column of one of the (at most two) inputs: `input` 0 is the left side, 1 the right.
+/// A column of the rows in hand: `input` 0 is the left of a stage, 1 its right. Rows of a source have the side on which
+/// a stage reads them, 0 where none does.
 package struct ColumnSlot: Hashable, Sendable {
     package var input: Int
-    /// Position in `InputPlan.columns`, which is the position in the packed row.
+    /// Position in the packed row, which is that among the columns of what the stage reads on that side.
     package var index: Int
 
     package init(input: Int, index: Int) {
@@ -18,18 +19,20 @@ package struct ColumnSlot: Hashable, Sendable {
 /// One query, ready to run.
 package struct PhysicalPlan: Hashable, Sendable {
     package var query: String
-    /// One input, or two when there is a join: left, then right.
+    /// In the order in which the query names its sources.
     package var inputs: [InputPlan]
-    package var join: JoinPlan?
+    /// In order of execution: what a stage reads stands before it, and the last one's rows are the query's. Empty where
+    /// the rows of the only input are.
+    package var stages: [StagePlan]
     package var output: OutputPlan
     package var watermarkPolicy: WatermarkPolicy
 
     package init(
-        query: String, inputs: [InputPlan], join: JoinPlan?, output: OutputPlan, watermarkPolicy: WatermarkPolicy
+        query: String, inputs: [InputPlan], stages: [StagePlan], output: OutputPlan, watermarkPolicy: WatermarkPolicy
     ) {
         self.query = query
         self.inputs = inputs
-        self.join = join
+        self.stages = stages
         self.output = output
         self.watermarkPolicy = watermarkPolicy
     }
@@ -213,6 +216,8 @@ package struct JoinSidePlan: Hashable, Sendable {
 
 package struct JoinPlan: Hashable, Sendable {
     package var type: JoinType
+    /// What the spec says, where a rule has found that a stricter type gives the same rows; nil where it is `type`.
+    package var declaredType: JoinType?
     package var keys: [JoinKey]
     /// nil: no time condition. Windows and equal event times are `0 ... 0` over the join times.
     package var bounds: TimeBounds?
@@ -250,7 +255,7 @@ package struct OutputColumn: Hashable, Sendable {
     }
 }
 
-/// What comes out, over the joined row: slots of an absent side read as null.
+/// What comes out, over the pair that the last stage gives: slots of an absent side read as null.
 package struct OutputPlan: Hashable, Sendable {
     package var filter: Expression<ColumnSlot>?
     package var columns: [OutputColumn]

@@ -6,42 +6,42 @@ struct PhysicalPlanner {
     private let query: QuerySpec
     private let sources: [String: SourceSpec]
     private let sinks: [String: SinkSpec]
-    /// Where each column of each input went.
-    private var slots: [ColumnReference: ColumnSlot] = [:]
-    private var inputs: [InputPlan] = []
+    /// By the place of the source in the query; nil until it has been met.
+    private var inputs: [InputPlan?]
+    private var stages: [StagePlan] = []
+
+    /// Where columns are in the rows in hand.
+    private typealias Slots = [ColumnReference: ColumnSlot]
 
     private init(query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec]) {
         self.query = query
         self.sources = sources
         self.sinks = sinks
+        inputs = [InputPlan?](repeating: nil, count: 1 + query.joins.count)
     }
 
-    /// The plan of a rewritten logical plan over one input or one join of two; nil for any other shape.
+    /// The plan of a rewritten logical plan over one input or joins of several; nil for any other shape.
     static func plan(
         _ logical: LogicalPlan, query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec],
         records: [String: OutputRecord]
     ) -> PhysicalPlan? {
         guard case .sink(let sinkNames, .project(let columns, var body)) = logical else { return nil }
-        var filter: [LogicalExpression] = []
-        if case .filter(let queryFilter, let child) = body, queryFilter.place == .query {
-            (filter, body) = (queryFilter.conjuncts, child)
-        }
+        let filter = takeFilter(&body)
         var planner = PhysicalPlanner(query: query, sources: sources, sinks: sinks)
-        var join: JoinPlan?
-        if case .join(let logicalJoin, let left, let right) = body {
-            guard let leftChain = InputChain(left), let rightChain = InputChain(right),
-                planner.add(leftChain), planner.add(rightChain)
-            else { return nil }
-            planner.compareWindowEnds(logicalJoin)
-            join = planner.joinPlan(logicalJoin)
-            if join == nil { return nil }
+        let slots: Slots
+        if case .join(let join, let left, let right) = body {
+            guard let pair = planner.addStage(join, left, right) else { return nil }
+            slots = pair
         } else {
-            guard let chain = InputChain(body), planner.add(chain) else { return nil }
+            guard let chain = InputChain(body), let rows = planner.add(chain, .left) else { return nil }
+            slots = rows.slots
         }
+        let inputs = planner.inputs.compactMap(\.self)
+        guard inputs.count == planner.inputs.count else { return nil }
         let outputColumns = columns.map {
-            OutputColumn(name: $0.name, objects: $0.objects, expression: planner.resolve($0.expression))
+            OutputColumn(name: $0.name, objects: $0.objects, expression: resolve($0.expression, slots))
         }
-        var output = OutputPlan(filter: planner.condition(filter), columns: outputColumns, sinks: [])
+        var output = OutputPlan(filter: condition(filter, slots), columns: outputColumns, sinks: [])
         output.sinks = sinkNames.compactMap { name in
             sinks[name].map { sink in
                 OutputSink(
@@ -50,14 +50,69 @@ struct PhysicalPlanner {
             }
         }
         return PhysicalPlan(
-            query: query.name.value, inputs: planner.inputs, join: join, output: output,
+            query: query.name.value, inputs: inputs, stages: planner.stages, output: output,
             watermarkPolicy: query.watermarkPolicy)
     }
 
-    /// Adds the next input; false if its source is unknown.
-    private mutating func add(_ chain: InputChain) -> Bool {
-        guard let source = sources[chain.relation.source] else { return false }
-        let input = inputs.count
+    /// Takes a filter over what joins give off the top of a plan.
+    private static func takeFilter(_ plan: inout LogicalPlan) -> [LogicalExpression] {
+        guard case .filter(let filter, let child) = plan, filter.place == .query else { return [] }
+        plan = child
+        return filter.conjuncts
+    }
+
+    // MARK: Stages
+
+    /// Adds the stage of a join, after those that it reads; the slots of the pairs it gives.
+    private mutating func addStage(_ join: Join, _ left: LogicalPlan, _ right: LogicalPlan) -> Slots? {
+        guard let leftRows = rows(left, .left, of: join), let rightRows = rows(right, .right, of: join) else {
+            return nil
+        }
+        let slots = leftRows.slots.merging(rightRows.slots) { first, _ in first }
+        compareWindowEnds(join, leftRows, rightRows)
+        guard let plan = joinPlan(join, slots, judged: [leftRows.judged, rightRows.judged]) else { return nil }
+        stages.append(
+            StagePlan(
+                name: LogicalPlan.join(join, left: left, right: right).stageName, join: plan, left: leftRows.input,
+                right: rightRows.input,
+                watermarkMillis: join.watermarkMillis))
+        return slots
+    }
+
+    /// What a stage reads on one side.
+    private struct Rows {
+        var input: StageInput
+        /// Where columns are in its packed rows.
+        var slots: Slots
+        /// Where columns are for the side's own predicate: in a source's rows, or in the pair of the stage below.
+        var judged: Slots
+    }
+
+    private mutating func rows(_ plan: LogicalPlan, _ side: JoinInput, of join: Join) -> Rows? {
+        if let chain = InputChain(plan) { return add(chain, side) }
+        guard case .project(let kept, var body) = plan else { return nil }
+        let filter = Self.takeFilter(&body)
+        guard case .join(let below, let left, let right) = body, let pair = addStage(below, left, right) else {
+            return nil
+        }
+        let number = stages.count - 1
+        stages[number].emitted = StageRows(
+            filter: Self.condition(filter, pair),
+            columns: kept.map { StageColumn(name: $0.reference, value: Self.resolve($0.expression, pair)) })
+        var slots: Slots = [:]
+        for (index, column) in kept.enumerated() {
+            slots[column.reference] = ColumnSlot(input: side.rawValue, index: index)
+        }
+        return Rows(input: .stage(number), slots: slots, judged: pair)
+    }
+
+    /// Adds an input; nil if its source is unknown, or read twice.
+    private mutating func add(_ chain: InputChain, _ side: JoinInput) -> Rows? {
+        let name = chain.relation.source
+        let names = [query.from.value] + query.joins.map(\.with.value)
+        guard let source = sources[name], let number = names.firstIndex(of: name), inputs[number] == nil else {
+            return nil
+        }
         let fields = source.columns.filter(\.isFieldOfText)
         let places = Dictionary(
             fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -66,18 +121,19 @@ struct PhysicalPlanner {
                 name: column.name, type: column.type, origin: column.origin, form: column.form,
                 declaredIndex: places[column.name] ?? 0)
         }
+        var slots: Slots = [:]
         for (index, column) in columns.enumerated() {
-            slots[ColumnReference(source: chain.relation.source, column: column.name)] =
-                ColumnSlot(input: input, index: index)
+            slots[ColumnReference(source: name, column: column.name)] =
+                ColumnSlot(input: side.rawValue, index: index)
         }
         var plan = InputPlan(
             source: source.name.value, topics: source.connector.topics, format: source.format,
             timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
         plan.each = source.each
-        plan.computed = computed(chain.relation.columns, input: input)
-        plan.filterBelowWatermark = condition(chain.belowWatermark)
-        plan.filterAboveWatermark = condition(chain.aboveWatermark)
+        plan.computed = Self.computed(chain.relation.columns, slots, side)
+        plan.filterBelowWatermark = Self.condition(chain.belowWatermark, slots)
+        plan.filterAboveWatermark = Self.condition(chain.aboveWatermark, slots)
         if let watermark = chain.watermark, let slot = slots[watermark.column] {
             plan.watermark = WatermarkPlan(
                 column: slot.index, delayMicros: watermark.delayMicros,
@@ -85,42 +141,48 @@ struct PhysicalPlanner {
                 parts: source.watermark?.parts ?? .whole)
             plan.watermark?.maxAheadMicros = source.watermark?.maxAheadMicros?.value
         }
-        inputs.append(plan)
-        return true
+        inputs[number] = plan
+        return Rows(input: .source(number), slots: slots, judged: slots)
     }
 
     /// In a window join lateness compares the end of the window, as the window is what carries the watermark.
-    private mutating func compareWindowEnds(_ join: Join) {
-        guard let time = join.time, case .window(let micros) = time.basis else { return }
-        for slot in [slots[time.left], slots[time.right]].compactMap(\.self)
-        where inputs[slot.input].watermark?.column == slot.index {
-            inputs[slot.input].latenessWindowMicros = micros
+    private mutating func compareWindowEnds(_ join: Join, _ left: Rows, _ right: Rows) {
+        guard let time = join.time, let micros = time.windowMicros else { return }
+        for (rows, column) in [(left, time.left), (right, time.right)] {
+            guard case .source(let number) = rows.input, let slot = rows.slots[column],
+                inputs[number]?.watermark?.column == slot.index
+            else { continue }
+            inputs[number]?.latenessWindowMicros = micros
         }
     }
 
     /// Keys go in slot order, which is that of the columns' names: their order in the spec means nothing, and the hash
     /// that picks a row's shard must not depend on it.
-    private func joinPlan(_ join: Join) -> JoinPlan? {
+    private func joinPlan(_ join: Join, _ slots: Slots, judged: [Slots]) -> JoinPlan? {
         let keys = join.keys.compactMap { key -> JoinKey? in
             guard let left = slots[key.left], let right = slots[key.right] else { return nil }
             return JoinKey(left: left.index, right: right.index, isNullSafe: key.isNullSafe)
         }
         .sorted { ($0.left, $0.right) < ($1.left, $1.right) }
         guard keys.count == join.keys.count, let shards = join.shards else { return nil }
-        return JoinPlan(
-            type: join.type, keys: keys, bounds: join.time?.bounds, left: side(.left, of: join),
-            right: side(.right, of: join), residual: condition(join.residual), shards: shards)
+        let sides = JoinInput.allCases.map { side($0, of: join, slots, judged: judged[$0.rawValue]) }
+        var plan = JoinPlan(
+            type: join.type, keys: keys, bounds: join.time?.bounds, left: sides[0], right: sides[1],
+            residual: Self.condition(join.residual, slots), shards: shards)
+        if join.runsAs != nil { plan.declaredType = join.declaredType.value }
+        return plan
     }
 
-    private func side(_ side: JoinInput, of join: Join) -> JoinSidePlan {
+    private func side(_ side: JoinInput, of join: Join, _ slots: Slots, judged: Slots) -> JoinSidePlan {
         let state = join.state(side)
-        let window: Int64? = if case .window(let micros)? = join.time?.basis { micros } else { nil }
         return JoinSidePlan(
-            joinTime: (join.time?.column(side)).flatMap { slots[$0]?.index }, windowMicros: window,
-            isPreserved: join.type.preserves(side), predicate: condition(join.conditions(side)),
+            joinTime: (join.time?.column(side)).flatMap { slots[$0]?.index }, windowMicros: join.time?.windowMicros,
+            isPreserved: join.type.preserves(side), predicate: Self.condition(join.conditions(side), judged),
             eviction: state.eviction, stateColumnCount: state.columns.count,
             bucketWidthMicros: state.bucketWidthMicros, cellWidthMicros: state.cellWidthMicros)
     }
+
+    // MARK: Expressions
 
     /// A sink's record over slots: each name of an output column gives way to what that column computes.
     private static func record(_ record: OutputRecord, _ columns: [OutputColumn]) -> RecordPlan {
@@ -139,14 +201,14 @@ struct PhysicalPlanner {
 
     /// The computed columns among those that are decoded, each after those that it is computed from. There are no
     /// circles: the spec has none.
-    private func computed(_ columns: [ColumnSpec], input: Int) -> [ComputedColumn] {
+    private static func computed(_ columns: [ColumnSpec], _ slots: Slots, _ side: JoinInput) -> [ComputedColumn] {
         var waiting = columns.indices.compactMap { slot -> ComputedColumn? in
             guard case .computed(let expression) = columns[slot].origin else { return nil }
-            return ComputedColumn(slot: slot, expression: resolve(expression))
+            return ComputedColumn(slot: slot, expression: resolve(expression, slots))
         }
         var ordered: [ComputedColumn] = []
         while !waiting.isEmpty {
-            let slots = Set(waiting.map { ColumnSlot(input: input, index: $0.slot) })
+            let slots = Set(waiting.map { ColumnSlot(input: side.rawValue, index: $0.slot) })
             let ready = waiting.filter { $0.expression.columns.isDisjoint(with: slots) }
             guard !ready.isEmpty else { preconditionFailure("computed columns in a circle") }
             ordered += ready
@@ -155,13 +217,13 @@ struct PhysicalPlanner {
         return ordered
     }
 
-    private func condition(_ conjuncts: [LogicalExpression]) -> Expression<ColumnSlot>? {
-        LogicalExpression.conjunction(conjuncts).map(resolve)
+    private static func condition(_ conjuncts: [LogicalExpression], _ slots: Slots) -> Expression<ColumnSlot>? {
+        LogicalExpression.conjunction(conjuncts).map { resolve($0, slots) }
     }
 
     /// The same expression over slots. Every column has one: pruning keeps what expressions read, and the checks refuse
     /// names that are not there.
-    private func resolve(_ expression: LogicalExpression) -> Expression<ColumnSlot> {
+    private static func resolve(_ expression: LogicalExpression, _ slots: Slots) -> Expression<ColumnSlot> {
         expression.mapColumns { column in
             guard let slot = slots[column] else { preconditionFailure("no slot for \(column.source).\(column.column)") }
             return slot

@@ -10,32 +10,37 @@ package struct Retention: Hashable, Sendable {
     package var boundMicros: Int64
     /// The width of the tumbling window; a row waits for its end.
     package var windowMicros: Int64?
+    /// How far the joins below hold the join's own watermark behind the query's.
+    package var behindMicros: Int64
     /// How far the watermark trails the latest event time.
     package var delayMicros: Int64
 
     /// `delays` are those of the inputs that have a watermark: the policy `min` is held back by the longest.
     init(
-        timeColumn: String, eviction: EvictionRule, windowMicros: Int64?, delaysMicros: [Int64],
+        timeColumn: String, eviction: EvictionRule, windowMicros: Int64?, behindMicros: Int64, delaysMicros: [Int64],
         policy: WatermarkPolicy
     ) {
         self.timeColumn = timeColumn
         boundMicros = eviction.offsetMicros == .min ? .max : -eviction.offsetMicros
         self.windowMicros = windowMicros
+        self.behindMicros = behindMicros
         delayMicros = (policy == .min ? delaysMicros.max() : delaysMicros.min()) ?? 0
     }
 
-    /// bound + window + delay, at least 0.
+    /// bound + window + what is held back below + delay, at least 0.
     package var totalMicros: Int64 {
-        max(0, saturatingSum(saturatingSum(boundMicros, windowMicros ?? 0), delayMicros))
+        max(0, [windowMicros ?? 0, behindMicros, delayMicros].reduce(boundMicros, saturatingSum))
     }
 }
 
 extension PhysicalPlan {
-    /// How long that side's rows stay in state; nil when there is no join or they stay for ever.
-    package func retention(of side: JoinInput) -> Retention? {
-        guard let plan = join?.side(side), let eviction = plan.eviction, let time = plan.joinTime else { return nil }
+    /// How long that side's rows of a stage stay in state; nil when they stay for ever.
+    package func retention(of side: JoinInput, in stage: StagePlan) -> Retention? {
+        let plan = stage.join.side(side)
+        guard let eviction = plan.eviction, let time = plan.joinTime else { return nil }
         return Retention(
-            timeColumn: inputs[side.rawValue].columns[time].name, eviction: eviction, windowMicros: plan.windowMicros,
+            timeColumn: columns(of: stage.input(side))[time].name.column, eviction: eviction,
+            windowMicros: plan.windowMicros, behindMicros: -1000 * (stage.watermarkMillis ?? 0),
             delaysMicros: inputs.compactMap(\.watermark?.delayMicros), policy: watermarkPolicy)
     }
 }

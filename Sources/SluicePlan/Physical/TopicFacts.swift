@@ -79,18 +79,35 @@ struct TopicFacts: Hashable {
 extension PhysicalPlan {
     /// What a checkpoint has to remember once this plan goes on with it.
     /// - Parameter old: what it remembers now.
-    package static func remembered(_ new: [PlanFact], over old: [PlanFact]) -> [PlanFact] {
-        let inputs = Set(new.filter { $0.name == TopicFacts.list || $0.name == TopicFacts.pattern }.map(\.input))
-        return new + old.filter { $0.name == TopicFacts.home && inputs.contains($0.input) }
+    package static func remembered(
+        _ new: [StageFingerprint], over old: [StageFingerprint]
+    ) -> [StageFingerprint] {
+        new.map { stage in
+            var stage = stage
+            let inputs = Set(
+                stage.facts.filter { $0.name == TopicFacts.list || $0.name == TopicFacts.pattern }.map(\.input))
+            let before = old.count == 1 && new.count == 1 ? old.first : old.first { $0.stage == stage.stage }
+            stage.facts += (before?.facts ?? []).filter {
+                $0.name == TopicFacts.home && inputs.contains($0.input)
+            }
+            return stage
+        }
+    }
+
+    /// What a checkpoint remembers of a source's topics.
+    private func topicFacts(ofInput number: Int, _ stored: [StageFingerprint]) -> TopicFacts {
+        let reader = reader(ofInput: number)
+        let stage = stored.first { $0.stage == reader?.stage.name } ?? (stored.count == 1 ? stored.first : nil)
+        return TopicFacts(stage?.facts ?? [], reader?.side)
     }
 
     /// Per input that reads several topics, the one that bare partition numbers in the checkpoint belong to.
-    /// - Parameter facts: those the checkpoint remembers.
-    package func bareTopics(_ facts: [PlanFact]) -> [Int: String] {
+    /// - Parameter stored: what the checkpoint remembers.
+    package func bareTopics(_ stored: [StageFingerprint]) -> [Int: String] {
         var topics: [Int: String] = [:]
-        for (index, side) in zip(inputs.indices, JoinInput.allCases) {
-            let facts = TopicFacts(facts, join == nil ? nil : side)
-            if inputs[index].topics != nil, facts.list != nil || facts.pattern != nil { topics[index] = facts.home }
+        for number in inputs.indices {
+            let facts = topicFacts(ofInput: number, stored)
+            if inputs[number].topics != nil, facts.list != nil || facts.pattern != nil { topics[number] = facts.home }
         }
         return topics
     }
@@ -99,12 +116,12 @@ extension PhysicalPlan {
     /// can.
     /// - Parameters:
     ///   - positions: by source, the names of the partitions that have a position.
-    ///   - facts: those the checkpoint remembers.
-    package func objection(toPositions positions: [String: [String]], facts: [PlanFact]) -> String? {
-        for (index, side) in zip(inputs.indices, JoinInput.allCases) {
-            let input = inputs[index]
+    ///   - stored: what the checkpoint remembers.
+    package func objection(toPositions positions: [String: [String]], stored: [StageFingerprint]) -> String? {
+        for number in inputs.indices {
+            let input = inputs[number]
             guard let topics = input.topics, let names = positions[input.source] else { continue }
-            let home = TopicFacts(facts, join == nil ? nil : side).home
+            let home = topicFacts(ofInput: number, stored).home
             let read = names.compactMap { name in
                 TopicPartition(name) ?? home.flatMap { home in Int32(digits: name).map { TopicPartition(home, $0) } }
             }

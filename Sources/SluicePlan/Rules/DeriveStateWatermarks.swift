@@ -10,6 +10,9 @@
 //                     comparison is inclusive; of several comparisons the one with the lowest threshold. Without a
 //                     comparison in that direction the side is never evicted
 //
+// In a chain EVICT is the join's own, which is behind the query's watermark by what the joins below hold back; see
+// EventTimes.
+//
 //     before   time: range 0 <= ads.t - visits.t <= 2 min
 //     after    left state: EVICT - 2 min - 1 ms     right state: EVICT + 0 - 1 ms
 
@@ -19,49 +22,54 @@ enum DeriveStateWatermarks: RewriteRule {
     static let name = "DeriveStateWatermarks"
 
     static func apply(to plan: LogicalPlan, in context: RuleContext) -> LogicalPlan {
-        plan.mapJoins { join, left, right in
-            var join = join
-            join.leftState = state(of: .left, join, left, right, context)
-            join.rightState = state(of: .right, join, left, right, context)
-            return .join(join, left: left, right: right)
+        let clock = Clock(
+            watermarked: Set(plan.watermarks.map(\.column)), delaysMicros: plan.watermarks.map(\.delayMicros),
+            policy: context.watermarkPolicy)
+        return derive(plan, clock).plan
+    }
+
+    /// What is the same for all joins of a plan.
+    private struct Clock {
+        var watermarked: Set<ColumnReference>
+        var delaysMicros: [Int64]
+        var policy: WatermarkPolicy
+    }
+
+    /// The plan with its joins' times, and what is known of the times of its rows.
+    private static func derive(_ plan: LogicalPlan, _ clock: Clock) -> (plan: LogicalPlan, times: EventTimes) {
+        switch plan {
+        case .relation(let relation):
+            return (plan, EventTimes(eventTime: plan.eventTime(of: relation.source), watermark: nil))
+        case .watermark(let watermark, let child):
+            return (plan, EventTimes(eventTime: child.eventTimes.first, watermark: watermark))
+        case .join(var join, let left, let right):
+            let (left, right) = (derive(left, clock), derive(right, clock))
+            let times = JoinTimes(join, left.times, right.times, watermarked: clock.watermarked)
+            join.watermarkMillis = times.watermarkMillis
+            join.leftState = state(of: .left, join, times, clock)
+            join.rightState = state(of: .right, join, times, clock)
+            return (.join(join, left: left.plan, right: right.plan), times.output)
+        case .filter, .project, .sink:
+            var times = EventTimes()
+            let rewritten = plan.replacingChildren { child in
+                let derived = derive(child, clock)
+                times = derived.times
+                return derived.plan
+            }
+            return (rewritten, times)
         }
     }
 
     private static func state(
-        of side: JoinInput, _ join: Join, _ left: LogicalPlan, _ right: LogicalPlan, _ context: RuleContext
+        of side: JoinInput, _ join: Join, _ times: JoinTimes, _ clock: Clock
     ) -> JoinSideState {
         var state = JoinSideState()
-        guard let time = join.time else {
-            state.keptForever = .noTimeCondition
-            return state
-        }
-        let watermarks = [left.watermark, right.watermark]
-        switch time.basis {
-        case .window, .key:
-            let columns = [time.left, time.right]
-            guard zip(watermarks, columns).contains(where: { $0?.column == $1 }) else {
-                state.keptForever = .missingWatermark(columns.map(\.source))
-                return state
-            }
-            state.eviction = EvictionRule(offsetMicros: 0, isInclusive: false)
-        case .range:
-            let missing = zip(watermarks, [time.left, time.right]).filter { $0?.column != $1 }.map(\.1.source)
-            guard missing.isEmpty else {
-                state.keptForever = .missingWatermark(missing)
-                return state
-            }
-            guard let rule = rule(from: time.limits, side) else {
-                state.keptForever = .openEnd
-                return state
-            }
-            state.eviction = rule
-        }
-        let window: Int64? = if case .window(let micros) = time.basis { micros } else { nil }
-        state.retention = state.eviction.map { eviction in
-            Retention(
-                timeColumn: time.column(side).column, eviction: eviction, windowMicros: window,
-                delaysMicros: watermarks.compactMap(\.?.delayMicros), policy: context.watermarkPolicy)
-        }
+        state.eviction = times.evictions[side.rawValue]
+        state.keptForever = times.keptForever[side.rawValue]
+        guard let eviction = state.eviction, let time = join.time else { return state }
+        state.retention = Retention(
+            timeColumn: time.column(side).column, eviction: eviction, windowMicros: time.windowMicros,
+            behindMicros: -1000 * (times.watermarkMillis ?? 0), delaysMicros: clock.delaysMicros, policy: clock.policy)
         return state
     }
 

@@ -27,16 +27,19 @@ enum NormalizeTimeBounds: RewriteRule {
     private static func normalize(_ join: Join, _ left: LogicalPlan, _ right: LogicalPlan) -> Join {
         var join = join
         let equal = TimeBounds(lower: 0, upper: 0)
+        let rightTime = right.eventTimes.first
         if let window = join.window {
-            guard let leftTime = left.eventTime, let rightTime = right.eventTime else { return join }
+            guard let leftTime = left.eventTime(of: window.source), let rightTime else { return join }
             join.time = JoinTime(
                 basis: .window(micros: window.micros), left: leftTime, right: rightTime, bounds: equal)
             return join
         }
-        let key = timeKey(of: join, left: left.watermark?.column, right: right.watermark?.column)
+        let key = timeKey(of: join, left: left.watermarkedColumns, right: right.watermarkedColumns)
         if let key { join.time = JoinTime(basis: .key, left: key.left, right: key.right, bounds: equal) }
-        guard let leftTime = left.eventTime, let rightTime = right.eventTime else { return join }
-        if let key, key.left != leftTime || key.right != rightTime { return join }
+        guard let rightTime else { return join }
+        let leftTime = key.map { EventTime($0.left) } ?? namedTime(in: join.residual, left.eventTimes, rightTime)
+        guard let leftTime else { return join }
+        if let key, !left.eventTimes.contains(key.left) || key.right != rightTime { return join }
 
         var limits: [TimeLimit] = []
         join.residual.removeAll { conjunct in
@@ -48,21 +51,39 @@ enum NormalizeTimeBounds: RewriteRule {
             join.time?.limits = limits
         } else if !limits.isEmpty {
             join.time = JoinTime(
-                basis: .range, left: leftTime, right: rightTime, bounds: TimeBounds(tightest: limits), limits: limits)
+                basis: .range, left: leftTime.name, right: rightTime,
+                leftOperands: leftTime.columns.count > 1 ? leftTime.columns : [],
+                bounds: TimeBounds(tightest: limits), limits: limits)
         }
         return join
     }
 
     /// The key that carries a watermark: the first on the left that does, else on the right (Spark:
     /// StreamingSymmetricHashJoinHelper, joinKeyOrdinalForWatermark).
-    private static func timeKey(of join: Join, left: ColumnReference?, right: ColumnReference?) -> LogicalJoinKey? {
+    private static func timeKey(
+        of join: Join, left: Set<ColumnReference>, right: Set<ColumnReference>
+    ) -> LogicalJoinKey? {
         let keys = join.keys.filter { !$0.isNullSafe }
-        return keys.first { $0.left == left } ?? keys.first { $0.right == right }
+        return keys.first { left.contains($0.left) } ?? keys.first { right.contains($0.right) }
+    }
+
+    /// The left time that the first comparison with the right one names: the event time of one source, or the first of
+    /// several that is there.
+    private static func namedTime(
+        in conjuncts: [LogicalExpression], _ left: [ColumnReference], _ right: ColumnReference
+    ) -> EventTime? {
+        for conjunct in conjuncts {
+            let candidates = left.map { EventTime($0) } + conjunct.alternatives(among: left)
+            if let named = candidates.first(where: { !timeLimits(of: conjunct, left: $0, right: right).isEmpty }) {
+                return named
+            }
+        }
+        return nil
     }
 
     /// The bounds a comparison puts on `right - left`; empty when it is no such comparison.
     static func timeLimits(
-        of conjunct: LogicalExpression, left: ColumnReference, right: ColumnReference
+        of conjunct: LogicalExpression, left: EventTime, right: ColumnReference
     ) -> [TimeLimit] {
         guard case .call(let function, let operands) = conjunct.kind, operands.count == 2,
             let first = TimeSum(operands[0], left: left, right: right),
@@ -100,11 +121,13 @@ private struct TimeSum {
     var micros: Int64 = 0
 
     /// nil when the expression is anything else, or too large.
-    init?(_ expression: LogicalExpression, left: ColumnReference, right: ColumnReference) {
+    init?(_ expression: LogicalExpression, left: EventTime, right: ColumnReference) {
         switch expression.kind {
         case .literal(.duration(let micros)): self.micros = micros
-        case .column(left): self.left = 1
         case .column(right): self.right = 1
+        case .column(let column) where left.columns == [column]: self.left = 1
+        case .call(.coalesce, let operands) where left.columns.count > 1 && operands.plainColumns == left.columns:
+            self.left = 1
         case .cast(let operand) where operand.type == expression.type:
             guard let sum = TimeSum(operand, left: left, right: right) else { return nil }
             self = sum
@@ -138,6 +161,51 @@ private struct TimeSum {
         difference.right = right - other.right
         difference.micros = micros
         return difference
+    }
+}
+
+extension [LogicalExpression] {
+    /// The columns that they are; nil when one of them is something else.
+    fileprivate var plainColumns: [ColumnReference]? {
+        let columns = compactMap { if case .column(let column) = $0.kind { column } else { nil } }
+        return columns.count == count ? columns : nil
+    }
+}
+
+extension LogicalExpression {
+    /// Each `coalesce` in it whose operands are all among these columns, as a time.
+    fileprivate func alternatives(among columns: [ColumnReference]) -> [EventTime] {
+        guard case .call(let function, let operands) = kind else {
+            if case .cast(let operand) = kind { return operand.alternatives(among: columns) }
+            return []
+        }
+        if function == .coalesce, let own = operands.plainColumns, own.count > 1, own.allSatisfy(columns.contains) {
+            return [EventTime(own)]
+        }
+        return operands.flatMap { $0.alternatives(among: columns) }
+    }
+}
+
+extension EventTime {
+    /// What a computed time is called: no column has such a name.
+    fileprivate var name: ColumnReference {
+        guard columns.count > 1 else { return columns[0] }
+        return ColumnReference(
+            source: columns[0].source, column: "coalesce(\(columns.map(\.description).joined(separator: ", ")))")
+    }
+}
+
+extension JoinTime {
+    /// The left time as a column that has to be worked out below the join; nil where it is a column.
+    var computedLeft: ProjectedColumn? {
+        guard let position = limits.first?.position, !leftOperands.isEmpty else { return nil }
+        let operands = leftOperands.map {
+            LogicalExpression(.column($0), type: .timestamp, isNullable: true, at: position)
+        }
+        return ProjectedColumn(
+            name: left.column, source: left.source,
+            expression: LogicalExpression(
+                .call(.coalesce, operands), type: .timestamp, isNullable: true, at: position))
     }
 }
 

@@ -38,7 +38,7 @@ enum PruneColumns: RewriteRule {
             var paired = join.residual.reduce(into: needed) { $0.formUnion($1.columns) }
             for key in join.keys { paired.formUnion([key.left, key.right]) }
             if let time = join.time { paired.formUnion([time.left, time.right]) }
-            let prunedLeft = pruneSide(left, of: join.leftConditions, paired)
+            let prunedLeft = pruneSide(left, of: join.leftConditions, paired, computed: join.time?.computedLeft)
             let prunedRight = pruneSide(right, of: join.rightConditions, paired)
             join.leftState.columns = stateColumns(left, paired)
             join.rightState.columns = stateColumns(right, paired)
@@ -53,15 +53,26 @@ enum PruneColumns: RewriteRule {
         return needed.filter { sources.contains($0.source) }.sorted { ($0.column, $0.source) < ($1.column, $1.source) }
     }
 
-    /// `conditions` are the join's own over that side: they are judged before a row gets to state.
+    /// `conditions` are the join's own over that side: they are judged before a row gets to state. `computed` is what a
+    /// join below has to work out for it.
     private static func pruneSide(
-        _ plan: LogicalPlan, of conditions: [LogicalExpression], _ needed: Set<ColumnReference>
+        _ plan: LogicalPlan, of conditions: [LogicalExpression], _ needed: Set<ColumnReference>,
+        computed: ProjectedColumn? = nil
     ) -> LogicalPlan {
         let sources = plan.sources
         let state = needed.filter { sources.contains($0.source) }
         let others = conditions.reduce(into: Set()) { $0.formUnion($1.columns) }
-        guard InputChain(plan) != nil else { return prune(plan, needed: state.union(others)) }
-        return pruneInput(plan, state: state, others: others, isJoined: true)
+        if InputChain(plan) != nil { return pruneInput(plan, state: state, others: others, isJoined: true) }
+        let kept = stateColumns(plan, needed).map { column -> ProjectedColumn in
+            if let computed, computed.reference == column { return computed }
+            return ProjectedColumn(
+                name: column.column, source: column.source,
+                expression: LogicalExpression(
+                    .column(column), type: plan.columnType(column) ?? .null, isNullable: true,
+                    at: plan.relations[0].position))
+        }
+        let below = kept.reduce(into: others) { $0.formUnion($1.expression.columns) }
+        return .project(kept, prune(plan, needed: below))
     }
 
     private static func pruneInput(
@@ -88,7 +99,7 @@ enum PruneColumns: RewriteRule {
             let joined = kept + rest.filter { others.contains(reference($0)) }
             chain.kept = joined.map { column in
                 ProjectedColumn(
-                    name: column.name,
+                    name: column.name, source: source,
                     expression: LogicalExpression(
                         .column(reference(column)), type: column.type, isNullable: true, at: column.position))
             }

@@ -16,7 +16,9 @@
 // InferFiltersFromConstraints). The last keeps the rows that come out: on a side whose columns are never replaced by
 // nulls, the predicate gives one answer for a row, whatever the row is joined with. Inner: both sides; left outer, semi
 // and anti: left; right outer: right; full outer: none. Spark pushes those conjuncts below the watermark as well, so
-// that what a query selects moves its watermark; Sluice does not, on purpose.
+// that what a query selects moves its watermark; with one join Sluice does not, on purpose. In a chain, whose batches
+// are Spark's one by one, it does. There conjuncts of every kind go on through the joins below, as far as the same rule
+// lets them; what speaks of several sources stands above the lowest join that has them.
 //
 //     before   Filter[visits.page <> 'x']            after   Join LeftOuter, visits.page = ads.page
 //              └─ Join LeftOuter, ads.cost > 0               ├─ Filter[visits.page <> 'x']
@@ -30,7 +32,7 @@ enum PushPredicates: RewriteRule {
     static let name = "PushPredicates"
 
     static func apply(to plan: LogicalPlan, in context: RuleContext) -> LogicalPlan {
-        pushQueryFilter(lowerInputFilters(plan).mapJoins(pushJoinConditions))
+        pushQueryFilter(lowerInputFilters(plan).mapJoins(pushJoinConditions), isChain: plan.joins.count > 1)
     }
 
     /// Moves each source's own `where` below its watermark.
@@ -70,37 +72,52 @@ enum PushPredicates: RewriteRule {
         }
     }
 
-    private static func pushQueryFilter(_ plan: LogicalPlan) -> LogicalPlan {
-        guard case .filter(let filter, .join(let join, var left, var right)) = plan else {
-            return plan.replacingChildren(pushQueryFilter)
+    private static func pushQueryFilter(_ plan: LogicalPlan, isChain: Bool) -> LogicalPlan {
+        guard case .filter(let filter, let child) = plan, case .join = child else {
+            return plan.replacingChildren { pushQueryFilter($0, isChain: isChain) }
         }
-        var rest: [LogicalExpression] = []
-        var (toLeft, toRight): ([LogicalExpression], [LogicalExpression]) = ([], [])
-        for conjunct in filter.conjuncts {
-            let sources = conjunct.sources
-            if sources.isEmpty {
-                rest.append(conjunct)
-            } else if sources.isSubset(of: left.sources), !join.type.replacesWithNulls(.left) {
-                toLeft.append(conjunct)
-            } else if sources.isSubset(of: right.sources), !join.type.replacesWithNulls(.right) {
-                toRight.append(conjunct)
-            } else {
-                rest.append(conjunct)
-            }
-        }
-        left = placing(toLeft, low: false, in: left)
-        right = placing(toRight, low: false, in: right)
-        let joined = LogicalPlan.join(join, left: left, right: right)
-        return rest.isEmpty ? joined : .filter(Filter(conjuncts: rest, place: .query), joined)
+        // A condition without columns is the query's, not one side's.
+        let constant = filter.conjuncts.filter(\.sources.isEmpty)
+        let rest = filter.conjuncts.filter { !$0.sources.isEmpty }
+        return placing(constant, over: placing(rest, low: isChain, in: child))
     }
 
-    private static func placing(_ conjuncts: [LogicalExpression], low: Bool, in side: LogicalPlan) -> LogicalPlan {
-        if conjuncts.isEmpty { return side }
-        guard var chain = InputChain(side) else {
-            return .filter(Filter(conjuncts: conjuncts, place: .query), side)
+    /// Puts conjuncts over a plan, as far down as joins let them: to a side whose columns they all are, and which the
+    /// joined row always has.
+    /// - Parameter low: below watermarks, as Spark does, and not above them.
+    private static func placing(_ conjuncts: [LogicalExpression], low: Bool, in plan: LogicalPlan) -> LogicalPlan {
+        if conjuncts.isEmpty { return plan }
+        if var chain = InputChain(plan) {
+            // A key of two joins gives the same condition twice.
+            let known = Set(chain.conditions.map(\.description))
+            let conjuncts = conjuncts.filter { !known.contains($0.description) }
+            if low { chain.placeLow(conjuncts) } else { chain.placeAboveWatermark(conjuncts) }
+            return chain.plan
         }
-        if low { chain.placeLow(conjuncts) } else { chain.placeAboveWatermark(conjuncts) }
-        return chain.plan
+        switch plan {
+        case .filter(let filter, let child):
+            return placing(filter.conjuncts, over: placing(conjuncts, low: low, in: child))
+        case .join(let join, let left, let right):
+            let sides = JoinInput.allCases.filter { !join.type.replacesWithNulls($0) && join.type.outputs($0) }
+            func goes(_ conjunct: LogicalExpression) -> JoinInput? {
+                sides.first { conjunct.sources.isSubset(of: ($0 == .left ? left : right).sources) }
+            }
+            let bySide = Dictionary(grouping: conjuncts, by: goes)
+            let joined = LogicalPlan.join(
+                join, left: placing(bySide[.left] ?? [], low: low, in: left),
+                right: placing(bySide[.right] ?? [], low: low, in: right))
+            return placing(bySide[nil] ?? [], over: joined)
+        default: return placing(conjuncts, over: plan)
+        }
+    }
+
+    /// A filter above a join, with those that stand there already.
+    private static func placing(_ conjuncts: [LogicalExpression], over plan: LogicalPlan) -> LogicalPlan {
+        if conjuncts.isEmpty { return plan }
+        if case .filter(let filter, let child) = plan, filter.place == .query {
+            return .filter(Filter(conjuncts: filter.conjuncts + conjuncts, place: .query), child)
+        }
+        return .filter(Filter(conjuncts: conjuncts, place: .query), plan)
     }
 }
 

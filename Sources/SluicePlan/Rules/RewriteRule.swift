@@ -20,7 +20,7 @@ package protocol RewriteRule: SendableMetatype {
 /// All rules, in order.
 package enum RewriteRules {
     package static let all: [any RewriteRule.Type] = [
-        SplitJoinCondition.self, NormalizeTimeBounds.self, PushPredicates.self, DeriveStateWatermarks.self,
-        PruneColumns.self, ChooseStateLayout.self,
+        SplitJoinCondition.self, NormalizeTimeBounds.self, NarrowOuterJoins.self, PushSemiJoins.self,
+        PushPredicates.self, DeriveStateWatermarks.self, PruneColumns.self, ChooseStateLayout.self,
     ]
 }

@@ -30,7 +30,12 @@ package struct QueryProgress: Hashable, Sendable {
         package var averageMicros: Int64?
     }
 
+    /// One stage.
     package struct State: Hashable, Sendable {
+        /// `StagePlan.name`.
+        package var stage: String
+        /// The stage's own in this batch; nil when nothing that it reads has one.
+        package var watermarkMillis: Int64?
         package var rowsUpdated: Int
         package var rowsDroppedByWatermark: Int
         package var left: Side
@@ -83,8 +88,8 @@ package struct QueryProgress: Hashable, Sendable {
     package var durations: Durations
     /// nil without a watermark.
     package var eventTime: EventTime?
-    /// nil without a join.
-    package var state: State?
+    /// In Spark's order: a stage before those that it reads. Empty without a join.
+    package var stages: [State]
     package var sources: [Source]
     package var sinkDescription: String
     package var outputRows: Int
@@ -108,6 +113,10 @@ extension QueryProgress.Durations {
 
 extension QueryProgress {
     package var inputRows: Int { sources.reduce(0) { $0 + $1.inputRows } }
+    /// Of all stages.
+    package var stateRowsTotal: Int { stages.reduce(0) { $0 + $1.rowsTotal } }
+    package var stateRowsRemoved: Int { stages.reduce(0) { $0 + $1.rowsRemoved } }
+    package var stateRowsUpdated: Int { stages.reduce(0) { $0 + $1.rowsUpdated } }
 
     /// How long rows waited from their arrival in the source to the batch's commit, in milliseconds.
     package struct Latency: Hashable, Sendable {
@@ -144,7 +153,7 @@ extension QueryProgress {
         members.append(JSONMember("durationMs", durations.jsonValue))
         if let latency { members.append(JSONMember("latencyMs", latency.jsonValue)) }
         if let eventTime { members.append(JSONMember("eventTime", eventTime.jsonValue)) }
-        members.append(JSONMember("stateOperators", .array(state.map { [$0.jsonValue] } ?? [])))
+        members.append(JSONMember("stateOperators", .array(stages.map(\.jsonValue))))
         members.append(
             JSONMember("sources", .array(sources.map { source in .object(source.members + rates(source.inputRows)) })))
         members.append(
@@ -197,10 +206,12 @@ extension QueryProgress.State {
     fileprivate var jsonValue: JSONValue {
         .object([
             JSONMember("operatorName", .string("symmetricHashJoin")),
+            JSONMember("stage", .string(stage)),
             JSONMember("numRowsTotal", .integer(Int64(rowsTotal))),
             JSONMember("numRowsUpdated", .integer(Int64(rowsUpdated))),
             JSONMember("numRowsRemoved", .integer(Int64(rowsRemoved))),
             JSONMember("numRowsDroppedByWatermark", .integer(Int64(rowsDroppedByWatermark))),
+            JSONMember("watermark", watermarkMillis.map { .string(utcText(millis: $0)) } ?? .null),
             JSONMember("commitTimeMs", .integer(commitMillis)),
             JSONMember("memoryUsedBytes", .integer(Int64(byteCount))),
             JSONMember("numShufflePartitions", .integer(Int64(shards))),

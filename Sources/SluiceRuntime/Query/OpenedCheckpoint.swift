@@ -15,11 +15,10 @@ struct OpenedCheckpoint {
     let plan: PhysicalPlan
 
     init(_ query: RunnableQuery, environment: QueryEnvironment) throws(CheckpointError) {
-        let fingerprint = query.plan.fingerprint
         let histories = zip(query.plan.inputs, query.positionsAreHistory).filter(\.1).map(\.0.source)
         let options = CheckpointOptions(
             folder: query.checkpointFolder, fileSystem: environment.fileSystem, newQueryID: randomUUID(),
-            newLife: randomLife(), stage: query.plan.stage, layout: query.plan.layout, fingerprint: fingerprint,
+            newLife: randomLife(), stages: query.plan.storedStages,
             retainBatches: query.retainBatches,
             historySources: Set(histories),
             parallel: environment.pool.parallelFor)
@@ -37,7 +36,10 @@ struct OpenedCheckpoint {
             log.warning("A file in the checkpoint's folder is not the checkpoint's", [.path: .string(file)])
         }
         var plan = query.plan
-        if let layout = plan.layout { plan.layout = checkpoint.metadata.layout?.imposed(on: layout) }
+        for (number, stored) in zip(plan.stages.indices, checkpoint.metadata.stages) {
+            guard let layout = stored.layout else { continue }
+            plan.stages[number].join.layout = layout.imposed(on: plan.stages[number].join.layout)
+        }
         self.plan = plan
     }
 }

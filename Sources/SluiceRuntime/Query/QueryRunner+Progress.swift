@@ -16,7 +16,7 @@ extension QueryRunner {
             id: checkpoint.metadata.queryID, runID: runID, name: query.plan.query,
             timestampMillis: entry.batchTimeMillis,
             batchID: entry.batch, durationMillis: durations.triggerExecution, durations: durations,
-            eventTime: eventTime(entry, result), state: state(result, timer.cost),
+            eventTime: eventTime(entry, result), stages: stages(entry, result, timer.cost),
             sources: query.sources.indices.map { index in
                 let counters = result.sources[index]
                 return QueryProgress.Source(
@@ -56,14 +56,19 @@ extension QueryRunner {
             })
     }
 
-    private func state(_ result: BatchResult, _ cost: BatchCost) -> QueryProgress.State? {
-        query.plan.join.map { join in
-            QueryProgress.State(
-                rowsUpdated: result.stateRowsUpdated,
-                rowsDroppedByWatermark: result.sources.reduce(0) { $0 + $1.lateRows },
-                left: QueryProgress.Side(counters: result.left, isPreserved: join.left.isPreserved),
-                right: QueryProgress.Side(counters: result.right, isPreserved: join.right.isPreserved),
-                shards: join.shards, commitMillis: cost.durableMicros / 1000)
+    private func stages(_ entry: OffsetsEntry, _ result: BatchResult, _ cost: BatchCost) -> [QueryProgress.State] {
+        query.plan.stagesFromTop.map { number in
+            let (stage, counters) = (query.plan.stages[number], result.stages[number])
+            let late = query.plan.inputs.indices.filter { stage.left == .source($0) || stage.right == .source($0) }
+                .reduce(0) { $0 + result.sources[$1].lateRows }
+            return QueryProgress.State(
+                stage: stage.name,
+                watermarkMillis: stage.watermarkMillis.map { _ in
+                    stage.watermarkMillis(of: entry.evictionWatermarkMillis)
+                }, rowsUpdated: counters.rowsUpdated, rowsDroppedByWatermark: late,
+                left: QueryProgress.Side(counters: counters.left, isPreserved: stage.join.left.isPreserved),
+                right: QueryProgress.Side(counters: counters.right, isPreserved: stage.join.right.isPreserved),
+                shards: stage.join.shards, commitMillis: cost.durableMicros / 1000)
         }
     }
 }

@@ -116,7 +116,8 @@ package final class QueryRunner {
     /// What the last batch took behind its output.
     private var tailMicros: Int64 = 0
     /// nil without a join.
-    private let merger: SegmentMerger?
+    /// By stage.
+    private let mergers: [String: SegmentMerger]
     private let maintenance = BackgroundTask()
     /// The batch behind which the last round of maintenance began.
     private var maintenanceBatch: Int64 = 0
@@ -168,11 +169,8 @@ package final class QueryRunner {
         tracker = WatermarkTracker(query.plan, nowMillis: start.wallMillis)
         let committed = opened.recovered.committed
         positions = query.plan.inputs.map { input in
-            guard let committed else { return SourceOffsets() }
-            guard let batch = committed.offsets.sources.first(where: { $0.source == input.source }) else {
-                preconditionFailure("the offsets are those of the plan's sources")
-            }
-            return batch.next
+            // Of a source that a join has added since there is nothing yet.
+            committed?.offsets.sources.first { $0.source == input.source }?.next ?? SourceOffsets()
         }
         nextBatch = opened.recovered.nextBatch
         lastEvictionMillis = committed?.offsets.evictionWatermarkMillis ?? 0
@@ -180,10 +178,8 @@ package final class QueryRunner {
         if let commit = committed?.commit {
             tracker.restore(
                 globalMillis: commit.nextWatermarkMillis,
-                sides: Dictionary(
-                    uniqueKeysWithValues: commit.inputMaximaMillis.enumerated().compactMap { input, millis in
-                        millis.map { (input, $0) }
-                    }), parts: commit.partMaximaMillis)
+                sides: query.plan.byInput(commit.inputMaximaMillis, of: committed?.offsets),
+                parts: query.plan.byInput(commit.partMaximaMillis, of: committed?.offsets))
             for (input, position) in positions.enumerated() {
                 let parts = query.plan.inputs[input].watermarkParts(ofPartitions: position.next.keys)
                 tracker.setParts(input: input, parts, nowMillis: start.wallMillis)
@@ -193,8 +189,10 @@ package final class QueryRunner {
         for (source, input) in zip(query.sources, query.plan.inputs) {
             if let batch = newest.first(where: { $0.source == input.source }) { source.resume(batch.marks) }
         }
-        merger = query.plan.join == nil ? nil : SegmentMerger(query.plan)
-        try restoreState(evictedThroughMicros: committed?.commit.evictedThroughMicros)
+        mergers = Dictionary(
+            query.plan.stages.map { ($0.name, SegmentMerger(query.plan, stage: $0)) },
+            uniquingKeysWith: { first, _ in first })
+        try restoreState(committed?.commit)
         accounts.open(query.plan, stateRows: executor.stateRowCounts)
         let start = SinkStart(opened, acceptsMissingMark: query.acceptsMissingMark)
         for sink in query.sinks { try sink.recover(start) }
@@ -364,8 +362,11 @@ package final class QueryRunner {
     /// Spark's rule: some state can be evicted, and the watermark is past what the last batch evicted by. Unlike in
     /// Spark, a restart does not forget that.
     private var isNoDataBatchDue: Bool {
-        guard let join = query.plan.join, join.left.eviction != nil || join.right.eviction != nil else { return false }
-        return nextBatch > 0 && tracker.globalMillis > lastEvictionMillis
+        nextBatch > 0
+            && query.plan.stages.contains { stage in
+                stage.evicts
+                    && stage.watermarkMillis(of: tracker.globalMillis) > stage.watermarkMillis(of: lastEvictionMillis)
+            }
     }
 
     private func latestOffsets() throws -> [SourceOffsets] {
@@ -476,16 +477,23 @@ package final class QueryRunner {
             guard let index = encodings.firstIndex(of: sink.encoding) else {
                 preconditionFailure("every sink's encoding is among the plan's")
             }
-            return result.outputs[index]
+            return result.routes[0].encodings[index]
         }
         let batch = SinkBatch(id: entry.batch, fingerprint: checkpoint.planInHand)
         let failures = FirstFailure()
         let (sinks, checkpoint) = (query.sinks, self.checkpoint)
+        let names = query.plan.stageNames
         nonisolated(unsafe) let writeState: () throws -> Void = {
             try checkpoint.writeState(
                 batch: entry.batch,
-                result.deltas.map { unsafe ShardPayload(shard: $0.shard, bytes: $0.payload.buffer.bytes) },
-                lastJoinTimeMicros: result.newestDeltaMicros, evictedThroughMicros: result.evictedThroughMicros)
+                zip(names, result.stages).map { name, stage in
+                    StageChange(
+                        stage: name,
+                        payloads: stage.deltas.map {
+                            unsafe ShardPayload(shard: $0.shard, bytes: $0.payload.buffer.bytes)
+                        }, lastJoinTimeMicros: stage.newestDeltaMicros,
+                        evictedThroughMicros: stage.evictedThroughMicros)
+                })
         }
         environment.pool.run(1 + sinks.count) { index in
             failures.catching {
@@ -522,7 +530,9 @@ package final class QueryRunner {
         for side in tracker.sides { maxima[side.input] = side.watermarkMillis }
         var commit = CommitEntry(
             batch: entry.batch, nextWatermarkMillis: tracker.globalMillis, inputMaximaMillis: maxima,
-            evictedThroughMicros: query.plan.join == nil ? [] : result.evictedThroughMicros,
+            stages: zip(query.plan.stageNames, result.stages.map(\.evictedThroughMicros) + [[]]).map {
+                StageEviction(stage: $0, throughMicros: $1)
+            },
             counters: [
                 "inputRows": Int64(result.sources.reduce(0) { $0 + $1.inputRows }),
                 "outputRows": Int64(result.outputRowCount), "stateRows": Int64(result.stateRowsTotal),
@@ -545,13 +555,20 @@ package final class QueryRunner {
         hasUnsyncedCommit = false
     }
 
-    private func restoreState(evictedThroughMicros: [Int64]?) throws {
-        guard query.plan.join != nil else { return }
-        if let evictedThroughMicros { executor.beginRestore(evictedThroughMicros: evictedThroughMicros) }
+    private func restoreState(_ commit: CommitEntry?) throws {
+        if query.plan.stages.isEmpty { return }
+        let numbers = Dictionary(
+            zip(query.plan.stageNames, query.plan.stages.indices), uniquingKeysWith: { first, _ in first })
+        for (name, number) in numbers {
+            let through = commit?.stages.throughMicros(name) ?? []
+            if !through.isEmpty { executor.beginRestore(stage: number, evictedThroughMicros: through) }
+        }
         // Shards share nothing, and each is restored by one worker.
         nonisolated(unsafe) let executor = self.executor
-        try checkpoint.loadState(parallel: environment.pool.parallelFor) { shard, payload in
-            unsafe try executor.restore(shard: shard, payload: payload)
+        try checkpoint.loadState(parallel: environment.pool.parallelFor) { name, shard, payload in
+            // The checkpoint has refused stages that the plan does not have.
+            guard let stage = numbers[name] else { return }
+            unsafe try executor.restore(stage: stage, shard: shard, payload: payload)
         }
         unsafe executor.finishRestore()
     }
@@ -562,16 +579,35 @@ package final class QueryRunner {
         try maintenance.wait()
         maintenanceBatch = nextBatch
         guard let plan = checkpoint.planMaintenance() else { return }
-        let (checkpoint, merger, parallel) = (self.checkpoint, self.merger, environment.pool.parallelFor)
+        let (checkpoint, mergers, parallel) = (self.checkpoint, self.mergers, environment.pool.parallelFor)
         // Unowned: the folder's lock ends with the runner, which waits for this, and not a moment later.
         let (meter, caller) = (meter, pthread_self())
         maintenance.start(name: "\(query.plan.query)-merge") { [unowned checkpoint] in
             try meter.run(from: caller) {
-                try checkpoint.perform(plan, parallel: parallel) { _, payloads, evictedThroughMicros in
-                    try merger?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
+                try checkpoint.perform(plan, parallel: parallel) { stage, payloads, evictedThroughMicros in
+                    try mergers[stage]?.merge(payloads, evictedThroughMicros: evictedThroughMicros) ?? []
                 }
             }
         }
+    }
+}
+
+extension PhysicalPlan {
+    /// What a commit has by the number of a source, by the number of the input now: a join may have added inputs.
+    fileprivate func byInput<Value>(_ values: [Int: Value], of offsets: OffsetsEntry?) -> [Int: Value] {
+        var found: [Int: Value] = [:]
+        for (number, source) in (offsets?.sources ?? []).enumerated() {
+            guard let input = inputs.firstIndex(where: { $0.source == source.source }) else { continue }
+            found[input] = values[number]
+        }
+        return found
+    }
+
+    fileprivate func byInput<Value>(_ values: [Value?], of offsets: OffsetsEntry?) -> [Int: Value] {
+        byInput(
+            Dictionary(
+                uniqueKeysWithValues: values.enumerated().compactMap { number, value in value.map { (number, $0) } }),
+            of: offsets)
     }
 }
 

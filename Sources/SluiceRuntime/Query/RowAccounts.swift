@@ -16,12 +16,12 @@ package final class RowAccounts: Sendable {
 
     package init() {}
 
-    /// The query starts, with so many rows of each input in state. Only the first start opens the accounts.
-    func open(_ plan: PhysicalPlan, stateRows: [Int]) {
+    /// The query starts, with so many rows in state, by stage and side. Only the first start opens the accounts.
+    func open(_ plan: PhysicalPlan, stateRows: [[Int]]) {
         sources.withLock { sources in
             guard sources.isEmpty else { return }
             sources = plan.inputs.indices.map { input in
-                RowAccount(plan, input, rowsBefore: stateRows.isEmpty ? 0 : stateRows[input])
+                RowAccount(plan, input, stateRows)
             }
         }
     }
@@ -115,8 +115,11 @@ private struct RowTrouble {
 /// One source's sums since the first start.
 private struct RowAccount {
     let name: String
-    /// The join's other source; nil without a join.
-    private let other: String?
+    /// Where its rows are kept: in state of a stage, on a side; nil without a join.
+    private let place: (stage: Int, side: JoinInput)?
+    /// What they wait for there.
+    private let other: String
+    /// True where every row comes out, with a partner or without.
     private let isPreserved: Bool
     private let rowsBefore: Int
     private var counters = SourceCounters()
@@ -136,11 +139,15 @@ private struct RowAccount {
     /// Fewer say nothing of what a source always holds.
     private static let rowsToJudge = 100
 
-    init(_ plan: PhysicalPlan, _ input: Int, rowsBefore: Int) {
+    /// - Parameter stateRows: before the first batch, by stage and side.
+    init(_ plan: PhysicalPlan, _ input: Int, _ stateRows: [[Int]]) {
         name = plan.inputs[input].source
-        other = plan.join.map { _ in plan.inputs[1 - input].source }
-        isPreserved = plan.join.map { input == 0 ? $0.left.isPreserved : $0.right.isPreserved } ?? true
-        self.rowsBefore = rowsBefore
+        place = plan.readers(of: .source(input)).first
+        other = place.map { plan.readRows($0.side.other, plan.stages[$0.stage]) } ?? ""
+        isPreserved = plan.readers(of: .source(input)).allSatisfy { number, side in
+            plan.stages[number].join.side(side).isPreserved
+        }
+        rowsBefore = place.map { stateRows[$0.stage][$0.side.rawValue] } ?? 0
         rowsInState = rowsBefore
         columns = FirstRowColumns(plan.inputs[input])
     }
@@ -150,7 +157,7 @@ private struct RowAccount {
     mutating func add(_ result: BatchResult, _ input: Int, _ watermarkMillis: Int64?) {
         let batch = result.sources[input]
         counters.add(batch)
-        if other != nil { rowsInState = (input == 0 ? result.left : result.right).rowsTotal }
+        if let place { rowsInState = result.stages[place.stage].side(place.side).rowsTotal }
         self.watermarkMillis = watermarkMillis
         bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
         late.add(batch.lateRows, dropped: batch.lateRows, first: batch.firstLate)
@@ -186,7 +193,7 @@ private struct RowAccount {
         func counted(_ count: Int, _ words: String) -> String { "\(grouped(count)) \(words)" }
         let passed = counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows
         var parts = [counted(passed + rowsBefore - rowsInState, isPreserved ? "out" : "left")]
-        if let other { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
+        if place != nil { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
         if counters.filteredRows > 0 { parts.append(counted(counters.filteredRows, "filtered")) }
         parts.append(counted(counters.lateRows, "late"))
         let kept = counters.badRows - counters.droppedRows

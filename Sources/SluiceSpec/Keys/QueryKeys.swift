@@ -89,12 +89,29 @@ struct JoinKeys: SpecKeys {
         "within", .expression("comparisons between the two event times"), "The time bounds.",
         example: "ads.display_time between visits.event_time and visits.event_time + 2 minutes")
     let window = Key(
-        "window", .duration, "Both event times lie in one tumbling window of this size.", example: "10 seconds")
+        "window",
+        .node(
+            "a duration, or `{ size: …, of: SOURCE }`",
+            .object(["anyOf": .array([.text, .reference(to: WindowKeys.self)])]), inner: [WindowKeys.self]),
+        "Both event times lie in one tumbling window of this size.", example: "10 seconds")
     let filter = Key(
         "where", .expression("a condition over the columns of both sides"), "What else a pair of rows must satisfy.",
         example: "ads.price > visits.budget")
 
     static let timeConditions = [set.keys.within.facts.name, set.keys.window.facts.name]
+}
+
+struct WindowKeys: SpecKeys {
+    static let id = "window"
+    static let noun = "a window"
+    static let home = "inside a join's `window: { … }`"
+    static let set = KeySet(WindowKeys())
+
+    let size = RequiredKey(
+        "size", .duration, "How long each window is.", orElse: "write `size: 10 seconds`", example: "10 seconds")
+    let of = Key(
+        "of", .node("the name of an input before this join", .text),
+        "The input whose event time is compared.", without: "the source of `from`", example: "payments")
 }
 
 struct TriggerKeys: SpecKeys {

@@ -39,7 +39,7 @@ extension SpecBuilder {
         let left = inputs
         append(with, to: &inputs)
         let keys = readKeys(map, left: left.scope, inputs.scope)
-        let window = map[\.window]
+        let window = map[\.window].flatMap { readWindow($0, left: left) }
         let within = map[\.within].flatMap { readWithin($0.value, left: left, inputs) }
         let filter = map[\.filter].flatMap { condition($0.value, $0.what, scope: inputs.scope) }
         checkTimeCondition(map, left: left, inputs)
@@ -50,7 +50,10 @@ extension SpecBuilder {
         }
         if let type { hideInputs(type.value, left: left, &inputs) }
         guard let with, let type else { return nil }
-        return JoinSpec(with: with, type: type, keys: keys, within: within, windowMicros: window, filter: filter)
+        var join = JoinSpec(
+            with: with, type: type, keys: keys, within: within, windowMicros: window?.size, filter: filter)
+        join.windowSource = window?.source
+        return join
     }
 
     private func readJoinType(_ node: YAMLNode) -> Located<JoinType>? {
@@ -233,9 +236,30 @@ extension SpecBuilder {
 
     // MARK: Time
 
+    private func readWindow(
+        _ entry: YAMLEntry, left: QueryInputs
+    ) -> (size: Located<Int64>, source: Located<String>?)? {
+        guard case .mapping = entry.value.kind else {
+            return duration(entry.value, entry.what, atLeast: 1).map { ($0, nil) }
+        }
+        guard let map = MapReader<WindowKeys>(entry.value, at: entry.keyPlace, self) else { return nil }
+        var source: Located<String>?
+        if let node = map[\.of]?.value, let scalar = scalar(node, "`of`") {
+            source = located(scalar.text, node)
+            let names = left.scope.inputs.map(\.name)
+            if !names.contains(scalar.text), !left.scope.inputs.contains(where: \.isUnknown) {
+                diagnostics.error(
+                    .unknownSource, at: node.place, "`\(scalar.shown)` is no input before this join",
+                    fix: scalar.isSecret ? nil : suggestion(for: scalar.text, in: names, listing: "inputs are"))
+                return nil
+            }
+        }
+        return map[\.size].map { ($0, source) }
+    }
+
     private func readWithin(_ node: YAMLNode, left: QueryInputs, _ inputs: QueryInputs) -> TypedExpression? {
         guard let parsed = syntax(node, "`within`") else { return nil }
-        let checker = WithinChecker(
+        var checker = WithinChecker(
             text: parsed.text, left: left, all: inputs, rightName: inputs.eventTimes.last?.source ?? "",
             diagnostics: diagnostics)
         guard checker.check(parsed.syntax) else { return nil }
@@ -252,12 +276,23 @@ extension SpecBuilder {
                 fix: "write the condition that is left over as `where`")
         }
         let leftStates = left.eventTimes
-        if !leftStates.contains(where: { $0.state != .none }), let first = leftStates.first {
+        let of = map.contains(\.window) ? windowSource(map) ?? leftStates.first?.source : nil
+        if let state = leftStates.first(where: { $0.source == of }), state.state == .none {
+            reportNoEventTime(state.source, key)
+        } else if !leftStates.contains(where: { $0.state != .none }), let first = leftStates.first {
             reportNoEventTime(first.source, key)
         }
         if let right = inputs.eventTimes.last, right.state == .none {
             reportNoEventTime(right.source, key)
         }
+    }
+
+    /// The source that `window` names.
+    private func windowSource(_ map: MapReader<JoinKeys>) -> String? {
+        guard let node = map[\.window]?.value, case .mapping(let entries) = node.kind,
+            let of = entries.first(where: { $0.key == "of" }), case .scalar(let scalar) = of.value.kind
+        else { return nil }
+        return scalar.text
     }
 
     private func reportNoEventTime(_ source: String, _ key: YAMLEntry) {

@@ -1,5 +1,6 @@
 // Whether `within` says what state can be bounded by: comparisons, joined by `and`, each of which sets one event time
-// of the left side against the right side's, give or take a duration. That is the form for which Spark derives
+// of the left side, the same in all, against the right side's, give or take a duration. The left time may be
+// `coalesce` of several sources' times, for joins behind an outer one. That is the form for which Spark derives
 // thresholds (StreamingJoinHelper); where Spark silently derives none, Sluice says so.
 
 struct WithinChecker {
@@ -8,6 +9,19 @@ struct WithinChecker {
     let all: QueryInputs
     let rightName: String
     let diagnostics: DiagnosticCollector
+    /// The left time that a comparison has named, as it was written.
+    private var named: String?
+
+    init(
+        text: ExpressionText, left: QueryInputs, all: QueryInputs, rightName: String,
+        diagnostics: DiagnosticCollector
+    ) {
+        self.text = text
+        self.left = left
+        self.all = all
+        self.rightName = rightName
+        self.diagnostics = diagnostics
+    }
 
     /// How often each side's event time is added; a comparison is fine if they cancel out.
     private struct Times {
@@ -24,11 +38,13 @@ struct WithinChecker {
     }
 
     /// True if the form is right; what is wrong is reported.
-    func check(_ syntax: Syntax) -> Bool {
+    mutating func check(_ syntax: Syntax) -> Bool {
         switch syntax.kind {
         case .chain(let first, let links) where links[0].operation == .and:
             // Each is looked at, so that each mistake is found.
-            return links.reduce(check(first)) { check($1.operand) && $0 }
+            var isGood = check(first)
+            for link in links where !check(link.operand) { isGood = false }
+            return isGood
         case .binary(.less, let a, let b), .binary(.lessOrEqual, let a, let b), .binary(.greater, let a, let b),
             .binary(.greaterOrEqual, let a, let b):
             return comparison(a, b, syntax)
@@ -50,7 +66,7 @@ struct WithinChecker {
         reject(syntax, "`within` is one range: `or` and `not` have no place in it", fix: "move it to `where`")
     }
 
-    private func comparison(_ a: Syntax, _ b: Syntax, _ syntax: Syntax) -> Bool {
+    private mutating func comparison(_ a: Syntax, _ b: Syntax, _ syntax: Syntax) -> Bool {
         guard let first = times(a), let second = times(b) else { return false }
         let difference = first + -second
         guard difference.isKnown else { return true }
@@ -61,21 +77,20 @@ struct WithinChecker {
     }
 
     /// The event times in a sum, or nil after a report.
-    private func times(_ syntax: Syntax) -> Times? {
+    private mutating func times(_ syntax: Syntax) -> Times? {
         switch syntax.kind {
         case .literal(_, .duration): return Times()
         case .negate(let operand): return times(operand).map { -$0 }
         case .chain(let first, let links) where links.allSatisfy { [.add, .subtract].contains($0.operation) }:
-            let terms =
-                [times(first)]
-                + links.map { link in
-                    times(link.operand).map { link.operation == .add ? $0 : -$0 }
-                }
+            var terms = [times(first)]
+            for link in links { terms.append(times(link.operand).map { link.operation == .add ? $0 : -$0 }) }
             return terms.contains { $0 == nil } ? nil : terms.compactMap(\.self).reduce(Times(), +)
         case .chain(let first, let links)
         where isConstant(first) && links.allSatisfy { $0.operation == .multiply && isConstant($0.operand) }:
             return Times()
         case .name(let source, let column): return eventTime(source, column, syntax)
+        case .call(let name, _, let operands) where name.lowercased() == "coalesce" && operands.count > 1:
+            return firstTime(of: operands, syntax)
         case .literal(_, let type):
             _ = reject(
                 syntax, "\(article(type)) has no place in `within`",
@@ -97,7 +112,7 @@ struct WithinChecker {
         }
     }
 
-    private func eventTime(_ source: String?, _ column: String, _ syntax: Syntax) -> Times? {
+    private mutating func eventTime(_ source: String?, _ column: String, _ syntax: Syntax) -> Times? {
         let shown = text.shown(syntax.range)
         switch all.scope.find(source: source, column: column, shown: shown) {
         case .broken: return Times(isKnown: false)
@@ -113,12 +128,48 @@ struct WithinChecker {
                         + " condition to `where`")
                 return nil
             case .declared:
-                return reference.source == rightName ? Times(right: 1) : Times(left: 1)
+                return reference.source == rightName ? Times(right: 1) : leftTime("\(reference)", syntax)
             case .unknown, nil: return Times(isKnown: false)
             // The missing event time is reported with the join.
             case .some(.none): return Times(isKnown: false)
             }
         }
+    }
+
+    /// All comparisons speak of one time of the left side.
+    private mutating func leftTime(_ name: String, _ syntax: Syntax) -> Times? {
+        if let named, named != name {
+            _ = reject(
+                syntax, "`within` speaks of one event time of the left side, and this is a second one",
+                fix: "bound `\(named)` here, and write the other comparison as `where`")
+            return nil
+        }
+        named = name
+        return Times(left: 1)
+    }
+
+    /// The first of several left times that is there.
+    private mutating func firstTime(of operands: [Syntax], _ syntax: Syntax) -> Times? {
+        let outer = named
+        var names: [String] = []
+        for operand in operands {
+            named = nil
+            guard let found = times(operand) else {
+                named = outer
+                return nil
+            }
+            guard found.isKnown else { return found }
+            guard found.left == 1, found.right == 0, let name = named, case .name = operand.kind else {
+                named = outer
+                _ = reject(
+                    operand, "`coalesce` in `within` takes event times of inputs before this join",
+                    fix: "name them, as in `coalesce(a.time, b.time)`")
+                return nil
+            }
+            names.append(name)
+        }
+        named = outer
+        return leftTime("coalesce(\(names.joined(separator: ", ")))", syntax)
     }
 
     private func reject(_ syntax: Syntax, _ message: String, fix: String) -> Bool {

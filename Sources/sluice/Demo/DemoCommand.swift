@@ -56,7 +56,7 @@ struct DemoCommand {
         let watermark = progress.eventTime.map { utcText(millis: $0.watermarkMillis) } ?? "none"
         let rowsIn = "\(progress.inputRows) row\(progress.inputRows == 1 ? "" : "s") in"
         let kind = progress.inputRows > 0 ? rowsIn : "no data, the watermark moved"
-        let stateRows = progress.state?.rowsTotal ?? 0
+        let stateRows = progress.stateRowsTotal
         print("  batch \(progress.batchID): \(kind); watermark \(watermark); \(stateRows) rows in state")
         let path = "\(folder)/out/\(BatchFileName(batch: progress.batchID, fileExtension: "jsonl"))"
         guard progress.outputRows > 0 else { return [] }
