@@ -162,11 +162,11 @@ private let lowerOnly = right >= left
         #expect(Planner.plan(query: spec.queries[0], in: spec).diagnostics.map(\.code) == ["unknown-source"])
     }
 
-    @Test func aSecondJoinIsNotSupportedYet() {
+    @Test func anInputIsJoinedOnce() {
         let spec = TestQuery().spec
         var query = spec.queries[0]
         query.joins.append(query.joins[0])
-        #expect(Planner.plan(query: query, in: spec).diagnostics.map(\.code) == ["not-supported-yet"])
+        #expect(Planner.plan(query: query, in: spec).diagnostics.map(\.code) == ["self-join"])
     }
 
     @Test func findingsPointAtTheJoinsType() throws {

@@ -13,14 +13,6 @@ struct NameChecks {
         if !missing.isEmpty {
             return missing.map { unknown(.unknownSource, "source `\($0.value)`", at: $0.position, length: $0.length) }
         }
-        if query.joins.count > 1 {
-            return query.joins.dropFirst().map {
-                Diagnostic(
-                    .error, .notSupportedYet, at: $0.with.position, length: $0.with.length,
-                    "a query with more than one join is not supported yet",
-                    fix: "join two sources in one query, and its output with the third in another")
-            }
-        }
         return repeatedInputs() + unknownColumns() + rightColumnsAfterSemiJoin()
     }
 

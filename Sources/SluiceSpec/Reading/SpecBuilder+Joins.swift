@@ -17,9 +17,6 @@ extension SpecBuilder {
             return []
         }
         if items.isEmpty { diagnostics.error(.missingValue, at: node.place, "`join` joins nothing") }
-        for extra in items.dropFirst() {
-            unsupported("more than one join in a query", at: extra.place, fix: "write the first join's rows to a sink")
-        }
         return items.compactMap { readJoin($0, at: entry.keyPlace, &inputs) }
     }
 

@@ -1,0 +1,204 @@
+// A random chain of joins, its rows, and what batch SQL makes of them with nested loops: what must have come out once
+// the watermark has passed all rows, if none was late. Nothing of the planner or the engine is used here.
+
+import SluiceSystem
+
+/// A row of one input.
+struct ChainRow {
+    var input: Int
+    var id: String
+    /// Two key columns.
+    var k: Int?
+    var j: Int?
+    /// Seconds.
+    var t: Int?
+    /// When it arrives, in seconds of event time.
+    var arrival: Int
+
+    var json: String {
+        var fields = ["\"id\":\"\(id)\""]
+        if let k { fields.append("\"k\":\"k\(k)\"") }
+        if let j { fields.append("\"j\":\(j)") }
+        if let t { fields.append("\"t\":\"\(Self.text(t))\"") }
+        return "{\(fields.joined(separator: ","))}"
+    }
+
+    /// From the second hour of 2024 on.
+    private static func text(_ seconds: Int) -> String {
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let all = seconds + 3600
+        return "2024-01-\(two(1 + all / 86400))T\(two(all / 3600 % 24)):\(two(all / 60 % 60)):\(two(all % 60))Z"
+    }
+}
+
+/// One entry of `join`.
+struct ChainJoin {
+    enum Time {
+        /// The time of these inputs, the first that is there, and `lower <= right - left <= upper`, in seconds.
+        case within([Int], lower: Int, upper: Int)
+        case window(of: Int, seconds: Int)
+        /// The times are equal.
+        case key(Int)
+    }
+
+    var type: String
+    /// Of which input before it, and which column of both.
+    var keyInput: Int
+    var keyColumn: Character
+    var time: Time
+    /// A condition over the new input and one before it: its id is not the other's but for the first letter.
+    var filterInput: Int?
+}
+
+struct ChainWorkload {
+    var joins: [ChainJoin] = []
+    var rows: [ChainRow] = []
+    var delaySeconds = 0
+    /// The query's `where`: this input's `j` is below 3.
+    var filterInput: Int?
+    var shards = 1
+    /// Inputs whose columns are there in the end.
+    private(set) var visible: [Int] = []
+
+    static let names: [Character] = ["a", "b", "c", "d", "e"]
+    private static let types = ["inner", "left outer", "right outer", "full outer", "left semi", "left anti"]
+
+    init(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
+        let inputCount = 2 + below(4)
+        visible = [0]
+        for input in 1..<inputCount {
+            let type = below(3) == 0 ? "left outer" : Self.types[below(Self.types.count)]
+            let left = visible[below(visible.count)]
+            let time: ChainJoin.Time
+            switch below(12) {
+            case 0: time = .window(of: visible[below(visible.count)], seconds: 5 + below(20))
+            case 1: time = .key(left)
+            case 2 where visible.count > 1:
+                time = .within(Array(visible.shuffled(using: &random).prefix(2)), lower: -below(8), upper: below(15))
+            default:
+                let lower = below(20) - 10
+                time = .within([visible[below(visible.count)]], lower: lower, upper: lower + below(20))
+            }
+            joins.append(
+                ChainJoin(
+                    type: type, keyInput: left, keyColumn: below(2) == 0 ? "k" : "j", time: time,
+                    filterInput: below(5) == 0 ? visible[below(visible.count)] : nil))
+            if type != "left semi" && type != "left anti" { visible.append(input) }
+        }
+        if below(5) == 0 { filterInput = visible[below(visible.count)] }
+        shards = 1 << below(3)
+        let disorder = below(3) * 5
+        delaySeconds = disorder + 1
+        for input in 0..<inputCount {
+            for number in 0..<6 + below(14) {
+                let t = below(90)
+                rows.append(
+                    ChainRow(
+                        input: input, id: "\(Self.names[input])\(number)", k: below(12) == 0 ? nil : below(4),
+                        j: below(12) == 0 ? nil : below(5), t: below(15) == 0 ? nil : t,
+                        arrival: t + below(disorder + 1)))
+            }
+        }
+        rows.sort { ($0.arrival, $0.input) < ($1.arrival, $1.input) }
+    }
+
+    var inputCount: Int { joins.count + 1 }
+
+    // MARK: As a spec
+
+    var spec: String {
+        var lines = ["sluice: 1", "sources:"]
+        for input in 0..<inputCount {
+            lines += [
+                "  \(Self.names[input]):", "    file: { path: in }", "    format: json",
+                "    columns: { id: string, k: string, j: int, t: timestamp }",
+                "    watermark: { column: t, delay: \(delaySeconds) seconds }",
+            ]
+        }
+        lines += ["queries:", "  q:", "    from: a", "    state: { shards: \(shards) }", "    join:"]
+        for (number, join) in joins.enumerated() { lines += entry(join, Self.names[number + 1]) }
+        if let filterInput { lines.append("    where: \(Self.names[filterInput]).j < 3") }
+        let select = visible.map { "\(Self.names[$0]): \(Self.names[$0]).id" }
+        lines += ["    select: { \(select.joined(separator: ", ")) }", "    to: out"]
+        lines += ["sinks:", "  out: { file: { path: out }, format: json }"]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func entry(_ join: ChainJoin, _ right: Character) -> [String] {
+        let left = Self.names[join.keyInput]
+        var keys = "\(left).\(join.keyColumn): \(right).\(join.keyColumn)"
+        if case .key(let input) = join.time { keys += ", \(Self.names[input]).t: \(right).t" }
+        var lines = ["      - with: \(right)", "        type: \(join.type)", "        keys: { \(keys) }"]
+        switch join.time {
+        case .within(let inputs, let lower, let upper):
+            let times = inputs.map { "\(Self.names[$0]).t" }.joined(separator: ", ")
+            let time = inputs.count > 1 ? "coalesce(\(times))" : times
+            lines.append(
+                "        within: \(right).t between \(time) + \(lower) seconds and \(time) + \(upper) seconds")
+        case .window(let input, let seconds):
+            lines.append("        window: { size: \(seconds) seconds, of: \(Self.names[input]) }")
+        case .key: break
+        }
+        if let filter = join.filterInput {
+            lines.append("        where: substring(\(right).id, 2, 9) <> substring(\(Self.names[filter]).id, 2, 9)")
+        }
+        return lines
+    }
+
+    // MARK: As batch SQL
+
+    /// What comes out of all rows together: the ids of the visible inputs, `-` for an absent one; sorted.
+    var truth: [String] {
+        var pairs = rows.filter { $0.input == 0 }.map { row -> [ChainRow?] in [row] }
+        for (number, join) in joins.enumerated() {
+            let right = rows.filter { $0.input == number + 1 }
+            pairs = self.join(pairs, right, join, number + 1)
+        }
+        if let filterInput { pairs = pairs.filter { $0[filterInput]?.j.map { $0 < 3 } ?? false } }
+        return pairs.map { pair in visible.map { pair[$0]?.id ?? "-" }.joined(separator: " ") }.sorted()
+    }
+
+    private func join(_ left: [[ChainRow?]], _ right: [ChainRow], _ join: ChainJoin, _ input: Int) -> [[ChainRow?]] {
+        var result: [[ChainRow?]] = []
+        var matchedRight: Set<String> = []
+        for pair in left {
+            let partners = right.filter { matches(pair, $0, join) }
+            matchedRight.formUnion(partners.map(\.id))
+            switch join.type {
+            case "left semi": if !partners.isEmpty { result.append(pair + [nil]) }
+            case "left anti": if partners.isEmpty { result.append(pair + [nil]) }
+            default:
+                result += partners.map { pair + [$0] }
+                if partners.isEmpty, ["left outer", "full outer"].contains(join.type) { result.append(pair + [nil]) }
+            }
+        }
+        if ["right outer", "full outer"].contains(join.type) {
+            let nothing = [ChainRow?](repeating: nil, count: input)
+            result += right.filter { !matchedRight.contains($0.id) }.map { nothing + [$0] }
+        }
+        return result
+    }
+
+    private func matches(_ pair: [ChainRow?], _ right: ChainRow, _ join: ChainJoin) -> Bool {
+        guard let left = pair[join.keyInput] else { return false }
+        let (a, b) = join.keyColumn == "k" ? (left.k, right.k) : (left.j, right.j)
+        guard let a, let b, a == b else { return false }
+        if let filter = join.filterInput {
+            guard let other = pair[filter], other.id.dropFirst() != right.id.dropFirst() else { return false }
+        }
+        guard let t = right.t else { return false }
+        switch join.time {
+        case .within(let inputs, let lower, let upper):
+            guard let named = inputs.lazy.compactMap({ pair[$0]?.t }).first else { return false }
+            return t - named >= lower && t - named <= upper
+        case .window(let input, let seconds):
+            guard let named = pair[input]?.t else { return false }
+            // Windows since the epoch; 2024 begins at a multiple of an hour, not of every size.
+            let zero = 1_704_067_200 + 3600
+            return (zero + named) / seconds == (zero + t) / seconds
+        case .key(let input): return pair[input]?.t == t
+        }
+    }
+}
