@@ -1,6 +1,5 @@
 // Advice for a query of this process: its checkpoint is read beside it.
 
-internal import SluiceCheckpoint
 package import SluiceRuntime
 
 extension QuerySet {

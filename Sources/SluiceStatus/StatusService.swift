@@ -2,7 +2,6 @@
 // the board. A request goes in, a response comes out; there are no sockets here.
 
 internal import SluiceAdvice
-internal import SluiceConnectors
 internal import SluicePage
 internal import SluicePlan
 package import SluiceRuntime
