@@ -119,8 +119,8 @@ extension PhysicalPlan {
     /// What no trigger changes: when rows come out that have no match.
     package var latencyFloors: [String] {
         // What leaves a stage below waits in the last one too.
-        guard let last = stages.last else { return [] }
-        return JoinInput.allCases.filter { last.join.side($0).isPreserved }.map { side in
+        guard let last = stages.last, let join = last.join else { return [] }
+        return JoinInput.allCases.filter { join.side($0).isPreserved }.map { side in
             let rows = readRows(side, last)
             guard let retention = retention(of: side, in: last) else {
                 return "Unmatched rows of \(rows) never come out: nothing proves that no match will come."
@@ -150,7 +150,7 @@ extension QueryFacts {
         guard let plan = planned.result.physical else { preconditionFailure("a query with errors has no advice") }
         self.init(
             query: plan.query, limit: SourceLimit(plan, spec, records), evicts: plan.evicts,
-            stateShards: plan.stages.reduce(0) { $0 + $1.join.shards },
+            stateShards: plan.stages.reduce(0) { $0 + $1.shards },
             life: StateLife(plan, retainBatches: planned.spec.state.retainBatches), certainties: plan.latencyFloors)
     }
 }

@@ -34,7 +34,7 @@ extension StateLife {
     init?(_ plan: PhysicalPlan, retainBatches: Int) {
         if plan.stages.isEmpty { return nil }
         let lives = plan.stages.flatMap { stage in
-            JoinInput.allCases.map { side in
+            stage.sides.map { side in
                 plan.retention(of: side, in: stage).map { Double($0.totalMicros) } ?? .infinity
             }
         }

@@ -68,7 +68,7 @@ extension PhysicalPlan {
         zip(fingerprint.indices, fingerprint).map { index, stage in
             StoredStage(
                 name: stage.stage, facts: stage.facts,
-                layout: stages.indices.contains(index) ? stages[index].join.layout : nil)
+                layout: stages.indices.contains(index) ? stages[index].layout : nil)
         }
     }
 }

@@ -53,12 +53,14 @@ package enum Planner {
         let sinks = Dictionary(spec.sinks.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         var result = PlanningResult(query: query)
         result.sources = ([query.from] + query.joins.map(\.with)).compactMap { sources[$0.value] }
+            .flatMap(spec.parts)
         result.sinks = query.sinks.compactMap { sinks[$0.value] }
         result.secretMask = spec.secretMask
         result.diagnostics = NameChecks(query: query, sources: sources).diagnose()
         if result.diagnostics.isEmpty, let logical = LogicalPlanBuilder.build(query, sources: sources) {
             result.logical = logical
-            let context = RuleContext(watermarkPolicy: query.watermarkPolicy)
+            let context = RuleContext(
+                watermarkPolicy: query.watermarkPolicy, shards: query.state.shards?.value)
             var plan = logical
             for rule in RewriteRules.all {
                 let rewritten = rule.apply(to: plan, in: context)

@@ -5,6 +5,8 @@
 package struct Spec: Sendable {
     /// In the order of their names.
     package var sources: [SourceSpec] = []
+    /// In the order of their names.
+    package var tables: [TableSpec] = []
     package var sinks: [SinkSpec] = []
     package var queries: [QuerySpec] = []
     /// Hides what came from `${file:…}` in any text that leaves the process, such as explain output and errors.
@@ -130,6 +132,48 @@ package struct WatermarkSpec: Hashable, Sendable {
     }
 }
 
+/// Which rows of a source are the same, and for how long.
+package struct DeduplicateSpec: Hashable, Sendable {
+    package var columns: [Located<String>]
+    /// nil: as long as the watermark's delay.
+    package var withinMicros: Located<Int64>?
+    /// Spark's `dropDuplicates`: for ever, unless the event time is among the columns.
+    package var keepsForever: Bool
+    package var position: SourcePosition
+
+    package init(
+        columns: [Located<String>], withinMicros: Located<Int64>? = nil, keepsForever: Bool = false,
+        position: SourcePosition
+    ) {
+        self.columns = columns
+        self.withinMicros = withinMicros
+        self.keepsForever = keepsForever
+        self.position = position
+    }
+}
+
+/// An input without time: rows that others look up.
+package struct TableSpec: Sendable {
+    package enum Reload: String, Hashable, Sendable {
+        case onChange = "on_change"
+        case never
+    }
+
+    /// What its rows are read from, as a source without a time.
+    package var source: SourceSpec
+    package var reload: Reload
+    /// No two rows may have the keys that a join names.
+    package var isUnique: Bool
+
+    package init(source: SourceSpec, reload: Reload = .onChange, isUnique: Bool = false) {
+        self.source = source
+        self.reload = reload
+        self.isUnique = isUnique
+    }
+
+    package var name: Located<String> { source.name }
+}
+
 package struct SourceSpec: Sendable {
     package var name: Located<String>
     package var connector: any SourceConnector
@@ -144,6 +188,8 @@ package struct SourceSpec: Sendable {
     /// IANA name; text without a zone is read in it.
     package var timeZone: Located<String>
     package var badRows: Located<BadRowsPolicy>
+    /// Of rows with equal values only the first passes.
+    package var deduplicate: DeduplicateSpec?
 
     package init(
         name: Located<String>, connector: any SourceConnector, format: RecordFormat, columns: [ColumnSpec],
@@ -304,6 +350,8 @@ package struct JoinKeySpec: Hashable, Sendable {
 
 package struct JoinSpec: Sendable {
     package var with: Located<String>
+    /// Whether `with` is a table.
+    package var isTable = false
     package var type: Located<JoinType>
     package var keys: [JoinKeySpec]
     /// A boolean expression over the two event times and durations only.

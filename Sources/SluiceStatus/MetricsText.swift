@@ -103,7 +103,7 @@ struct MetricsText {
                 // A query with one stage needs no name for it.
                 let isOne = metrics.stages.count == 1
                 for stage in metrics.stages {
-                    for (name, side) in [("left", stage.left), ("right", stage.right)] {
+                    for (name, side) in stage.sides {
                         family.add(
                             value(side).map { Double($0) }, query: query.name, stage: isOne ? nil : stage.name,
                             side: name)

@@ -57,8 +57,8 @@ struct QueryMetrics: Sendable {
 
     struct Stage: Sendable {
         var name: String
-        var left: Side
-        var right: Side
+        /// `left`, `right`.
+        var sides: [(name: String, side: Side)]
     }
 
     private(set) var batches = 0
@@ -83,8 +83,10 @@ struct QueryMetrics: Sendable {
         stages = progress.stages.map { stage in
             let before = stages.first { $0.name == stage.stage }
             return Stage(
-                name: stage.stage, left: Side(stage.left, after: before?.left),
-                right: Side(stage.right, after: before?.right))
+                name: stage.stage,
+                sides: stage.sides.map { name, side in
+                    (name, Side(side, after: before?.sides.first { $0.name == name }?.side))
+                })
         }
         phaseMillis.latestOffset += progress.durations.latestOffset
         phaseMillis.walCommit += progress.durations.walCommit

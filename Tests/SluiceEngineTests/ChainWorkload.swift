@@ -1,5 +1,6 @@
 // A random chain of joins, its rows, and what batch SQL makes of them with nested loops: what must have come out once
-// the watermark has passed all rows, if none was late. Nothing of the planner or the engine is used here.
+// the watermark has passed all rows, if none was late. Some inputs are unions of two sources, some have rows twice and
+// are deduplicated. Nothing of the planner or the engine is used here.
 
 import SluiceSystem
 
@@ -57,6 +58,11 @@ struct ChainWorkload {
     /// The query's `where`: this input's `j` is below 3.
     var filterInput: Int?
     var shards = 1
+    /// Inputs that are a union of two sources, and inputs that are deduplicated by `id`.
+    var unions: Set<Int> = []
+    var deduplicated: Set<Int> = []
+    /// What arrives: `rows`, some of them twice.
+    private(set) var arrivals: [ChainRow] = []
     /// Inputs whose columns are there in the end.
     private(set) var visible: [Int] = []
 
@@ -101,7 +107,15 @@ struct ChainWorkload {
                         arrival: t + below(disorder + 1)))
             }
         }
-        rows.sort { ($0.arrival, $0.input) < ($1.arrival, $1.input) }
+        unions = Set((0..<inputCount).filter { _ in below(5) == 0 })
+        deduplicated = Set((0..<inputCount).filter { _ in below(4) == 0 })
+        arrivals = rows
+        for row in rows where deduplicated.contains(row.input) && row.t != nil && below(3) == 0 {
+            var again = row
+            again.arrival = min(row.arrival + below(3), (row.t ?? 0) + disorder)
+            arrivals.append(again)
+        }
+        arrivals.sort { ($0.arrival, $0.input) < ($1.arrival, $1.input) }
     }
 
     var inputCount: Int { joins.count + 1 }
@@ -111,11 +125,15 @@ struct ChainWorkload {
     var spec: String {
         var lines = ["sluice: 1", "sources:"]
         for input in 0..<inputCount {
-            lines += [
-                "  \(Self.names[input]):", "    file: { path: in }", "    format: json",
-                "    columns: { id: string, k: string, j: int, t: timestamp }",
-                "    watermark: { column: t, delay: \(delaySeconds) seconds }",
-            ]
+            let name = Self.names[input]
+            let watermark = "    watermark: { column: t, delay: \(delaySeconds) seconds }"
+            for source in sources(of: input) {
+                lines += ["  \(source):", "    file: { path: in }", "    format: json"]
+                lines.append("    columns: { id: string, k: string, j: int, t: timestamp }")
+            }
+            if unions.contains(input) { lines += ["  \(name):", "    union: [\(name)1, \(name)2]"] }
+            lines.append(watermark)
+            if deduplicated.contains(input) { lines.append("    deduplicate: id") }
         }
         lines += ["queries:", "  q:", "    from: a", "    state: { shards: \(shards) }", "    join:"]
         for (number, join) in joins.enumerated() { lines += entry(join, Self.names[number + 1]) }
@@ -124,6 +142,12 @@ struct ChainWorkload {
         lines += ["    select: { \(select.joined(separator: ", ")) }", "    to: out"]
         lines += ["sinks:", "  out: { file: { path: out }, format: json }"]
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The sources that an input's rows come from.
+    func sources(of input: Int) -> [String] {
+        let name = Self.names[input]
+        return unions.contains(input) ? ["\(name)1", "\(name)2"] : ["\(name)"]
     }
 
     private func entry(_ join: ChainJoin, _ right: Character) -> [String] {

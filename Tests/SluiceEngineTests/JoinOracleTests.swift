@@ -114,7 +114,8 @@ struct EngineUnderTest {
 
     /// What a batch says of its sides is what came out.
     private func expectCounters(_ result: BatchResult, _ rows: [String]) {
-        let (state, join) = (result.stages[0], plan.stages[0].join)
+        guard let join = plan.stages[0].join else { return }
+        let state = result.stages[0]
         let sides: [(counters: SideCounters, isPreserved: Bool?, partner: String)] = [
             (state.left, join.left.isPreserved, " -"), (state.right, join.right.isPreserved, "- "),
         ]

@@ -141,10 +141,12 @@ extension JoinWorkload {
             stages: [
                 StagePlan(
                     name: "l+r",
-                    join: JoinPlan(
-                        type: type, keys: [JoinKey(left: 1, right: 1, isNullSafe: isNullSafe)], bounds: bounds,
-                        left: sidePlan(0), right: sidePlan(1),
-                        residual: hasResidual ? less(slot(0, 3), slot(1, 3)) : nil, shards: shards))
+                    operation: .join(
+                        JoinPlan(
+                            type: type, keys: [JoinKey(left: 1, right: 1, isNullSafe: isNullSafe)], bounds: bounds,
+                            left: sidePlan(0), right: sidePlan(1),
+                            residual: hasResidual ? less(slot(0, 3), slot(1, 3)) : nil, shards: shards)),
+                    inputs: [.sources([0]), .sources([1])])
             ],
             output: OutputPlan(
                 filter: nil,

@@ -67,9 +67,11 @@ final class MemorySpill: OutputSpill {
             stages: [
                 StagePlan(
                     name: "l+r",
-                    join: JoinPlan(
-                        type: .inner, keys: [JoinKey(left: 1, right: 1, isNullSafe: false)], bounds: nil, left: side,
-                        right: side, residual: nil, shards: 4))
+                    operation: .join(
+                        JoinPlan(
+                            type: .inner, keys: [JoinKey(left: 1, right: 1, isNullSafe: false)], bounds: nil,
+                            left: side,
+                            right: side, residual: nil, shards: 4)), inputs: [.sources([0]), .sources([1])])
             ],
             output: OutputPlan(
                 filter: nil,

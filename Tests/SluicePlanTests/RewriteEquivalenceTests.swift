@@ -19,6 +19,7 @@ private enum Reference {
         case .watermark(_, let child): return rows(child, tables)
         case .filter(let filter, let child):
             return rows(child, tables).filter { row in filter.conjuncts.allSatisfy { value($0, row) == 1 } }
+        case .deduplicate(_, let child): return rows(child, tables)
         case .project(let columns, let child):
             return rows(child, tables).map { row in
                 var projected: Row = [:]

@@ -157,8 +157,8 @@ extension PhysicalPlan {
     var join: JoinPlan? { stages.last?.join }
 
     var layout: PlanLayout? {
-        get { join?.layout }
-        set { if let newValue, !stages.isEmpty { stages[stages.count - 1].join.layout = newValue } }
+        get { stages.last?.layout }
+        set { if let newValue, !stages.isEmpty { stages[stages.count - 1].layout = newValue } }
     }
 
     /// The facts of the only stage.

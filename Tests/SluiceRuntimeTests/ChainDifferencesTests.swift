@@ -126,7 +126,23 @@ import Testing
                 run.spec(one)?.replacing("cid: c.id", with: "cid: a.id")
                     .replacing("ck: c.k", with: "ck: a.k").replacing("ct: c.t", with: "ct: a.t")))
         let error = #expect(throws: CheckpointError.self) { try third.restart() }
-        #expect("\(error as Any)".contains("the join `a+b+c` is gone"), "\(error as Any)")
+        #expect("\(error as Any)".contains("the stage `a+b+c` is gone"), "\(error as Any)")
+    }
+
+    @Test func `Late rows of a deduplicated source are dropped whatever is selected`() throws {
+        // Spark emits `late`, as the time column is used by nobody above and pruned.
+        let run = try ChainRun.named("dedup-key-only-pruned")
+        let batches = try ChainTruthTests.replay(run, try #require(run.spec()))
+        #expect(!batches.flatMap(\.rows).contains { $0.contains("aid=late") })
+        #expect(batches.reduce(0) { $0 + $1.progress.sources[0].lateRows } == 1)
+    }
+
+    @Test func `A row without a time passes a deduplication, and is not remembered`() throws {
+        // Spark remembers it until the end of the next batch that has a watermark.
+        let run = try ChainRun.named("dedup-within-nulls")
+        let batches = try ChainTruthTests.replay(run, try #require(run.spec()))
+        let untimed = run.batches.flatMap { $0.rows["a"] ?? [] }.count { !$0.contains("2024-") }
+        #expect(batches.flatMap(\.rows).count { !$0.contains("at=") } == untimed)
     }
 
     @Test func `A changed type is refused by name`() throws {
@@ -142,6 +158,6 @@ import Testing
         first.stop()
         let second = try RunnerHarness(spec: try #require(run.spec(changed)), disk: disk)
         let error = #expect(throws: CheckpointError.self) { try second.restart() }
-        #expect("\(error as Any)".contains("join `a+b+c`: join type was `left outer`, is now `inner`"))
+        #expect("\(error as Any)".contains("stage `a+b+c`: join type was `left outer`, is now `inner`"))
     }
 }

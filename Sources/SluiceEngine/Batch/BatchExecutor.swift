@@ -123,9 +123,12 @@ package struct StageResult: Sendable {
     /// Per side, the newest join time in the deltas; Int64.min where there is none.
     package var newestDeltaMicros: [Int64] = [.min, .min]
     package var rowsUpdated = 0
+    /// Rows that were the same as one before, by input of the plan.
+    package var duplicates: [Int: Int] = [:]
     /// Rows that the stage has put out, filters behind it considered.
     package var rowsEmitted = 0
     package var left = SideCounters()
+    /// Nothing where there is one input only.
     package var right = SideCounters()
     /// Per side, the join time at or below which rows have left state.
     package var evictedThroughMicros: [Int64] = [.min, .min]
@@ -182,7 +185,7 @@ package final class BatchExecutor {
     private let plan: PhysicalPlan
     private let parallel: ParallelFor
     /// Per stage its shards.
-    private let stages: [[JoinShard]]
+    private let stages: [[any StageShard]]
     private let lanes: [DecodeLane]
     private let shortage: MemoryShortage
     private var chunkPool: [DecodedChunk] = []
@@ -203,8 +206,8 @@ package final class BatchExecutor {
         let shortage = MemoryShortage()
         self.shortage = shortage
         stages = plan.stages.indices.map { stage in
-            (0..<plan.stages[stage].join.shards).map { shard in
-                JoinShard(shard, plan, stage: stage, zones: zones, resources: resources, shortage: shortage)
+            (0..<plan.stages[stage].shards).map { shard in
+                plan.shard(shard, ofStage: stage, zones: zones, resources: resources, shortage: shortage)
             }
         }
         let laneCount = max(1, laneCount)
@@ -237,31 +240,39 @@ package final class BatchExecutor {
         // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
         var rowCount = 0
         let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
-        for side in JoinInput.allCases {
+        var duplicates: [Int: Int] = [:]
+        for step in stage.steps {
             let chunks: [DecodedChunk]
-            switch stage.input(side) {
-            case .source(let input):
+            if let input = step.source {
                 (chunks, sources[input]) = try decode(inputs[input], input, watermarks)
-            case .stage(let below): chunks = stages[below].compactMap(\.rows)
+            } else {
+                chunks = step.stage.map { stages[$0].compactMap(\.rows) } ?? []
             }
             rowCount += chunks.reduce(0) { $0 + $1.content.rowCount }
             let isSmall = rowCount < Self.smallBatchRowCount
             nonisolated(unsafe) let work: (Int) -> Void = { number in
                 let shard = shards[number]
-                shard.drive(side: side.rawValue, chunks, evictionWatermarkMillis: evictionMillis)
-                guard side == .right else { return }
+                shard.drive(side: step.side, chunks, evictionWatermarkMillis: evictionMillis)
+                guard step.isLast else { return }
                 shard.evict(watermarkMillis: evictionMillis)
                 if !isSmall { shard.checkRoomForDelta() }
                 newest[number] = shard.writeDelta()
             }
             forEachShard(shards.count, of: chunks, isSmall: isSmall) { unsafe work($0) }
             try throwFailure(of: shards)
-            if case .source = stage.input(side) { recycle(chunks) }
+            guard let input = step.source else { continue }
+            recycle(chunks)
+            if stage.deduplicate != nil {
+                let all = shards.reduce(0) { $0 + $1.counters.duplicates }
+                duplicates[input] = all - duplicates.values.reduce(0, +)
+            }
         }
-        return result(of: shards, newest.values)
+        var result = result(of: shards, newest.values)
+        result.duplicates = duplicates
+        return result
     }
 
-    private func throwFailure(of shards: [JoinShard]) throws(BatchError) {
+    private func throwFailure(of shards: [any StageShard]) throws(BatchError) {
         for shard in shards {
             switch shard.failure {
             case nil: continue
@@ -302,8 +313,9 @@ package final class BatchExecutor {
         parallel(count) { body(order[$0]) }
     }
 
-    private func result(of shards: [JoinShard], _ newest: [[Int64?]]) -> StageResult {
+    private func result(of shards: [any StageShard], _ newest: [[Int64?]]) -> StageResult {
         var result = StageResult()
+        result.newestDeltaMicros = newest[0].map { _ in .min }
         for (number, shard) in shards.enumerated() {
             let counters = shard.counters
             result.rowsUpdated += counters.updated
@@ -313,7 +325,7 @@ package final class BatchExecutor {
             if shard.delta.buffer.count > 0 {
                 result.deltas.append(ShardDelta(shard: number, payload: shard.delta))
             }
-            for side in 0..<2 {
+            for side in newest[number].indices {
                 result.newestDeltaMicros[side] = max(result.newestDeltaMicros[side], newest[number][side] ?? .min)
             }
         }
@@ -402,7 +414,7 @@ package final class BatchExecutor {
     package var stateRowCounts: [[Int]] {
         stages.map { shards in
             let counts = shards.map(\.rowCounts)
-            return [0, 1].map { side in counts.reduce(0) { $0 + $1[side] } }
+            return (counts.first ?? []).indices.map { side in counts.reduce(0) { $0 + $1[side] } }
         }
     }
 
@@ -411,6 +423,29 @@ package final class BatchExecutor {
 
     /// Memory that the state of all stages holds.
     package var stateByteCount: Int { stages.joined().reduce(0) { $0 + $1.byteCount } }
+}
+
+/// One thing after another that a stage reads in a batch.
+private struct StageStep {
+    var side: JoinInput
+    /// A position in the plan's inputs, or else one in its stages.
+    var source: Int?
+    var stage: Int?
+    var isLast = false
+}
+
+extension StagePlan {
+    /// Left before right, the parts of a union one by one.
+    fileprivate var steps: [StageStep] {
+        var steps = sides.flatMap { side -> [StageStep] in
+            switch input(side) {
+            case .sources(let numbers): numbers.map { StageStep(side: side, source: $0) }
+            case .stage(let number): [StageStep(side: side, stage: number)]
+            }
+        }
+        steps[steps.count - 1].isLast = true
+        return steps
+    }
 }
 
 /// One value per worker index; each index is written by one worker.

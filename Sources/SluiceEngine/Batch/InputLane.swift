@@ -173,14 +173,13 @@ struct LaneFacts {
         latenessWindowMicros = plan.latenessWindowMicros
         filterBelow = compiled(plan.filterBelowWatermark)
         filterAbove = compiled(plan.filterAboveWatermark)
-        shardCount = reading?.stage.join.shards ?? 1
+        shardCount = reading?.stage.shards ?? 1
         hasJoin = reading != nil
-        let joinSide = reading.map { $0.stage.join.side($0.side) }
-        predicate = compiled(joinSide?.predicate)
+        predicate = compiled(reading.flatMap { $0.stage.join?.side($0.side).predicate })
         self.expressions = expressions
         entrance =
             reading.map { JoinEntrance($0.stage, $0.side, columns: physical.columns(of: $0.stage)) } ?? .none
-        let stateColumnCount = joinSide?.stateColumnCount ?? plan.columns.count
+        let stateColumnCount = reading.map { $0.stage.columnCount($0.side) } ?? plan.columns.count
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
         timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
@@ -195,6 +194,13 @@ struct LaneFacts {
         let millis = (lateMicros - compared) / 1000
         let distance = millis < 10_000 ? "\(millis) ms" : "\(millis / 1000) s"
         return (latenessWindowMicros == nil ? "it is " : "its window ends ") + distance + " behind the watermark"
+    }
+}
+
+extension StagePlan {
+    /// How many of the columns of a source's rows it takes.
+    fileprivate func columnCount(_ side: JoinInput) -> Int {
+        deduplicate?.columnCount ?? self.side(side).stateColumnCount
     }
 }
 

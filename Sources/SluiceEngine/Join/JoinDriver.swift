@@ -18,16 +18,12 @@ struct JoinDriver: ~Copyable {
 
     /// - Parameter layouts: of what state keeps, by side.
     init(
-        _ plan: PhysicalPlan, stage number: Int, layouts: [RowLayout], zones: TimeZones, resources: BatchResources
+        _ plan: PhysicalPlan, stage number: Int, _ join: JoinPlan, layouts: [RowLayout], zones: TimeZones,
+        resources: BatchResources
     ) {
-        let join = plan.stages[number].join
         residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
         residualRunner = residual?.runner
-        let isLast = plan.stages[number].emitted == nil
-        emitter = RowEmitter(
-            output: isLast ? plan.output : OutputPlan(filter: nil, columns: [], sinks: []), layouts: layouts,
-            zones: zones, resources: resources, share: join.shards,
-            next: isLast ? nil : StageRowBox(StageRowWriter(plan, below: number, zones: zones)))
+        emitter = plan.emitter(ofStage: number, layouts: layouts, zones: zones, resources: resources)
     }
 
     /// Starts a batch.

@@ -16,23 +16,7 @@
 internal import SluicePlan
 internal import SluiceSpec
 
-/// What one shard did in one batch.
-struct ShardCounters {
-    /// Rows stored.
-    var updated = 0
-    /// Rows put out, after the output filter.
-    var emitted = 0
-    var left = SideCounters()
-    var right = SideCounters()
-}
-
-/// Why a shard cannot finish a batch.
-enum ShardFailure {
-    case memory
-    case spill(SpillError)
-}
-
-final class JoinShard {
+final class JoinShard: StageShard {
     private let number: Int
     private var left: JoinSide
     private var right: JoinSide
@@ -53,27 +37,26 @@ final class JoinShard {
         self.shortage = shortage
         self.resources = resources
         let columns = plan.columns(of: plan.stages[stage])
-        left = JoinSide(0, of: plan.stages[stage].join, columns: columns)
-        right = JoinSide(1, of: plan.stages[stage].join, columns: columns)
+        guard let join = plan.stages[stage].join else { preconditionFailure("the stage is a join") }
+        left = JoinSide(0, of: join, columns: columns)
+        right = JoinSide(1, of: join, columns: columns)
         leftDelta = DeltaWriter(layout: left.layout)
         rightDelta = DeltaWriter(layout: right.layout)
         driver = JoinDriver(
-            plan, stage: stage, layouts: [left.layout, right.layout], zones: zones, resources: resources)
+            plan, stage: stage, join, layouts: [left.layout, right.layout], zones: zones, resources: resources)
     }
 
-    /// Starts a batch: then `drive` left, `drive` right, `evict`. What comes out is in `outputs` or `rows` afterwards;
-    /// the change of state is for `writeDelta`.
     func begin() {
         failure = nil
         driver.begin()
     }
 
-    /// Takes one side's rows of the batch through the join: 0 left, then 1 right.
-    func drive(side: Int, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
+    /// Left, then right.
+    func drive(side: JoinInput, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
         // Left rows are stored even if evictable: this batch's right rows have not been seen.
-        let threshold = side == 0 ? nil : right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
+        let threshold = side == .left ? nil : right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
         for chunk in chunks where mayGoOn() {
-            if side == 0 {
+            if side == .left {
                 driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
             } else {
                 driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: threshold)
@@ -93,7 +76,6 @@ final class JoinShard {
         return failure == nil
     }
 
-    /// Ends a batch: what the watermark has passed leaves.
     func evict(watermarkMillis: Int64) {
         if failure != nil { return }
         driver.evict(&left, through: left.threshold(evictionWatermarkMillis: watermarkMillis))
@@ -109,24 +91,18 @@ final class JoinShard {
         return counters
     }
 
-    /// The encoded rows of the last batch, one buffer per distinct encoding; valid until the next.
     var outputs: [OutputBytes] { driver.emitter.outputs }
 
-    /// The rows of the last batch for the stage that reads this one; nil for the last stage.
     var rows: DecodedChunk? { driver.emitter.next?.chunk }
 
-    /// What the last batch changed, empty for nothing; valid until the next.
     let delta = OutputBytes()
 
     // MARK: State
 
-    /// Live rows of both sides.
     var rowCounts: [Int] { [left.store.liveCount, right.store.liveCount] }
 
-    /// Memory that both sides' state holds.
     var byteCount: Int { left.store.byteCount + right.store.byteCount }
 
-    /// Join time at or below which rows are dead, per side.
     var evictedThrough: [Int64] { [left.store.evictedThrough, right.store.evictedThrough] }
 
     /// A delta is put together in pieces of memory whose failure would be the end of the process: a look at whether
@@ -136,8 +112,6 @@ final class JoinShard {
         _ = mayGoOn()
     }
 
-    /// Writes what the batch changed to `delta` and starts the next one. Returns the newest join time per side in it,
-    /// nil where nothing of that side is in it.
     func writeDelta() -> [Int64?] {
         delta.recycle()
         if failure != nil { return [nil, nil] }
@@ -151,54 +125,19 @@ final class JoinShard {
         return newest
     }
 
-    /// Says before the first payload which rows are dead.
     func restoreEvictedThrough(_ thresholds: [Int64]) {
         left.store.restoreEvictedThrough(thresholds[0])
         right.store.restoreEvictedThrough(thresholds[1])
     }
 
-    /// Applies one payload of the checkpoint; oldest first.
     func restore(_ payload: UnsafeRawBufferPointer) throws(StateError) {
         var reader = unsafe SegmentReader(payload)
         let version = try readSegmentHeader(&reader)
-        try restore(&left, &reader, version: version)
-        try restore(&right, &reader, version: version)
+        try left.store.restore(&reader, version: version, layout: left.layout, JoinTime(left.plan), left.keys)
+        try right.store.restore(&reader, version: version, layout: right.layout, JoinTime(right.plan), right.keys)
         guard reader.isAtEnd else { throw StateError(description: "bytes are left over behind the state") }
     }
 
-    private func restore(
-        _ side: inout JoinSide, _ reader: inout SegmentReader, version: UInt8
-    ) throws(StateError) {
-        let time = JoinTime(side.plan)
-        var builder = RowBuilder(layout: side.layout)
-        var arena = ByteBuffer()
-        for _ in 0..<(try reader.count()) {
-            var section = try SegmentSection(&reader, layout: side.layout, version: version)
-            let bucket = unsafe side.store.findOrMakeBucket(index: section.bucketIndex)
-            if side.store.tracksMatches {
-                for ordinal in section.marks where unsafe ordinal < bucket.pointee.nextOrdinal {
-                    unsafe bucket.pointee.setMatched(ordinal, true)
-                }
-            }
-            for _ in 0..<section.rowCount {
-                arena.removeAll()
-                let (ordinal, isMatched, byteCount) = try section.next(&builder, into: &arena)
-                let row = unsafe PackedRow(base: arena.base, layout: side.layout)
-                guard let rowTime = time.of(row), side.store.index(of: rowTime) == section.bucketIndex else {
-                    throw StateError(description: "a row in the state does not belong to its time bucket")
-                }
-                if rowTime <= side.store.evictedThrough {
-                    unsafe bucket.pointee.skipOrdinal(ordinal)
-                } else {
-                    unsafe side.store.insert(
-                        row: arena.base, byteCount: byteCount, time: rowTime, hash: side.keys.hash(row).hash,
-                        ordinal: ordinal, isMatched: isMatched, in: bucket)
-                }
-            }
-        }
-    }
-
-    /// All payloads have been applied.
     func finishRestore() {
         left.store.beginDelta()
         right.store.beginDelta()
@@ -221,7 +160,7 @@ package struct SideCounters: Hashable, Sendable {
 
     package init() {}
 
-    fileprivate mutating func measure(_ store: borrowing StateStore) {
+    mutating func measure(_ store: borrowing StateStore) {
         rowsTotal = store.liveCount
         byteCount = store.byteCount
     }

@@ -13,10 +13,18 @@ struct JoinEntrance {
 
     /// - Parameter columns: of the rows, by side of the stage.
     init(_ stage: StagePlan, _ side: JoinInput, columns: [[RowColumn]]) {
-        let plan = stage.join.side(side)
-        keys = JoinKeyColumns(stage.join.keys, side: side.rawValue, types: columns.map { $0.map(\.type) })
-        time = JoinTime(plan)
-        isPreserved = plan.isPreserved
+        let types = columns.map { $0.map(\.type) }
+        switch stage.operation {
+        case .join(let join):
+            keys = JoinKeyColumns(join.keys, side: side.rawValue, types: types)
+            time = JoinTime(join.side(side))
+            isPreserved = join.side(side).isPreserved
+        case .deduplicate(let deduplicate):
+            let pairs = deduplicate.columns.map { JoinKey(left: $0, right: $0, isNullSafe: true) }
+            keys = JoinKeyColumns(pairs, side: 0, types: types + types)
+            time = JoinTime(slot: deduplicate.time, windowMicros: nil)
+            isPreserved = true
+        }
     }
 
     private init() {
@@ -78,7 +86,7 @@ struct StageRowWriter: ~Copyable {
             return compiled.runner
         }
         filter = compiled(rows.filter)
-        predicate = compiled(reader.join.side(side).predicate)
+        predicate = compiled(reader.side(side).predicate)
         columns = rows.columns.map { column in
             let kind = ValueKind(column.value.type)
             if case .column(let slot) = column.value.kind {
@@ -90,7 +98,7 @@ struct StageRowWriter: ~Copyable {
         }
         self.expressions = expressions
         entrance = JoinEntrance(reader, side, columns: plan.columns(of: reader))
-        shardCount = reader.join.shards
+        shardCount = reader.shards
         builder = RowBuilder(layout: RowLayout(types: rows.columns.map(\.value.type)))
     }
 
@@ -159,14 +167,4 @@ final class StageRowBox {
 
 extension RowLayout {
     init(_ columns: [RowColumn]) { self.init(types: columns.map(\.type)) }
-}
-
-extension PhysicalPlan {
-    /// The stage that reads what another one hands on, and on which side.
-    func reader(ofStage number: Int) -> (stage: StagePlan, side: JoinInput)? {
-        for stage in stages {
-            for side in JoinInput.allCases where stage.input(side) == .stage(number) { return (stage, side) }
-        }
-        return nil
-    }
 }

@@ -10,25 +10,28 @@ package struct SegmentMerger: Sendable {
 
     package init(_ plan: PhysicalPlan, stage: StagePlan) {
         let columns = plan.columns(of: stage)
-        sides = JoinInput.allCases.map { side in
-            let join = stage.join.side(side)
-            return (RowLayout(Array(columns[side.rawValue].prefix(join.stateColumnCount))), join)
+        sides = stage.sides.map { side in
+            let state = stage.side(side)
+            if let deduplicate = stage.deduplicate {
+                return (deduplicate.stateLayout(columns[0].map(\.type)), state)
+            }
+            return (RowLayout(Array(columns[side.rawValue].prefix(state.stateColumnCount))), state)
         }
     }
 
     /// One payload that stands for all of `payloads` (oldest first); empty when nothing of them is left.
     /// - Parameter evictedThroughMicros: per side, the join time at or below which rows may be left out.
     package func merge(_ payloads: [[UInt8]], evictedThroughMicros: [Int64]) throws(StateError) -> [UInt8] {
-        var mergedLeft = MergedSide(layout: sides[0].layout, plan: sides[0].plan, threshold: evictedThroughMicros[0])
-        var mergedRight = MergedSide(layout: sides[1].layout, plan: sides[1].plan, threshold: evictedThroughMicros[1])
+        let merged = zip(sides, evictedThroughMicros).map { side, threshold in
+            MergedSideBox(MergedSide(layout: side.layout, plan: side.plan, threshold: threshold))
+        }
         for payload in payloads {
             var failure: StateError?
             unsafe payload.withUnsafeBytes { bytes in
                 do throws(StateError) {
                     var reader = unsafe SegmentReader(bytes)
                     let version = try readSegmentHeader(&reader)
-                    try mergedLeft.add(&reader, version: version)
-                    try mergedRight.add(&reader, version: version)
+                    for side in merged { try side.side.add(&reader, version: version) }
                 } catch {
                     failure = error
                 }
@@ -38,7 +41,7 @@ package struct SegmentMerger: Sendable {
         var output = ByteBuffer()
         output.append(segmentMagic)
         output.append(segmentVersion)
-        let sectionCount = mergedLeft.write(into: &output) + mergedRight.write(into: &output)
+        let sectionCount = merged.reduce(0) { $0 + $1.side.write(into: &output) }
         return sectionCount == 0 ? [] : output.array()
     }
 }
@@ -52,6 +55,13 @@ func readSegmentHeader(_ reader: inout SegmentReader) throws(StateError) -> UInt
             description: "the state has format version \(version), this program reads 1 to \(segmentVersion)")
     }
     return version
+}
+
+/// Arrays cannot hold noncopyable values yet.
+private final class MergedSideBox {
+    var side: MergedSide
+
+    init(_ side: consuming MergedSide) { self.side = side }
 }
 
 @safe private struct MergedSide: ~Copyable {

@@ -12,10 +12,10 @@ package import SluicePlan
 internal import SluiceSpec
 
 package struct WatermarkTracker: Sendable {
-    /// One watermarked source.
+    /// One watermarked source, or union of sources.
     package struct Side: Hashable, Sendable {
-        /// Position in `PhysicalPlan.inputs`.
-        package var input: Int
+        /// Positions in `PhysicalPlan.inputs`: one, or the parts of a union over whose rows the watermark runs.
+        package var inputs: [Int]
         fileprivate var delayMillis: Int64
         fileprivate var idleTimeoutMillis: Int64?
         /// Newest event time minus delay; nil before the first row with an event time.
@@ -41,10 +41,10 @@ package struct WatermarkTracker: Sendable {
     /// - Parameter nowMillis: wall time of the start, from which idle timeouts count.
     package init(_ plan: PhysicalPlan, nowMillis: Int64) {
         policy = plan.watermarkPolicy
-        sides = plan.inputs.enumerated().compactMap { index, input in
-            input.watermark.map { watermark in
+        sides = plan.watermarkedInputs.compactMap { indices in
+            plan.inputs[indices[0]].watermark.map { watermark in
                 Side(
-                    input: index, delayMillis: watermark.delayMicros / 1000,
+                    inputs: indices, delayMillis: watermark.delayMicros / 1000,
                     idleTimeoutMillis: watermark.idleTimeoutMicros.map { max(1, $0 / 1000) }, watermarkMillis: nil,
                     parts: watermark.parts == .whole ? nil : [:], lastDataMillis: nowMillis)
             }
@@ -58,7 +58,7 @@ package struct WatermarkTracker: Sendable {
     ) {
         self.globalMillis = globalMillis
         for index in sides.indices {
-            let input = sides[index].input
+            let input = sides[index].inputs[0]
             sides[index].watermarkMillis = restored[input]
             guard sides[index].parts != nil else { continue }
             let lastDataMillis = sides[index].lastDataMillis
@@ -71,7 +71,9 @@ package struct WatermarkTracker: Sendable {
     /// Says which parts an input has: others hold nothing back any more. Without it, those that have shown
     /// something count.
     package mutating func setParts(input: Int, _ names: some Sequence<String>, nowMillis: Int64) {
-        guard let index = sides.firstIndex(where: { $0.input == input }), sides[index].parts != nil else { return }
+        guard let index = sides.firstIndex(where: { $0.inputs.contains(input) }), sides[index].parts != nil else {
+            return
+        }
         let known = sides[index].parts ?? [:]
         sides[index].parts = Dictionary(
             names.map { ($0, known[$0] ?? Part(watermarkMillis: nil, lastDataMillis: nowMillis)) },
@@ -83,7 +85,7 @@ package struct WatermarkTracker: Sendable {
 
     /// Takes in one input's newest event time of a batch; `rowCount` rows reached its watermark.
     package mutating func observe(input: Int, maxEventTimeMicros: Int64?, rowCount: Int, batchTimeMillis: Int64) {
-        guard let index = sides.firstIndex(where: { $0.input == input }) else { return }
+        guard let index = sides.firstIndex(where: { $0.inputs.contains(input) }) else { return }
         if rowCount > 0 { sides[index].lastDataMillis = max(sides[index].lastDataMillis, batchTimeMillis) }
         guard let maxEventTimeMicros, sides[index].parts == nil else { return }
         let watermark = sides[index].watermarkMillis(ofEventTimeMicros: maxEventTimeMicros)
@@ -92,7 +94,9 @@ package struct WatermarkTracker: Sendable {
 
     /// As `observe`, of a side with a watermark per part: the newest event time of each part of the batch.
     package mutating func observe(input: Int, parts maxima: [String: Int64], batchTimeMillis: Int64) {
-        guard let index = sides.firstIndex(where: { $0.input == input }), sides[index].parts != nil else { return }
+        guard let index = sides.firstIndex(where: { $0.inputs.contains(input) }), sides[index].parts != nil else {
+            return
+        }
         for (name, micros) in maxima {
             let watermark = sides[index].watermarkMillis(ofEventTimeMicros: micros)
             var part =
@@ -105,7 +109,7 @@ package struct WatermarkTracker: Sendable {
 
     /// There is something to read from an input, in these parts: it is not silent, whatever the batch finds in it.
     package mutating func heard(input: Int, parts names: [String], atMillis millis: Int64) {
-        guard let index = sides.firstIndex(where: { $0.input == input }) else { return }
+        guard let index = sides.firstIndex(where: { $0.inputs.contains(input) }) else { return }
         sides[index].lastDataMillis = max(sides[index].lastDataMillis, millis)
         for name in names where sides[index].parts?[name] != nil {
             sides[index].parts?[name]?.lastDataMillis = millis
@@ -120,6 +124,21 @@ package struct WatermarkTracker: Sendable {
         let values = (active.isEmpty ? sides : active).map { $0.watermarkMillis ?? 0 }
         guard let chosen = policy == .min ? values.min() : values.max() else { return }
         globalMillis = max(globalMillis, chosen)
+    }
+}
+
+extension PhysicalPlan {
+    /// The inputs that have a watermark, those together that have one together.
+    fileprivate var watermarkedInputs: [[Int]] {
+        var groups: [[Int]] = []
+        for (number, input) in inputs.enumerated() {
+            guard let watermark = input.watermark else { continue }
+            let together = groups.firstIndex { group in
+                watermark.isOfUnion && inputs[group[0]].union == input.union
+            }
+            if let together { groups[together].append(number) } else { groups.append([number]) }
+        }
+        return groups
     }
 }
 

@@ -136,14 +136,22 @@ extension LogicalPlan {
 
 extension PhysicalPlan {
     /// The only join.
-    fileprivate var joinJSON: JSONValue? { stages.count == 1 ? stagesJSON[0] : nil }
+    fileprivate var joinJSON: JSONValue? {
+        stages.count == 1 && stages[0].join != nil ? stagesJSON[0] : nil
+    }
 
     /// All joins, in order of execution.
-    fileprivate var stagesJSON: [JSONValue] { stages.map { json(of: $0) } }
+    fileprivate var stagesJSON: [JSONValue] {
+        stages.map { stage in
+            switch stage.operation {
+            case .join(let join): json(of: stage, join)
+            case .deduplicate(let deduplicate): json(of: stage, deduplicate)
+            }
+        }
+    }
 
     /// A join in numbers.
-    fileprivate func json(of stage: StagePlan) -> JSONValue {
-        let join = stage.join
+    private func json(of stage: StagePlan, _ join: JoinPlan) -> JSONValue {
         let keys = join.keys.map { key in
             JSONValue.object([
                 "left": .string(name(ColumnSlot(input: 0, index: key.left), stage)),
@@ -162,13 +170,24 @@ extension PhysicalPlan {
         ])
     }
 
+    private func json(of stage: StagePlan, _ deduplicate: DeduplicatePlan) -> JSONValue {
+        let columns = columns(of: stage)[0]
+        return .object([
+            "stage": .string(stage.name), "type": .string("deduplicate"),
+            "source": .string(name(of: stage.inputs[0])),
+            "columns": .array(deduplicate.columns.map { .string(columns[$0].name.column) }),
+            "withinMicros": .optional(deduplicate.withinMicros), "shards": .integer(Int64(deduplicate.shards)),
+            "watermarkMs": .optional(stage.watermarkMillis),
+        ])
+    }
+
     private func json(of side: JoinInput, _ stage: StagePlan) -> JSONValue {
-        let plan = stage.join.side(side)
+        let plan = stage.side(side)
         let columns = columns(of: stage.input(side)).prefix(plan.stateColumnCount).map { column in
-            if case .source = stage.input(side) { column.name.column } else { column.shown }
+            direct(stage.input(side)) != nil ? column.name.column : column.shown
         }
         return .object([
-            "source": .string(readName(side, stage)),
+            "source": .string(name(of: stage.input(side))),
             "preserved": .bool(plan.isPreserved),
             "time": .optional(timeName(side, stage)),
             "stateColumns": .array(columns.map { .string($0) }),

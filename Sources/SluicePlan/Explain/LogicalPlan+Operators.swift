@@ -9,12 +9,17 @@ extension LogicalPlan {
         case .relation(let relation):
             node.name = "StreamingRelation"
             node.summary = "\(quotedName(relation.source)) [\(relation.columns.map(\.name).joined(separator: ", "))]"
+            if !relation.parts.isEmpty { node.details = [("union", relation.parts.joined(separator: ", "))] }
         case .watermark(let watermark, _):
             node.name = "EventTimeWatermark"
             node.summary = "\(watermark.column), delay \(spoken(watermark.delayMicros))"
         case .filter(let filter, _):
             node.name = "Filter"
             node.summary = Self.text(filter.conjuncts)
+        case .deduplicate(let deduplicate, _):
+            node.name = "Deduplicate"
+            node.summary = "[\(deduplicate.columns.map(\.description).joined(separator: ", "))]"
+            node.details = [("for", deduplicate.spokenLife)]
         case .project(let columns, _):
             node.name = "Project"
             node.summary = "[\(columns.map(Self.text).joined(separator: ", "))]"
@@ -43,6 +48,15 @@ extension LogicalPlan {
     /// Conjuncts in one line.
     static func text(_ conjuncts: [LogicalExpression]) -> String {
         LogicalExpression.conjunction(conjuncts)?.description ?? "true"
+    }
+}
+
+extension Deduplicate {
+    /// How long a value is remembered.
+    var spokenLife: String {
+        if let withinMicros { return "\(spoken(withinMicros)) after the first row's \(time?.description ?? "time")" }
+        guard let time, columns.contains(time) else { return "ever" }
+        return "as long as \(time) is after the watermark"
     }
 }
 

@@ -6,7 +6,9 @@ extension PhysicalPlan {
     /// The tree; `sources` and `sinks` are the query's own, which say what the plan does not need to know.
     func operators(readingFrom sources: [SourceSpec], writingTo sinks: [SinkSpec]) -> OperatorNode {
         var node = OperatorNode(name: "Project", summary: "[\(output.columns.map(text).joined(separator: ", "))]")
-        var below = stages.last.map { operators($0, sources) } ?? operators(input: 0, sources)
+        var below =
+            stages.last.map { operators($0, sources) }
+            ?? operators(reading: .sources(Array(inputs.indices)), sources)
         if let filter = output.filter {
             below = OperatorNode(name: "Filter", summary: text(filter, stages.last), children: [below])
         }
@@ -35,7 +37,34 @@ extension PhysicalPlan {
     }
 
     private func operators(_ stage: StagePlan, _ sources: [SourceSpec]) -> OperatorNode {
-        let join = stage.join
+        switch stage.operation {
+        case .join(let join): operators(stage, join, sources)
+        case .deduplicate(let deduplicate): operators(stage, deduplicate, sources)
+        }
+    }
+
+    private func operators(
+        _ stage: StagePlan, _ deduplicate: DeduplicatePlan, _ sources: [SourceSpec]
+    ) -> OperatorNode {
+        let columns = columns(of: stage)[0]
+        var node = OperatorNode(
+            name: "Deduplicate",
+            summary: "[\(deduplicate.columns.map { columns[$0].name.description }.joined(separator: ", "))]")
+        node.details = [("remembered", life(of: deduplicate, columns)), ("shards", "\(deduplicate.shards)")]
+        if let bucket = deduplicate.state.bucketWidthMicros { node.details.append(("bucket", spoken(bucket))) }
+        node.children = [operators(reading: stage.inputs[0], sources)]
+        return node
+    }
+
+    /// How long a value is remembered, in words.
+    func life(of deduplicate: DeduplicatePlan, _ columns: [RowColumn]) -> String {
+        guard let time = deduplicate.time else { return "for ever" }
+        let name = columns[time].name.description
+        guard let within = deduplicate.withinMicros else { return "until the watermark reaches \(name)" }
+        return "until the watermark reaches \(name)\(spokenOffset(within)) of the first row"
+    }
+
+    private func operators(_ stage: StagePlan, _ join: JoinPlan, _ sources: [SourceSpec]) -> OperatorNode {
         var node = OperatorNode(name: "SymmetricHashJoin", summary: join.type.rawValue)
         if let declared = join.declaredType { node.summary += " (written \(declared.rawValue))" }
         let keys = join.keys.map { key in
@@ -53,14 +82,28 @@ extension PhysicalPlan {
             node.details.append(("watermark", stage.watermarkText ?? "none"))
         }
         node.details.append(("shards", "\(join.shards)"))
-        node.children = JoinInput.allCases.map { side in operators(side, of: stage, sources) }
+        node.children = stage.sides.map { side in operators(side, of: stage, sources) }
         return node
     }
 
+    /// What a stage reads on a side, or what a query without one puts out.
+    private func operators(reading input: StageInput, _ sources: [SourceSpec]) -> OperatorNode {
+        switch input {
+        case .sources(let numbers):
+            let nodes = numbers.map { operators(input: $0, sources) }
+            if nodes.count == 1 { return nodes[0] }
+            return OperatorNode(name: "Union", summary: quotedName(name(of: input)), children: nodes)
+        case .stage(let number):
+            let below = operators(stages[number], sources)
+            guard let filter = stages[number].emitted?.filter else { return below }
+            return OperatorNode(name: "Filter", summary: text(filter, stages[number]), children: [below])
+        }
+    }
+
     private func operators(_ side: JoinInput, of stage: StagePlan, _ sources: [SourceSpec]) -> OperatorNode {
-        let plan = stage.join.side(side)
+        let plan = stage.side(side)
         let columns = columns(of: stage.input(side)).prefix(plan.stateColumnCount).map { column in
-            if case .source = stage.input(side) { column.name.column } else { column.name.description }
+            direct(stage.input(side)) != nil ? column.name.column : column.name.description
         }
         var node = OperatorNode(name: "State", summary: "\(side) [\(columns.joined(separator: ", "))]")
         if let predicate = plan.predicate {
@@ -73,15 +116,7 @@ extension PhysicalPlan {
         }
         if let bucket = plan.bucketWidthMicros { node.details.append(("bucket", spoken(bucket))) }
         if let cell = plan.cellWidthMicros { node.details.append(("cell", spoken(cell))) }
-        switch stage.input(side) {
-        case .source(let number): node.children = [operators(input: number, sources)]
-        case .stage(let number):
-            var below = operators(stages[number], sources)
-            if let filter = stages[number].emitted?.filter {
-                below = OperatorNode(name: "Filter", summary: text(filter, stages[number]), children: [below])
-            }
-            node.children = [below]
-        }
+        node.children = [operators(reading: stage.input(side), sources)]
         return node
     }
 
@@ -133,7 +168,7 @@ extension PhysicalPlan {
 
     /// `source.column` of a column of an input.
     func name(_ column: Int, ofInput number: Int) -> String {
-        columns(of: .source(number))[column].name.description
+        ColumnReference(source: inputs[number].source, column: inputs[number].columns[column].name).description
     }
 
     /// `source.column` of a slot of what a stage reads; without one of the only input.
@@ -143,7 +178,7 @@ extension PhysicalPlan {
 
     /// The time that a side's bounds and eviction speak of; nil when the join has no time condition.
     func timeName(_ side: JoinInput, _ stage: StagePlan) -> String? {
-        let plan = stage.join.side(side)
+        let plan = stage.side(side)
         guard let time = plan.joinTime else { return nil }
         let column = name(ColumnSlot(input: side.rawValue, index: time), stage)
         return plan.windowMicros == nil ? column : "window end of \(column)"
@@ -164,7 +199,7 @@ extension PhysicalPlan {
     /// A side's own predicate, which names columns of where its rows come from.
     func text(_ predicate: Expression<ColumnSlot>, ofSide side: JoinInput, in stage: StagePlan) -> String {
         switch stage.input(side) {
-        case .source: text(predicate, stage)
+        case .sources: text(predicate, stage)
         case .stage(let number): text(predicate, stages[number])
         }
     }

@@ -36,30 +36,22 @@ extension PhysicalPlan {
     /// never evicted, where that is known.
     package func stateFacts(reasons: (String, JoinInput) -> KeptForever? = { _, _ in nil }) -> [StateFacts] {
         stages.flatMap { stage in
-            JoinInput.allCases.map { side in
+            stage.sides.map { side in
                 let retention = retention(of: side, in: stage)
                 let reason = reasons(stage.name, side)
                 return StateFacts(
-                    stage: stage.name, source: readName(side, stage), side: side, retention: retention,
+                    stage: stage.name, source: name(of: stage.input(side)), side: side, retention: retention,
                     keptForever: reason, summary: summary(side, stage, retention, reason),
                     details: leaving(side, stage) + matching(side, stage))
             }
         }
     }
 
-    /// What a stage reads on a side: a source's name, or a stage's.
-    package func readName(_ side: JoinInput, _ stage: StagePlan) -> String {
-        switch stage.input(side) {
-        case .source(let number): inputs[number].source
-        case .stage(let number): stages[number].name
-        }
-    }
-
     /// The rows that a stage reads on a side, in words: `visits`, `pairs of visits and ads`.
     package func readRows(_ side: JoinInput, _ stage: StagePlan) -> String {
-        guard case .stage(let number) = stage.input(side) else { return readName(side, stage) }
+        guard case .stage(let number) = stage.input(side) else { return name(of: stage.input(side)) }
         let below = stages[number]
-        if !below.join.type.outputs(.right) { return readRows(.left, below) }
+        if below.sides.count == 1 || !below.outputs(.right) { return readRows(.left, below) }
         let names = sources(of: .stage(number))
         return "pairs of \(names.dropLast().joined(separator: ", ")) and \(names[names.count - 1])"
     }
@@ -68,10 +60,17 @@ extension PhysicalPlan {
         _ side: JoinInput, _ stage: StagePlan, _ retention: Retention?, _ reason: KeptForever?
     ) -> String {
         var rows = readRows(side, stage)
-        if stages.count > 1 { rows += " for \(readRows(side.other, stage))" }
+        if let deduplicate = stage.deduplicate {
+            let columns = columns(of: stage)[0]
+            let names = deduplicate.columns.map { columns[$0].name.column }.joined(separator: ", ")
+            rows = "values of \(names) in \(rows)"
+        } else if stages.contains(where: { $0.name != stage.name && $0.join != nil }) {
+            rows += " for \(readRows(side.other, stage))"
+        }
         guard let retention else {
             let why =
                 switch reason {
+                case nil where stage.deduplicate != nil: "no time says when they are forgotten"
                 case nil, .noTimeCondition, .timeWithoutLimit: "the join has no time condition"
                 case .openEnd: "no bound says how long they can still match"
                 case .missingWatermark(let sources): "no watermark on \(sources.joined(separator: " and "))"
@@ -83,7 +82,9 @@ extension PhysicalPlan {
     }
 
     private func leaving(_ side: JoinInput, _ stage: StagePlan) -> [String] {
-        let join = stage.join
+        guard let join = stage.join else {
+            return ["the first row of equal ones passes at once; later ones are dropped and counted"]
+        }
         let (plan, other) = (join.side(side), readRows(side.other, stage))
         let unmatched =
             switch join.type {
@@ -102,7 +103,9 @@ extension PhysicalPlan {
     }
 
     private func matching(_ side: JoinInput, _ stage: StagePlan) -> [String] {
-        let join = stage.join
+        guard let join = stage.join else {
+            return stage.deduplicate?.time == nil ? [] : ["a row without a time passes, and is not remembered"]
+        }
         let plan = join.side(side)
         var sentences: [String] = []
         if join.type == .leftSemi, side == .left {
@@ -154,9 +157,9 @@ extension PhysicalPlan {
 
     /// In a chain, when the last unmatched row can come out.
     private var unmatchedFacts: [String] {
-        guard stages.count > 1, let top = stages.last else { return [] }
+        guard stages.count > 1, let top = stages.last, let join = top.join else { return [] }
         return JoinInput.allCases.compactMap { side in
-            guard top.join.side(side).isPreserved, let retention = retention(of: side, in: top),
+            guard join.side(side).isPreserved, let retention = retention(of: side, in: top),
                 let time = timeName(side, top)
             else { return nil }
             let waits = spokenOffset(saturatingSum(retention.boundMicros, retention.behindMicros))

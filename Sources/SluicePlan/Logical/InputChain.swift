@@ -38,6 +38,27 @@ struct InputChain {
         aboveWatermark = watermark == nil ? [] : above
     }
 
+    /// The chain of one part of a union: what is said of the union, over the part's own columns, and what the part says
+    /// itself. The columns that go up come first, in the same order for all parts.
+    func part(_ part: SourceSpec, of union: SourceSpec) -> InputChain {
+        let name = part.name.value
+        func own(_ expression: LogicalExpression) -> LogicalExpression {
+            expression.mapColumns { ColumnReference(source: name, column: $0.column) }
+        }
+        var chain = self
+        chain.watermark =
+            (union.union?.isWatermarkPerSource == true ? part.watermark : nil)
+            .map { EventTimeWatermark($0, of: name) } ?? watermark
+        chain.watermark?.column.source = name
+        chain.belowWatermark = belowWatermark.map(own)
+        chain.aboveWatermark = aboveWatermark.map(own)
+        if let filter = part.filter { chain.placeLow(filter.conjuncts) }
+        let wanted = kept.map { $0.map(\.name) } ?? relation.columns.map(\.name)
+        chain.relation.source = name
+        chain.relation.columns = PruneColumns.columns(of: part, first: wanted, chain)
+        return chain
+    }
+
     /// All of them.
     var conditions: [LogicalExpression] { belowWatermark + aboveWatermark }
 

@@ -18,6 +18,7 @@ package indirect enum LogicalPlan: Hashable, Sendable {
     case relation(StreamingRelation)
     case watermark(EventTimeWatermark, LogicalPlan)
     case filter(Filter, LogicalPlan)
+    case deduplicate(Deduplicate, LogicalPlan)
     case project([ProjectedColumn], LogicalPlan)
     case join(Join, left: LogicalPlan, right: LogicalPlan)
     case sink([String], LogicalPlan)
@@ -26,6 +27,8 @@ package indirect enum LogicalPlan: Hashable, Sendable {
 /// Rows of one source, as they arrive.
 package struct StreamingRelation: Hashable, Sendable {
     package var source: String
+    /// Of a union its parts; empty for a source that reads records itself.
+    package var parts: [String] = []
     package var position: SourcePosition
     /// The columns that are decoded, in row order.
     package var columns: [ColumnSpec]
@@ -39,6 +42,33 @@ package struct StreamingRelation: Hashable, Sendable {
 package struct EventTimeWatermark: Hashable, Sendable {
     package var column: ColumnReference
     package var delayMicros: Int64
+    package var idleTimeoutMicros: Int64?
+    package var maxAheadMicros: Int64?
+    package var parts = WatermarkParts.whole
+
+    init(_ spec: WatermarkSpec, of source: String) {
+        column = ColumnReference(source: source, column: spec.column.value)
+        delayMicros = spec.delayMicros.value
+        idleTimeoutMicros = spec.idleTimeoutMicros?.value
+        maxAheadMicros = spec.maxAheadMicros?.value
+        parts = spec.parts
+    }
+}
+
+/// Of rows with equal values in some columns only the first passes.
+package struct Deduplicate: Hashable, Sendable {
+    /// In the order of their names; nulls are equal.
+    package var columns: [ColumnReference]
+    /// The event time, where there is one; it says when a value is forgotten.
+    package var time: ColumnReference?
+    /// So long after the first row's time its values are remembered; nil for ever, or, where the time is among the
+    /// columns, until the watermark reaches it.
+    package var withinMicros: Int64?
+    package var shards: Int?
+    package var retention: Retention?
+
+    /// Whether values are ever forgotten.
+    package var evicts: Bool { withinMicros != nil || time.map(columns.contains) ?? false }
 }
 
 /// Keeps rows for which all conjuncts are true.
@@ -217,7 +247,9 @@ extension LogicalPlan {
     package var children: [LogicalPlan] {
         switch self {
         case .relation: []
-        case .watermark(_, let child), .filter(_, let child), .project(_, let child), .sink(_, let child): [child]
+        case .watermark(_, let child), .filter(_, let child), .deduplicate(_, let child), .project(_, let child),
+            .sink(_, let child):
+            [child]
         case .join(_, let left, let right): [left, right]
         }
     }
@@ -228,6 +260,7 @@ extension LogicalPlan {
         case .relation: self
         case .watermark(let watermark, let child): .watermark(watermark, transform(child))
         case .filter(let filter, let child): .filter(filter, transform(child))
+        case .deduplicate(let deduplicate, let child): .deduplicate(deduplicate, transform(child))
         case .project(let columns, let child): .project(columns, transform(child))
         case .join(let join, let left, let right): .join(join, left: transform(left), right: transform(right))
         case .sink(let sinks, let child): .sink(sinks, transform(child))
@@ -261,7 +294,8 @@ extension LogicalPlan {
         case .watermark(let watermark, _): return [watermark.column]
         case .join(let join, let left, let right):
             return left.watermarkedColumns.union(join.type.outputs(.right) ? right.watermarkedColumns : [])
-        case .filter(_, let child), .project(_, let child), .sink(_, let child): return child.watermarkedColumns
+        case .filter(_, let child), .deduplicate(_, let child), .project(_, let child), .sink(_, let child):
+            return child.watermarkedColumns
         }
     }
 
@@ -279,6 +313,9 @@ extension LogicalPlan {
 
     /// What the stage of a join is called: by what it joins.
     var stageName: String { relations.map(\.source).joined(separator: "+") }
+
+    /// What the stage of a deduplication is called.
+    static func deduplicationName(_ source: String) -> String { "deduplicate \(source)" }
 
     /// The names of the sources below.
     var sources: Set<String> { Set(relations.map(\.source)) }

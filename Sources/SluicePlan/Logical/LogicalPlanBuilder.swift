@@ -28,12 +28,24 @@ enum LogicalPlanBuilder {
                 source: name, position: position, columns: source.columns,
                 eventTime: source.eventTime?.value ?? source.watermark?.column.value,
                 checksAllColumns: source.badRows.value.judgesAllColumns))
+        if let union = source.union { plan = .relation(plan.relations[0].of(union.parts.map(\.value))) }
         if let watermark = source.watermark {
-            let column = ColumnReference(source: name, column: watermark.column.value)
-            plan = .watermark(EventTimeWatermark(column: column, delayMicros: watermark.delayMicros.value), plan)
+            plan = .watermark(EventTimeWatermark(watermark, of: name), plan)
         }
         if let filter = source.filter { plan = .filter(Filter(conjuncts: filter.conjuncts, place: .input), plan) }
+        if let deduplicate = source.deduplicate { plan = .deduplicate(self.deduplicate(deduplicate, source), plan) }
         return plan
+    }
+
+    private static func deduplicate(_ spec: DeduplicateSpec, _ source: SourceSpec) -> Deduplicate {
+        func reference(_ column: Located<String>) -> ColumnReference {
+            ColumnReference(source: source.name.value, column: column.value)
+        }
+        return Deduplicate(
+            columns: spec.columns.map(reference).sorted { $0.column < $1.column },
+            time: source.watermark.map { reference($0.column) },
+            withinMicros: spec.keepsForever
+                ? nil : spec.withinMicros?.value ?? source.watermark?.delayMicros.value)
     }
 
     private static func join(_ join: JoinSpec, in query: QuerySpec) -> Join {
@@ -49,5 +61,14 @@ enum LogicalPlanBuilder {
             },
             conditions: (join.within?.conjuncts ?? []) + (join.filter?.conjuncts ?? []),
             shards: query.state.shards?.value)
+    }
+}
+
+extension StreamingRelation {
+    /// The same relation as a union of sources.
+    fileprivate func of(_ parts: [String]) -> StreamingRelation {
+        var relation = self
+        relation.parts = parts
+        return relation
     }
 }

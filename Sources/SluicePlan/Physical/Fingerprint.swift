@@ -110,16 +110,19 @@ package struct StageFingerprint: Hashable, Sendable {
 extension PhysicalPlan {
     /// What files call the stages, in order of execution: by what each joins, not by its place. Without a stage it is
     /// the source's name.
-    package var stageNames: [String] { stages.isEmpty ? [inputs[0].source] : stages.map(\.name) }
+    package var stageNames: [String] {
+        stages.isEmpty ? [name(of: .sources(Array(inputs.indices)))] : stages.map(\.name)
+    }
 
     /// The facts a checkpoint of this plan depends on, by stage. Shards, buckets and cells are not among them: they are
     /// the checkpoint's own (see `JoinPlan.layout`). What only Kafka sources have is a fact only where it is so, as
     /// checkpoints from before it existed lack it.
     package var fingerprint: [StageFingerprint] {
         guard !stages.isEmpty else {
+            let all = StageInput.sources(Array(inputs.indices))
             let facts =
-                [PlanFact(nil, FactName.joinType, .text("none")), policyFact] + sourceFacts(0, nil)
-                + outputColumnFacts + delayFacts(0, nil)
+                [PlanFact(nil, FactName.joinType, .text("none")), policyFact] + sourceFacts(all, nil)
+                + outputColumnFacts + delayFacts(all, nil)
             return [StageFingerprint(stage: stageNames[0], facts: facts)]
         }
         return stages.map { StageFingerprint(stage: $0.name, facts: facts(of: $0)) }
@@ -128,7 +131,28 @@ extension PhysicalPlan {
     private var policyFact: PlanFact { PlanFact(nil, FactName.policy, .text(watermarkPolicy.rawValue)) }
 
     private func facts(of stage: StagePlan) -> [PlanFact] {
-        let join = stage.join
+        switch stage.operation {
+        case .join(let join): facts(of: stage, join)
+        case .deduplicate(let deduplicate): facts(of: stage, deduplicate)
+        }
+    }
+
+    private func facts(of stage: StagePlan, _ deduplicate: DeduplicatePlan) -> [PlanFact] {
+        let columns = columns(of: stage)[0]
+        let names = deduplicate.columns.map { columns[$0] }
+        let life: PlanFact.Value =
+            deduplicate.withinMicros.map { .micros($0) }
+            ?? .text(deduplicate.time == nil ? "for ever" : "by the event time")
+        return [
+            PlanFact(nil, FactName.joinType, .text("none")),
+            PlanFact(nil, FactName.deduplicate, .text(names.map(\.name.column).joined(separator: ", "))),
+            PlanFact(nil, FactName.remembered, life), policyFact,
+        ] + sourceFacts(stage.inputs[0], nil)
+            + names.map { PlanFact(nil, FactName.column($0.name.column), .text("\($0.type)")) }
+            + delayFacts(stage.inputs[0], nil)
+    }
+
+    private func facts(of stage: StagePlan, _ join: JoinPlan) -> [PlanFact] {
         let columns = columns(of: stage)
         let keys = join.keys.map { key in
             PlanFact.Key(
@@ -143,7 +167,7 @@ extension PhysicalPlan {
         ]
         if join.declaredType != nil { facts.append(PlanFact(nil, FactName.runsAs, .text(join.type.rawValue))) }
         for side in JoinInput.allCases {
-            if case .source(let number) = stage.input(side) { facts += sourceFacts(number, side) }
+            facts += sourceFacts(stage.input(side), side)
             let (plan, own) = (join.side(side), columns[side.rawValue])
             facts.append(
                 PlanFact(
@@ -157,14 +181,30 @@ extension PhysicalPlan {
             facts.append(PlanFact(nil, FactName.bounds, .bounds(bounds)))
         }
         for side in JoinInput.allCases {
-            if case .source(let number) = stage.input(side) { facts += delayFacts(number, side) }
+            facts += delayFacts(stage.input(side), side)
         }
         return facts
     }
 
     /// Of rows of a source the source goes without saying.
     private func name(_ column: RowColumn, _ input: StageInput) -> String {
-        if case .source = input { column.name.column } else { column.name.description }
+        direct(input) != nil ? column.name.column : column.name.description
+    }
+
+    /// Of the source that a stage reads, if need be through a deduplication; of a union's parts what tells them apart.
+    private func sourceFacts(_ input: StageInput, _ label: JoinInput?) -> [PlanFact] {
+        guard let numbers = direct(input) else { return [] }
+        if numbers.count == 1 { return sourceFacts(numbers[0], label) }
+        let parts = numbers.map { inputs[$0].source }.joined(separator: ", ")
+        return [
+            PlanFact(label, FactName.source, .text(name(of: .sources(numbers)))),
+            PlanFact(label, FactName.parts, .text(parts)),
+            sourceFacts(numbers[0], label).last,
+        ].compactMap(\.self)
+    }
+
+    private func delayFacts(_ input: StageInput, _ label: JoinInput?) -> [PlanFact] {
+        direct(input).map { delayFacts($0[0], label) } ?? []
     }
 
     private func sourceFacts(_ number: Int, _ label: JoinInput?) -> [PlanFact] {
@@ -229,13 +269,13 @@ extension FingerprintChanges.Change {
         let rest = new.map { "`\($0.stage)`" }.joined(separator: ", ")
         return Self(
             name: "stage",
-            sentence: "the join `\(stage.stage)` is gone, and rows in state are waiting in it (there is now \(rest))")
+            sentence: "the stage `\(stage.stage)` is gone, and rows in state are waiting in it (there is now \(rest))")
     }
 
     fileprivate static func added(_ stage: StageFingerprint) -> Self {
         Self(
             name: "stage",
-            sentence: "the join `\(stage.stage)` is new: it begins with what the stages below put out from now on")
+            sentence: "the stage `\(stage.stage)` is new: it begins with what comes to it from now on")
     }
 }
 
@@ -245,7 +285,7 @@ extension FingerprintChanges {
         let before = Dictionary(old.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
         let after = Dictionary(new.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
         var comparedTopics: Set<JoinInput?> = []
-        let place = stage.map { "join `\($0)`: " } ?? ""
+        let place = stage.map { "stage `\($0)`: " } ?? ""
         for fact in old + new.filter({ before[$0.label] == nil }) {
             if TopicFacts.isTopicFact(fact.name) {
                 if comparedTopics.insert(fact.input).inserted { addTopics(old, new, fact.input) }
@@ -284,6 +324,10 @@ private enum FactName {
     static let source = "source"
     static let watermarkColumn = "watermark column"
     static let joinTime = "join time"
+    static let deduplicate = "deduplicated columns"
+    static let remembered = "duplicates are remembered"
+    /// Of a union.
+    static let parts = "union"
     /// The type that a join runs as where that is not the one declared.
     static let runsAs = "effective join type"
 
@@ -300,7 +344,7 @@ private enum FactName {
     static func column(_ name: String) -> String { "column `\(name)`" }
 
     static func mayChange(_ name: String) -> Bool {
-        name == bounds || name == delay || name == perPartition || name == perTopic
+        name == bounds || name == delay || name == perPartition || name == perTopic || name == remembered
     }
 
     static func sentence(_ fact: PlanFact, _ before: String?, _ after: String?) -> String {

@@ -24,22 +24,37 @@ package struct PlanLayout: Hashable, Sendable {
     }
 }
 
-extension JoinPlan {
-    /// How its state is laid out.
+extension StagePlan {
+    /// How its state is laid out; of one input the right side is nothing.
     package var layout: PlanLayout {
         get {
-            func side(_ plan: JoinSidePlan) -> PlanLayout.Side {
-                PlanLayout.Side(
+            func side(_ side: JoinInput) -> PlanLayout.Side {
+                guard sides.contains(side) else { return PlanLayout.Side(bucketWidthMicros: nil, cellWidthMicros: nil) }
+                let plan = self.side(side)
+                return PlanLayout.Side(
                     bucketWidthMicros: plan.bucketWidthMicros, cellWidthMicros: plan.cellWidthMicros)
             }
-            return PlanLayout(shards: shards, left: side(left), right: side(right))
+            return PlanLayout(shards: shards, left: side(.left), right: side(.right))
         }
         set {
-            shards = newValue.shards
-            left.bucketWidthMicros = newValue.left.bucketWidthMicros
-            left.cellWidthMicros = newValue.left.cellWidthMicros
-            right.bucketWidthMicros = newValue.right.bucketWidthMicros
-            right.cellWidthMicros = newValue.right.cellWidthMicros
+            switch operation {
+            case .join(var join):
+                join.shards = newValue.shards
+                join.left.takeOver(newValue.left)
+                join.right.takeOver(newValue.right)
+                operation = .join(join)
+            case .deduplicate(var deduplicate):
+                deduplicate.shards = newValue.shards
+                deduplicate.state.takeOver(newValue.left)
+                operation = .deduplicate(deduplicate)
+            }
         }
+    }
+}
+
+extension JoinSidePlan {
+    fileprivate mutating func takeOver(_ layout: PlanLayout.Side) {
+        bucketWidthMicros = layout.bucketWidthMicros
+        cellWidthMicros = layout.cellWidthMicros
     }
 }

@@ -69,6 +69,8 @@ package struct InputColumn: Hashable, Sendable {
 }
 
 package struct WatermarkPlan: Hashable, Sendable {
+    /// True where it runs over the rows of all parts of the input's union, and is one of theirs together.
+    package var isOfUnion = false
     /// Slot of the event-time column the watermark follows.
     package var column: Int
     package var delayMicros: Int64
@@ -89,6 +91,8 @@ package struct WatermarkPlan: Hashable, Sendable {
 /// How one source's bytes become rows, and what happens to them before the join.
 package struct InputPlan: Hashable, Sendable {
     package var source: String
+    /// The union whose part it is.
+    package var union: String?
     /// What a Kafka source reads; nil for every other connector.
     package var topics: KafkaTopics?
     package var format: RecordFormat

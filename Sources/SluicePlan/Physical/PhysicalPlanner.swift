@@ -6,6 +6,8 @@ struct PhysicalPlanner {
     private let query: QuerySpec
     private let sources: [String: SourceSpec]
     private let sinks: [String: SinkSpec]
+    /// What the query reads, unions by their parts.
+    private let names: [String]
     /// By the place of the source in the query; nil until it has been met.
     private var inputs: [InputPlan?]
     private var stages: [StagePlan] = []
@@ -17,7 +19,10 @@ struct PhysicalPlanner {
         self.query = query
         self.sources = sources
         self.sinks = sinks
-        inputs = [InputPlan?](repeating: nil, count: 1 + query.joins.count)
+        names = ([query.from.value] + query.joins.map(\.with.value)).flatMap { name in
+            sources[name]?.union?.parts.map(\.value) ?? [name]
+        }
+        inputs = [InputPlan?](repeating: nil, count: names.count)
     }
 
     /// The plan of a rewritten logical plan over one input or joins of several; nil for any other shape.
@@ -28,14 +33,13 @@ struct PhysicalPlanner {
         guard case .sink(let sinkNames, .project(let columns, var body)) = logical else { return nil }
         let filter = takeFilter(&body)
         var planner = PhysicalPlanner(query: query, sources: sources, sinks: sinks)
-        let slots: Slots
-        if case .join(let join, let left, let right) = body {
-            guard let pair = planner.addStage(join, left, right) else { return nil }
-            slots = pair
-        } else {
-            guard let chain = InputChain(body), let rows = planner.add(chain, .left) else { return nil }
-            slots = rows.slots
+        let slots: Slots?
+        switch body {
+        case .join(let join, let left, let right): slots = planner.addStage(join, left, right)
+        case .deduplicate(let deduplicate, let child): slots = planner.addStage(deduplicate, child)
+        default: slots = InputChain(body).flatMap { planner.add($0, .left)?.slots }
         }
+        guard let slots else { return nil }
         let inputs = planner.inputs.compactMap(\.self)
         guard inputs.count == planner.inputs.count else { return nil }
         let outputColumns = columns.map {
@@ -73,10 +77,36 @@ struct PhysicalPlanner {
         guard let plan = joinPlan(join, slots, judged: [leftRows.judged, rightRows.judged]) else { return nil }
         stages.append(
             StagePlan(
-                name: LogicalPlan.join(join, left: left, right: right).stageName, join: plan, left: leftRows.input,
-                right: rightRows.input,
+                name: LogicalPlan.join(join, left: left, right: right).stageName, operation: .join(plan),
+                inputs: [leftRows.input, rightRows.input],
                 watermarkMillis: join.watermarkMillis))
         return slots
+    }
+
+    /// Adds the stage of a deduplication; the slots of the rows that pass.
+    private mutating func addStage(_ deduplicate: Deduplicate, _ child: LogicalPlan) -> Slots? {
+        guard let chain = InputChain(child), let rows = add(chain, .left), let shards = deduplicate.shards else {
+            return nil
+        }
+        let columns = deduplicate.columns.compactMap { rows.slots[$0]?.index }
+        let time = deduplicate.evicts ? deduplicate.time.flatMap { rows.slots[$0]?.index } : nil
+        guard columns.count == deduplicate.columns.count else { return nil }
+        let isTimed = deduplicate.withinMicros != nil
+        let state = JoinSidePlan(
+            joinTime: time.map { isTimed ? columns.count : columns.firstIndex(of: $0) ?? 0 }, windowMicros: nil,
+            isPreserved: true, predicate: nil,
+            eviction: time.map { _ in EvictionRule(offsetMicros: 0, isInclusive: false) },
+            stateColumnCount: columns.count + (isTimed ? 1 : 0),
+            bucketWidthMicros: deduplicate.retention.map(ChooseStateLayout.bucketWidthMicros(ofDeduplication:)),
+            cellWidthMicros: nil)
+        let plan = DeduplicatePlan(
+            columns: columns, time: time, withinMicros: deduplicate.withinMicros, state: state,
+            columnCount: chain.kept?.count ?? chain.relation.columns.count, shards: shards)
+        stages.append(
+            StagePlan(
+                name: LogicalPlan.deduplicationName(chain.relation.source), operation: .deduplicate(plan),
+                inputs: [rows.input], watermarkMillis: chain.watermark.map { _ in 0 }))
+        return rows.slots
     }
 
     /// What a stage reads on one side.
@@ -92,9 +122,13 @@ struct PhysicalPlanner {
         if let chain = InputChain(plan) { return add(chain, side) }
         guard case .project(let kept, var body) = plan else { return nil }
         let filter = Self.takeFilter(&body)
-        guard case .join(let below, let left, let right) = body, let pair = addStage(below, left, right) else {
-            return nil
+        let below: Slots?
+        switch body {
+        case .join(let join, let left, let right): below = addStage(join, left, right)
+        case .deduplicate(let deduplicate, let child): below = addStage(deduplicate, child)
+        default: below = nil
         }
+        guard let pair = below else { return nil }
         let number = stages.count - 1
         stages[number].emitted = StageRows(
             filter: Self.condition(filter, pair),
@@ -106,13 +140,33 @@ struct PhysicalPlanner {
         return Rows(input: .stage(number), slots: slots, judged: pair)
     }
 
-    /// Adds an input; nil if its source is unknown, or read twice.
+    /// Adds an input, or the parts of a union; nil if a source is unknown, or read twice.
     private mutating func add(_ chain: InputChain, _ side: JoinInput) -> Rows? {
-        let name = chain.relation.source
-        let names = [query.from.value] + query.joins.map(\.with.value)
-        guard let source = sources[name], let number = names.firstIndex(of: name), inputs[number] == nil else {
-            return nil
+        if chain.relation.parts.isEmpty {
+            guard let source = sources[chain.relation.source] else { return nil }
+            return add(source, chain, side).map { number, slots in
+                Rows(input: .sources([number]), slots: slots, judged: slots)
+            }
         }
+        var numbers: [Int] = []
+        var slots: Slots = [:]
+        for part in chain.relation.parts {
+            guard let source = sources[part], let union = sources[chain.relation.source],
+                let added = add(source, chain.part(source, of: union), side)
+            else { return nil }
+            inputs[added.number]?.union = chain.relation.source
+            if union.union?.isWatermarkPerSource == false { inputs[added.number]?.watermark?.isOfUnion = true }
+            numbers.append(added.number)
+            if slots.isEmpty { slots = added.slots.ofUnion(chain.relation.source) }
+        }
+        return Rows(input: .sources(numbers), slots: slots, judged: slots)
+    }
+
+    private mutating func add(
+        _ source: SourceSpec, _ chain: InputChain, _ side: JoinInput
+    ) -> (number: Int, slots: Slots)? {
+        let name = source.name.value
+        guard let number = names.firstIndex(of: name), inputs[number] == nil else { return nil }
         let fields = source.columns.filter(\.isFieldOfText)
         let places = Dictionary(
             fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -137,22 +191,21 @@ struct PhysicalPlanner {
         if let watermark = chain.watermark, let slot = slots[watermark.column] {
             plan.watermark = WatermarkPlan(
                 column: slot.index, delayMicros: watermark.delayMicros,
-                idleTimeoutMicros: source.watermark?.idleTimeoutMicros?.value,
-                parts: source.watermark?.parts ?? .whole)
-            plan.watermark?.maxAheadMicros = source.watermark?.maxAheadMicros?.value
+                idleTimeoutMicros: watermark.idleTimeoutMicros, parts: watermark.parts)
+            plan.watermark?.maxAheadMicros = watermark.maxAheadMicros
         }
         inputs[number] = plan
-        return Rows(input: .source(number), slots: slots, judged: slots)
+        return (number, slots)
     }
 
     /// In a window join lateness compares the end of the window, as the window is what carries the watermark.
     private mutating func compareWindowEnds(_ join: Join, _ left: Rows, _ right: Rows) {
         guard let time = join.time, let micros = time.windowMicros else { return }
         for (rows, column) in [(left, time.left), (right, time.right)] {
-            guard case .source(let number) = rows.input, let slot = rows.slots[column],
-                inputs[number]?.watermark?.column == slot.index
-            else { continue }
-            inputs[number]?.latenessWindowMicros = micros
+            guard case .sources(let numbers) = rows.input, let slot = rows.slots[column] else { continue }
+            for number in numbers where inputs[number]?.watermark?.column == slot.index {
+                inputs[number]?.latenessWindowMicros = micros
+            }
         }
     }
 
@@ -228,6 +281,15 @@ struct PhysicalPlanner {
             guard let slot = slots[column] else { preconditionFailure("no slot for \(column.source).\(column.column)") }
             return slot
         }
+    }
+}
+
+extension [ColumnReference: ColumnSlot] {
+    /// The slots of a part as those of its union.
+    fileprivate func ofUnion(_ union: String) -> Self {
+        Dictionary(
+            map { (ColumnReference(source: union, column: $0.key.column), $0.value) },
+            uniquingKeysWith: { first, _ in first })
     }
 }
 

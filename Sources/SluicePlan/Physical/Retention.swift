@@ -36,12 +36,18 @@ package struct Retention: Hashable, Sendable {
 extension PhysicalPlan {
     /// How long that side's rows of a stage stay in state; nil when they stay for ever.
     package func retention(of side: JoinInput, in stage: StagePlan) -> Retention? {
-        let plan = stage.join.side(side)
-        guard let eviction = plan.eviction, let time = plan.joinTime else { return nil }
+        let plan = stage.side(side)
+        guard var eviction = plan.eviction, let time = plan.joinTime else { return nil }
+        // What is kept of it is the time at which a row is forgotten.
+        if let within = stage.deduplicate?.withinMicros { eviction.offsetMicros -= within }
         return Retention(
-            timeColumn: columns(of: stage.input(side))[time].name.column, eviction: eviction,
+            timeColumn: timeColumn(of: side, in: stage, time), eviction: eviction,
             windowMicros: plan.windowMicros, behindMicros: -1000 * (stage.watermarkMillis ?? 0),
             delaysMicros: inputs.compactMap(\.watermark?.delayMicros), policy: watermarkPolicy)
+    }
+
+    private func timeColumn(of side: JoinInput, in stage: StagePlan, _ time: Int) -> String {
+        columns(of: stage.input(side))[stage.deduplicate?.time ?? time].name.column
     }
 }
 

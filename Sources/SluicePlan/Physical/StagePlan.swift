@@ -13,20 +13,28 @@ package import SluiceSpec
 
 /// Where a stage's rows come from.
 package enum StageInput: Hashable, Sendable {
-    /// A position in `PhysicalPlan.inputs`.
-    case source(Int)
+    /// Positions in `PhysicalPlan.inputs`: one, or the parts of a union, whose rows have one layout.
+    case sources([Int])
     /// A position in `PhysicalPlan.stages`, lower than the reader's own.
     case stage(Int)
 }
 
+/// What a stage does with its rows.
+package enum StageOperation: Hashable, Sendable {
+    /// Two inputs, left and right.
+    case join(JoinPlan)
+    /// One input.
+    case deduplicate(DeduplicatePlan)
+}
+
 /// One operator of a plan that keeps state.
 package struct StagePlan: Hashable, Sendable {
-    /// By what it joins, not by its place: `orders+payments`. Files of state have it, so that a stage added on top
+    /// By what it does, not by its place: `orders+payments`. Files of state have it, so that a stage added on top
     /// leaves those below as they are.
     package var name: String
-    package var join: JoinPlan
-    package var left: StageInput
-    package var right: StageInput
+    package var operation: StageOperation
+    /// Left, then right; one where there is only one.
+    package var inputs: [StageInput]
     /// How far behind the query's watermark the stage's own is, in milliseconds (0 or less): sources it reads are late
     /// by it, and its rows leave by it. nil when nothing it reads has a watermark.
     package var watermarkMillis: Int64?
@@ -34,19 +42,51 @@ package struct StagePlan: Hashable, Sendable {
     package var emitted: StageRows?
 
     package init(
-        name: String, join: JoinPlan, left: StageInput = .source(0), right: StageInput = .source(1),
-        watermarkMillis: Int64? = 0, emitted: StageRows? = nil
+        name: String, operation: StageOperation, inputs: [StageInput], watermarkMillis: Int64? = 0,
+        emitted: StageRows? = nil
     ) {
         self.name = name
-        self.join = join
-        self.left = left
-        self.right = right
+        self.operation = operation
+        self.inputs = inputs
         self.watermarkMillis = watermarkMillis
         self.emitted = emitted
     }
 
+    /// nil for another operation.
+    package var join: JoinPlan? {
+        get { if case .join(let join) = operation { join } else { nil } }
+        set { if let newValue { operation = .join(newValue) } }
+    }
+
+    /// nil for another operation.
+    package var deduplicate: DeduplicatePlan? {
+        if case .deduplicate(let deduplicate) = operation { deduplicate } else { nil }
+    }
+
+    /// Left, or left and right.
+    package var sides: [JoinInput] { inputs.count == 1 ? [.left] : JoinInput.allCases }
+
     /// What it reads on a side.
-    package func input(_ side: JoinInput) -> StageInput { side == .left ? left : right }
+    package func input(_ side: JoinInput) -> StageInput { inputs[side.rawValue] }
+
+    /// What it keeps of a side.
+    package func side(_ side: JoinInput) -> JoinSidePlan {
+        switch operation {
+        case .join(let join): join.side(side)
+        case .deduplicate(let deduplicate): deduplicate.state
+        }
+    }
+
+    /// In how many parts it is carried out; a power of two, fixed for the life of a checkpoint.
+    package var shards: Int {
+        switch operation {
+        case .join(let join): join.shards
+        case .deduplicate(let deduplicate): deduplicate.shards
+        }
+    }
+
+    /// Whether the pairs that it gives have the columns of a side.
+    package func outputs(_ side: JoinInput) -> Bool { join?.type.outputs(side) ?? true }
 
     /// The stage's own watermark for one of the query, in milliseconds; 0 is none.
     package func watermarkMillis(of queryMillis: Int64) -> Int64 {
@@ -55,7 +95,39 @@ package struct StagePlan: Hashable, Sendable {
     }
 
     /// Whether its rows ever leave.
-    package var evicts: Bool { join.left.eviction != nil || join.right.eviction != nil }
+    package var evicts: Bool { sides.contains { side($0).eviction != nil } }
+
+    /// Whether a rise of its watermark is worth a batch without data. Spark runs one for every deduplication, also
+    /// where nothing can leave.
+    package var wantsNoDataBatch: Bool { evicts || deduplicate != nil && watermarkMillis != nil }
+}
+
+/// Of rows with equal values in some columns only the first passes.
+package struct DeduplicatePlan: Hashable, Sendable {
+    /// Slots of the columns in the rows that come; nulls are equal.
+    package var columns: [Int]
+    /// Slot of the event time; nil where it does not matter.
+    package var time: Int?
+    /// So long after the first row's time its values are remembered; nil for ever, or, where the time is among the
+    /// columns, until the watermark reaches it.
+    package var withinMicros: Int64?
+    /// What is kept of a row: the columns, and behind them, with `withinMicros`, the time at which they are forgotten.
+    /// `joinTime` is the slot of that time, or of the event time among the columns.
+    package var state: JoinSidePlan
+    /// How many of the columns of the rows that come are handed on.
+    package var columnCount: Int
+    package var shards: Int
+
+    package init(
+        columns: [Int], time: Int?, withinMicros: Int64?, state: JoinSidePlan, columnCount: Int, shards: Int
+    ) {
+        self.columns = columns
+        self.time = time
+        self.withinMicros = withinMicros
+        self.state = state
+        self.columnCount = columnCount
+        self.shards = shards
+    }
 }
 
 /// The rows that one stage hands to another, over the pair that it gives.
@@ -88,12 +160,13 @@ package struct RowColumn: Hashable, Sendable {
 }
 
 extension PhysicalPlan {
-    /// The columns of what a stage reads, in the order of the packed row.
+    /// The columns of what a stage reads, in the order of the packed row. Of a union those of its first part, as far as
+    /// a stage keeps or hands them on the same in all.
     package func columns(of input: StageInput) -> [RowColumn] {
         switch input {
-        case .source(let number):
-            let source = inputs[number].source
-            return inputs[number].columns.map {
+        case .sources(let numbers):
+            let source = name(of: input)
+            return inputs[numbers[0]].columns.map {
                 RowColumn(name: ColumnReference(source: source, column: $0.name), type: $0.type)
             }
         case .stage(let number):
@@ -103,16 +176,32 @@ extension PhysicalPlan {
 
     /// The columns of the rows in hand, by side: those that a stage reads, or those of the only input.
     package func columns(of stage: StagePlan?) -> [[RowColumn]] {
-        guard let stage else { return [columns(of: .source(0))] }
-        return JoinInput.allCases.map { columns(of: stage.input($0)) }
+        guard let stage else { return [columns(of: .sources(Array(inputs.indices)))] }
+        return stage.inputs.map(columns)
+    }
+
+    /// A source's name, a union's, or a stage's.
+    package func name(of input: StageInput) -> String {
+        switch input {
+        case .sources(let numbers): inputs[numbers[0]].union ?? inputs[numbers[0]].source
+        case .stage(let number): stages[number].name
+        }
+    }
+
+    /// The sources that a stage reads on a side through nothing but a deduplication; nil for rows of another stage.
+    package func direct(_ input: StageInput) -> [Int]? {
+        switch input {
+        case .sources(let numbers): numbers
+        case .stage(let number): stages[number].deduplicate == nil ? nil : direct(stages[number].inputs[0])
+        }
     }
 
     /// The positions of the stages, each before those that it reads, left before right: Spark's order of operators.
     package var stagesFromTop: [Int] {
         func below(_ number: Int) -> [Int] {
             [number]
-                + JoinInput.allCases.flatMap { side -> [Int] in
-                    if case .stage(let next) = stages[number].input(side) { below(next) } else { [] }
+                + stages[number].inputs.flatMap { input -> [Int] in
+                    if case .stage(let next) = input { below(next) } else { [] }
                 }
         }
         return stages.isEmpty ? [] : below(stages.count - 1)
@@ -122,35 +211,55 @@ extension PhysicalPlan {
     package var evicts: Bool { stages.contains(where: \.evicts) }
 
     /// The stages that rows go through, the first one first, and on which side each reads them.
-    package func readers(of input: StageInput) -> [(stage: Int, side: JoinInput)] {
+    package func readers(ofInput number: Int) -> [(stage: Int, side: JoinInput)] {
+        guard let first = firstReader(where: { $0.isOf(source: number) }) else { return [] }
+        return [first] + readers(ofStage: first.stage)
+    }
+
+    private func readers(ofStage number: Int) -> [(stage: Int, side: JoinInput)] {
+        guard let first = firstReader(where: { $0 == .stage(number) }) else { return [] }
+        return [first] + readers(ofStage: first.stage)
+    }
+
+    private func firstReader(where isMeant: (StageInput) -> Bool) -> (stage: Int, side: JoinInput)? {
         for number in stages.indices {
-            for side in JoinInput.allCases where stages[number].input(side) == input {
-                return [(number, side)] + readers(of: .stage(number))
-            }
+            for side in stages[number].sides where isMeant(stages[number].input(side)) { return (number, side) }
         }
-        return []
+        return nil
     }
 
     /// The stage that reads a source, and on which side; nil where there is none.
     package func reader(ofInput number: Int) -> (stage: StagePlan, side: JoinInput)? {
-        for stage in stages {
-            for side in JoinInput.allCases where stage.input(side) == .source(number) { return (stage, side) }
-        }
-        return nil
+        readers(ofInput: number).first.map { (stages[$0.stage], $0.side) }
+    }
+
+    /// The stage that reads what another one hands on, and on which side.
+    package func reader(ofStage number: Int) -> (stage: StagePlan, side: JoinInput)? {
+        readers(ofStage: number).first.map { (stages[$0.stage], $0.side) }
     }
 
     /// The side on which a source's rows are read; its own expressions name slots of that side.
     package func side(ofInput number: Int) -> JoinInput { reader(ofInput: number)?.side ?? .left }
 
-    /// The sources whose columns are in what a stage reads on a side, in the order of `inputs`.
-    package func sources(of input: StageInput) -> [String] { inputNumbers(of: input).map { inputs[$0].source } }
+    /// The sources, or unions, whose columns are in what a stage reads on a side, in the order of `inputs`.
+    package func sources(of input: StageInput) -> [String] {
+        inputNumbers(of: input).map { inputs[$0].union ?? inputs[$0].source }
+    }
 
+    /// Of each union the first part.
     private func inputNumbers(of input: StageInput) -> [Int] {
         switch input {
-        case .source(let number): [number]
+        case .sources(let numbers): [numbers[0]]
         case .stage(let number):
-            JoinInput.allCases.filter { stages[number].join.type.outputs($0) }
+            stages[number].sides.filter(stages[number].outputs)
                 .flatMap { inputNumbers(of: stages[number].input($0)) }.sorted()
         }
+    }
+}
+
+extension StageInput {
+    /// Whether it is rows of a source.
+    package func isOf(source number: Int) -> Bool {
+        if case .sources(let numbers) = self { numbers.contains(number) } else { false }
     }
 }

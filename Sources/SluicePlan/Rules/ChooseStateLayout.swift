@@ -23,17 +23,31 @@ enum ChooseStateLayout: RewriteRule {
     private static let cellWidthMicrosMin: Int64 = 1000
     private static let bucketWidthMicrosMin: Int64 = 1_000_000
     private static let bucketsPerRetention: Int64 = 8
+    private static let bucketsPerDeduplication: Int64 = 4
     /// Whole cells that the bounds may span.
     private static let cellsPerProbeMax: Int64 = 8
 
     static func apply(to plan: LogicalPlan, in context: RuleContext) -> LogicalPlan {
-        plan.mapJoins { join, left, right in
+        deduplications(plan, context).mapJoins { join, left, right in
             var join = join
             join.shards = join.shards ?? defaultShards
             join.leftState = layOut(join.leftState, join.time)
             join.rightState = layOut(join.rightState, join.time)
             return .join(join, left: left, right: right)
         }
+    }
+
+    private static func deduplications(_ plan: LogicalPlan, _ context: RuleContext) -> LogicalPlan {
+        guard case .deduplicate(var deduplicate, let child) = plan else {
+            return plan.replacingChildren { deduplications($0, context) }
+        }
+        deduplicate.shards = context.shards ?? defaultShards
+        return .deduplicate(deduplicate, child)
+    }
+
+    /// The width of a time bucket of rows that stay so long; what a deduplication looks for may be in any of them.
+    static func bucketWidthMicros(ofDeduplication retention: Retention) -> Int64 {
+        max(retention.totalMicros / bucketsPerDeduplication, bucketWidthMicrosMin)
     }
 
     private static func layOut(_ state: JoinSideState, _ time: JoinTime?) -> JoinSideState {

@@ -49,6 +49,15 @@ enum DeriveStateWatermarks: RewriteRule {
             join.leftState = state(of: .left, join, times, clock)
             join.rightState = state(of: .right, join, times, clock)
             return (.join(join, left: left.plan, right: right.plan), times.output)
+        case .deduplicate(var deduplicate, let child):
+            let below = derive(child, clock)
+            if let time = deduplicate.time, deduplicate.evicts {
+                let eviction = EvictionRule(offsetMicros: -(deduplicate.withinMicros ?? 0), isInclusive: false)
+                deduplicate.retention = Retention(
+                    timeColumn: time.column, eviction: eviction, windowMicros: nil, behindMicros: 0,
+                    delaysMicros: clock.delaysMicros, policy: clock.policy)
+            }
+            return (.deduplicate(deduplicate, below.plan), below.times)
         case .filter, .project, .sink:
             var times = EventTimes()
             let rewritten = plan.replacingChildren { child in

@@ -43,6 +43,10 @@ enum PruneColumns: RewriteRule {
             join.leftState.columns = stateColumns(left, paired)
             join.rightState.columns = stateColumns(right, paired)
             return .join(join, left: prunedLeft, right: prunedRight)
+        case .deduplicate(let deduplicate, let child):
+            let own = Set(deduplicate.columns + [deduplicate.time].compactMap(\.self))
+            return .deduplicate(
+                deduplicate, pruneInput(child, state: needed.union(own), others: [], isJoined: true))
         case .relation, .watermark, .filter: return pruneInput(plan, state: needed, others: [], isJoined: false)
         }
     }
@@ -105,6 +109,23 @@ enum PruneColumns: RewriteRule {
             }
         }
         return chain.plan
+    }
+
+    /// The columns that a part of a union decodes: first those that go up, then what its own conditions, watermark and
+    /// computed columns need, or all where each decides whether a row is bad.
+    static func columns(of part: SourceSpec, first names: [String], _ chain: InputChain) -> [ColumnSpec] {
+        let source = part.name.value
+        var decoded = Set(names.map { ColumnReference(source: source, column: $0) })
+        for conjunct in chain.conditions { decoded.formUnion(conjunct.columns) }
+        if let watermark = chain.watermark { decoded.insert(watermark.column) }
+        decoded.formUnion(inputs(of: decoded, part.columns, source))
+        let first = names.compactMap { name in part.columns.first { $0.name == name } }
+        let isAll = part.badRows.value.judgesAllColumns
+        let rest = part.columns.filter { column in
+            !names.contains(column.name)
+                && (isAll || decoded.contains(ColumnReference(source: source, column: column.name)))
+        }
+        return first + rest
     }
 
     /// The columns that computed ones among `needed` are computed from, over however many steps.

@@ -6,8 +6,13 @@ package import SluiceSpec
 /// What rules know besides the tree.
 package struct RuleContext: Sendable {
     package var watermarkPolicy: WatermarkPolicy
+    /// In how many parts state is kept, where the spec says it.
+    package var shards: Int?
 
-    package init(watermarkPolicy: WatermarkPolicy) { self.watermarkPolicy = watermarkPolicy }
+    package init(watermarkPolicy: WatermarkPolicy, shards: Int? = nil) {
+        self.watermarkPolicy = watermarkPolicy
+        self.shards = shards
+    }
 }
 
 /// A step from the plan as written to the plan that is run.

@@ -38,15 +38,43 @@ package struct QueryProgress: Hashable, Sendable {
         package var watermarkMillis: Int64?
         package var rowsUpdated: Int
         package var rowsDroppedByWatermark: Int
-        package var left: Side
-        package var right: Side
+        package var kind: Kind
         package var shards: Int
         /// Until the change of state and the staged output, which are written side by side, were durable.
         package var commitMillis: Int64
 
-        package var rowsTotal: Int { left.counters.rowsTotal + right.counters.rowsTotal }
-        package var rowsRemoved: Int { left.counters.rowsRemoved + right.counters.rowsRemoved }
-        package var byteCount: Int { left.counters.byteCount + right.counters.byteCount }
+        package enum Kind: Hashable, Sendable {
+            case join(left: Side, right: Side)
+            case deduplicate(Side, duplicates: Int, isWithinWatermark: Bool)
+        }
+
+        /// By name: `left` and `right` of a join, the only one of another stage.
+        package var sides: [(name: String, side: Side)] {
+            switch kind {
+            case .join(let left, let right): [("left", left), ("right", right)]
+            case .deduplicate(let side, _, _): [("left", side)]
+            }
+        }
+
+        package var rowsTotal: Int { sides.reduce(0) { $0 + $1.side.counters.rowsTotal } }
+        package var rowsRemoved: Int { sides.reduce(0) { $0 + $1.side.counters.rowsRemoved } }
+        package var byteCount: Int { sides.reduce(0) { $0 + $1.side.counters.byteCount } }
+
+        /// Spark's name of the operator.
+        var operatorName: String {
+            switch kind {
+            case .join: "symmetricHashJoin"
+            case .deduplicate(_, _, let isWithinWatermark): isWithinWatermark ? "dedupeWithinWatermark" : "dedupe"
+            }
+        }
+
+        fileprivate var metrics: [JSONMember] {
+            switch kind {
+            case .join: sides.flatMap { $0.side.members($0.name) }
+            case .deduplicate(_, let duplicates, _):
+                [JSONMember("numDroppedDuplicateRows", .integer(Int64(duplicates)))]
+            }
+        }
     }
 
     /// One side of a join.
@@ -72,6 +100,8 @@ package struct QueryProgress: Hashable, Sendable {
         package var lateRows: Int
         package var badRows: Int
         package var tombstones: Int
+        /// Rows that were the same as one before; nil of a source that is not deduplicated.
+        package var duplicateRows: Int?
         /// Of a source whose rows are elements of an array: records that have none.
         package var recordsWithoutRows: Int?
         /// How many records name each schema of a registry; nil where nobody asked for it.
@@ -205,7 +235,7 @@ extension QueryProgress.EventTime {
 extension QueryProgress.State {
     fileprivate var jsonValue: JSONValue {
         .object([
-            JSONMember("operatorName", .string("symmetricHashJoin")),
+            JSONMember("operatorName", .string(operatorName)),
             JSONMember("stage", .string(stage)),
             JSONMember("numRowsTotal", .integer(Int64(rowsTotal))),
             JSONMember("numRowsUpdated", .integer(Int64(rowsUpdated))),
@@ -215,8 +245,8 @@ extension QueryProgress.State {
             JSONMember("commitTimeMs", .integer(commitMillis)),
             JSONMember("memoryUsedBytes", .integer(Int64(byteCount))),
             JSONMember("numShufflePartitions", .integer(Int64(shards))),
-            JSONMember("numStateStoreInstances", .integer(Int64(shards * 2))),
-            JSONMember("customMetrics", .object(left.members("left") + right.members("right"))),
+            JSONMember("numStateStoreInstances", .integer(Int64(shards * sides.count))),
+            JSONMember("customMetrics", .object(metrics)),
         ])
     }
 }
@@ -255,6 +285,9 @@ extension QueryProgress.Source {
             JSONMember("numBadRows", .integer(Int64(badRows))),
             JSONMember("numTombstones", .integer(Int64(tombstones))),
         ]
+        if let duplicateRows {
+            members.append(JSONMember("numRowsDroppedAsDuplicates", .integer(Int64(duplicateRows))))
+        }
         if let recordsWithoutRows {
             members.append(JSONMember("numRecordsWithoutRows", .integer(Int64(recordsWithoutRows))))
         }

@@ -38,7 +38,7 @@ struct OpenedCheckpoint {
         var plan = query.plan
         for (number, stored) in zip(plan.stages.indices, checkpoint.metadata.stages) {
             guard let layout = stored.layout else { continue }
-            plan.stages[number].join.layout = layout.imposed(on: plan.stages[number].join.layout)
+            plan.stages[number].layout = layout.imposed(on: plan.stages[number].layout)
         }
         self.plan = plan
     }

@@ -27,10 +27,12 @@ extension QueryRunner {
                     endOffset: shown(entry.sources[index].next, entry.sources[index].ranges),
                     latestOffset: shown(latest[index], entry.sources[index].ranges), inputRows: counters.inputRows,
                     lateRows: counters.lateRows, badRows: counters.badRows, tombstones: counters.tombstones,
+                    duplicateRows: query.plan.reader(ofInput: index)?.stage.deduplicate == nil
+                        ? nil : result.stages.compactMap { $0.duplicates[index] }.reduce(0, +),
                     recordsWithoutRows: query.plan.inputs[index].each == nil ? nil : counters.recordsWithoutRows,
                     recordsBySchema: query.plan.inputs[index].format.registry?.countsRecords == true
                         ? inputs[index].recordsBySchema : nil,
-                    watermarkMillis: tracker.sides.first { $0.input == index }?.watermarkMillis)
+                    watermarkMillis: tracker.sides.first { $0.inputs.contains(index) }?.watermarkMillis)
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,
             sinceLastTriggerMillis: lastTrigger.map { trigger.millis(since: $0) }, cost: timer.cost)
@@ -59,16 +61,30 @@ extension QueryRunner {
     private func stages(_ entry: OffsetsEntry, _ result: BatchResult, _ cost: BatchCost) -> [QueryProgress.State] {
         query.plan.stagesFromTop.map { number in
             let (stage, counters) = (query.plan.stages[number], result.stages[number])
-            let late = query.plan.inputs.indices.filter { stage.left == .source($0) || stage.right == .source($0) }
+            let late = query.plan.inputs.indices.filter { input in stage.inputs.contains { $0.isOf(source: input) } }
                 .reduce(0) { $0 + result.sources[$1].lateRows }
             return QueryProgress.State(
                 stage: stage.name,
                 watermarkMillis: stage.watermarkMillis.map { _ in
                     stage.watermarkMillis(of: entry.evictionWatermarkMillis)
                 }, rowsUpdated: counters.rowsUpdated, rowsDroppedByWatermark: late,
-                left: QueryProgress.Side(counters: counters.left, isPreserved: stage.join.left.isPreserved),
-                right: QueryProgress.Side(counters: counters.right, isPreserved: stage.join.right.isPreserved),
-                shards: stage.join.shards, commitMillis: cost.durableMicros / 1000)
+                kind: stage.kind(
+                    left: QueryProgress.Side(counters: counters.left, isPreserved: stage.side(.left).isPreserved),
+                    right: counters.right, duplicates: counters.duplicates.values.reduce(0, +)),
+                shards: stage.shards, commitMillis: cost.durableMicros / 1000)
+        }
+    }
+}
+
+extension StagePlan {
+    fileprivate func kind(
+        left: QueryProgress.Side, right: SideCounters, duplicates: Int
+    ) -> QueryProgress.State.Kind {
+        switch operation {
+        case .join(let join):
+            .join(left: left, right: QueryProgress.Side(counters: right, isPreserved: join.right.isPreserved))
+        case .deduplicate(let plan):
+            .deduplicate(left, duplicates: duplicates, isWithinWatermark: plan.withinMicros != nil)
         }
     }
 }

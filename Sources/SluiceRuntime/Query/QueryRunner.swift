@@ -364,7 +364,7 @@ package final class QueryRunner {
     private var isNoDataBatchDue: Bool {
         nextBatch > 0
             && query.plan.stages.contains { stage in
-                stage.evicts
+                stage.wantsNoDataBatch
                     && stage.watermarkMillis(of: tracker.globalMillis) > stage.watermarkMillis(of: lastEvictionMillis)
             }
     }
@@ -427,7 +427,7 @@ package final class QueryRunner {
             lateMillis: entry.lateWatermarkMillis, evictionMillis: entry.evictionWatermarkMillis,
             batchTimeMillis: entry.batchTimeMillis,
             ownMillis: query.plan.inputs.indices.map { input in
-                tracker.sides.first { $0.input == input }?.watermarkMillis
+                tracker.sides.first { $0.inputs.contains(input) }?.watermarkMillis
             })
         do {
             let result = try executor.run(inputs, watermarks: watermarks)
@@ -527,7 +527,9 @@ package final class QueryRunner {
 
     private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult, _ cost: BatchCost) -> CommitEntry {
         var maxima = [Int64?](repeating: nil, count: query.plan.inputs.count)
-        for side in tracker.sides { maxima[side.input] = side.watermarkMillis }
+        for side in tracker.sides {
+            for input in side.inputs { maxima[input] = side.watermarkMillis }
+        }
         var commit = CommitEntry(
             batch: entry.batch, nextWatermarkMillis: tracker.globalMillis, inputMaximaMillis: maxima,
             stages: zip(query.plan.stageNames, result.stages.map(\.evictedThroughMicros) + [[]]).map {
@@ -543,7 +545,7 @@ package final class QueryRunner {
         commit.marks = query.sinks.compactMap(\.mark).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         for side in tracker.sides {
             guard let parts = side.parts else { continue }
-            commit.partMaximaMillis[side.input] = parts.compactMapValues(\.watermarkMillis)
+            commit.partMaximaMillis[side.inputs[0]] = parts.compactMapValues(\.watermarkMillis)
         }
         return commit
     }

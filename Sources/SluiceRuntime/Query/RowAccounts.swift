@@ -117,6 +117,8 @@ private struct RowAccount {
     let name: String
     /// Where its rows are kept: in state of a stage, on a side; nil without a join.
     private let place: (stage: Int, side: JoinInput)?
+    private let isDeduplicated: Bool
+    private var duplicates = 0
     /// What they wait for there.
     private let other: String
     /// True where every row comes out, with a partner or without.
@@ -142,11 +144,12 @@ private struct RowAccount {
     /// - Parameter stateRows: before the first batch, by stage and side.
     init(_ plan: PhysicalPlan, _ input: Int, _ stateRows: [[Int]]) {
         name = plan.inputs[input].source
-        place = plan.readers(of: .source(input)).first
+        let readers = plan.readers(ofInput: input)
+        // Values that a deduplication remembers are no rows that wait.
+        place = readers.first { plan.stages[$0.stage].join != nil && plan.isAlone(input, $0) }
+        isDeduplicated = readers.first.map { plan.stages[$0.stage].deduplicate != nil } ?? false
         other = place.map { plan.readRows($0.side.other, plan.stages[$0.stage]) } ?? ""
-        isPreserved = plan.readers(of: .source(input)).allSatisfy { number, side in
-            plan.stages[number].join.side(side).isPreserved
-        }
+        isPreserved = readers.allSatisfy { plan.stages[$0.stage].side($0.side).isPreserved }
         rowsBefore = place.map { stateRows[$0.stage][$0.side.rawValue] } ?? 0
         rowsInState = rowsBefore
         columns = FirstRowColumns(plan.inputs[input])
@@ -158,6 +161,7 @@ private struct RowAccount {
         let batch = result.sources[input]
         counters.add(batch)
         if let place { rowsInState = result.stages[place.stage].side(place.side).rowsTotal }
+        duplicates += result.stages.compactMap { $0.duplicates[input] }.reduce(0, +)
         self.watermarkMillis = watermarkMillis
         bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
         late.add(batch.lateRows, dropped: batch.lateRows, first: batch.firstLate)
@@ -191,11 +195,13 @@ private struct RowAccount {
     /// `left` when it is done with, and not come out.
     var text: String {
         func counted(_ count: Int, _ words: String) -> String { "\(grouped(count)) \(words)" }
-        let passed = counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows
+        let passed =
+            counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows - duplicates
         var parts = [counted(passed + rowsBefore - rowsInState, isPreserved ? "out" : "left")]
         if place != nil { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
         if counters.filteredRows > 0 { parts.append(counted(counters.filteredRows, "filtered")) }
         parts.append(counted(counters.lateRows, "late"))
+        if isDeduplicated { parts.append(counted(duplicates, duplicates == 1 ? "duplicate" : "duplicates")) }
         let kept = counters.badRows - counters.droppedRows
         let isMixed = kept > 0 && counters.droppedRows > 0
         parts.append(counted(counters.badRows, "bad") + (isMixed ? " (\(counted(kept, "of them kept")))" : ""))
@@ -224,5 +230,12 @@ private struct RowAccount {
         }
         if let watermarkMillis, watermarkMillis > 0 { words.append("watermark \(utcText(millis: watermarkMillis))") }
         return words.isEmpty ? "" : " (\(words.joined(separator: ", ")))"
+    }
+}
+
+extension PhysicalPlan {
+    /// Whether what a stage keeps on a side is rows of one source: not of a union, nor pairs.
+    fileprivate func isAlone(_ input: Int, _ place: (stage: Int, side: JoinInput)) -> Bool {
+        direct(stages[place.stage].input(place.side)) == [input]
     }
 }

@@ -161,6 +161,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case sharedStandardInput = "shared-stdin"
     /// Standard input cannot be read again after a crash.
     case noReplay = "no-replay"
+    /// A deduplication that never forgets a value.
+    case keepsForever = "keeps-forever"
     /// A source that no query reads.
     case unusedSource = "unused-source"
     /// A sink that no query writes to.

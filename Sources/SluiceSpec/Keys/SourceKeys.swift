@@ -9,24 +9,18 @@ struct SourceKeys: SpecKeys {
     let kafka = Key("kafka", .map(KafkaSourceKeys.self), "Reads topics of a Kafka cluster.")
     let file = Key("file", .map(FileSourceKeys.self), "Reads files: each whole file once, or what is appended.")
     let stdin = Key("stdin", .map(StandardInputKeys.self), "Reads standard input, for pipes.", example: "{}")
+    let union = Key(
+        "union", .node("a list of sources", .object(["type": .string("array"), "items": .text])),
+        "Makes one source of several that have the same columns, in place of a connector.", example: "[eu, us]")
     let format = Key(
         "format",
         .node(
             "a format, or a map with one",
             .format(JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self, ProtobufFormatKeys.self)),
         "How a record is read.", without: "json", example: "{ csv: { header: true } }")
-    let columns = RequiredKey(
-        "columns",
-        .node(
-            "a map from names to types or maps",
-            .object([
-                "type": .string("object"),
-                "additionalProperties": .object([
-                    "anyOf": .array([.object(["type": .string("string")]), .reference(to: ColumnKeys.self)])
-                ]),
-            ]), inner: [ColumnKeys.self]),
-        "The columns of a row, in the order of `select` when that is left out.",
-        orElse: "say which fields the rows have, as in `{ page: string }`",
+    let columns = Key(
+        "columns", .columns,
+        "The columns of a row, in the order of `select` when that is left out; a union has those of its parts.",
         example: "{ page: string, event_time: timestamp }")
     let each = Key(
         "each",
@@ -41,12 +35,29 @@ struct SourceKeys: SpecKeys {
         "The event time that `within` and `window` speak of.", without: "the watermark's column",
         example: "event_time")
     let watermark = Key(
-        "watermark", .map(WatermarkKeys.self), "How late rows may come.",
+        "watermark",
+        .node(
+            "a map",
+            .object([
+                "anyOf": .array([.reference(to: WatermarkKeys.self), .reference(to: UnionWatermarkKeys.self)])
+            ]), inner: [WatermarkKeys.self, UnionWatermarkKeys.self]), "How late rows may come.",
         example: "{ column: event_time, delay: 10 minutes }")
     let filter = Key(
         "where", .expression("a condition over the source's columns"),
         "Drops rows right after the watermark; rows without regard to the event time do not advance it.",
         example: "page <> 'health'")
+    let deduplicate = Key(
+        "deduplicate",
+        .node(
+            "a column, a list of columns or a map",
+            .object([
+                "anyOf": .array([
+                    .text, .object(["type": .string("array"), "items": .text]),
+                    .reference(to: DeduplicateKeys.self),
+                ])
+            ]), inner: [DeduplicateKeys.self]),
+        "Of rows with equal values in these columns only the first passes, for as long as the watermark's delay.",
+        without: "all rows pass", example: "order_id")
     let timeZone = Key(
         "time_zone", .timeZone, "What timestamps without a zone are read in.", without: "UTC",
         example: "Europe/Paris")
@@ -66,6 +77,45 @@ struct SourceKeys: SpecKeys {
         example: "drop")
 
     static let connectors = [set.keys.kafka.facts.name, set.keys.file.facts.name, set.keys.stdin.facts.name]
+    /// What a union takes from its parts.
+    static let partsOnly =
+        connectors + [
+            set.keys.format.facts.name, set.keys.columns.facts.name, set.keys.each.facts.name,
+            set.keys.timeZone.facts.name, set.keys.badRows.facts.name,
+        ]
+}
+
+extension ValueKind where Value == YAMLEntry {
+    static let columns = node(
+        "a map from names to types or maps",
+        .object([
+            "type": .string("object"),
+            "additionalProperties": .object([
+                "anyOf": .array([.object(["type": .string("string")]), .reference(to: ColumnKeys.self)])
+            ]),
+        ]), inner: [ColumnKeys.self])
+}
+
+struct DeduplicateKeys: SpecKeys {
+    static let id = "deduplicate"
+    static let noun = "`deduplicate`"
+    static let home = "inside a source's `deduplicate: { … }`"
+    static let set = KeySet(DeduplicateKeys())
+
+    let columns = RequiredKey(
+        "columns",
+        .node(
+            "a column or a list of columns",
+            .object(["anyOf": .array([.text, .object(["type": .string("array"), "items": .text])])])),
+        "The columns whose values make rows the same; nulls are equal.", orElse: "name a column", example: "[order_id]")
+    let within = Key(
+        "within", .duration, "So long after the first row's time a row is its duplicate.",
+        without: "the watermark's delay", example: "1 hour")
+    let keep = Key(
+        "keep", .word(["forever": true]),
+        "`forever` never forgets a value, unless the event time is among the columns, which is then forgotten by the "
+            + "watermark.",
+        without: "until the watermark has passed `within`", example: "forever")
 }
 
 struct ColumnKeys: SpecKeys {
@@ -131,6 +181,29 @@ struct WatermarkKeys: SpecKeys {
     let perTopic = DefaultedKey(
         "per_topic", .boolean, default: false,
         "Each topic of a Kafka source has its own watermark, and the source's is the lowest of them.")
+}
+
+/// A union's watermark that its parts have.
+struct UnionWatermarkKeys: SpecKeys {
+    static let id = "union.watermark"
+    static let noun = "a union's watermark"
+    static let home = "inside a union's `watermark: { per_source: true }`"
+    static let set = KeySet(UnionWatermarkKeys())
+
+    let perSource = RequiredKey(
+        "per_source", .boolean,
+        "Each part of the union has its own watermark, and the union's is the lowest of them.",
+        orElse: "write `per_source: true`", example: "true")
+    let column = Key(
+        "column", .node("the name of a timestamp column", .text),
+        "The event time, for parts that declare no watermark.", without: "each part declares its own",
+        example: "event_time")
+    let delay = Key(
+        "delay", .duration(atLeast: 0), "How late rows may come, for parts that declare no watermark.",
+        without: "each part declares its own", example: "10 minutes")
+    let idleTimeout = Key(
+        "idle_timeout", .duration, "After this time without rows a part no longer holds the others back.",
+        without: "never", example: "5 minutes")
 }
 
 /// `{ to: SINK }`.

@@ -65,6 +65,15 @@ struct MapReader<Keys: SpecKeys> {
         return entry(key.facts).flatMap { key.kind.read(builder, $0) }
     }
 
+    /// The value of a key that must be there in this place, if not in every such map; nil after a report.
+    func required<Value>(_ path: KeyPath<Keys, Key<Value>>, orElse remedy: String) -> Value? {
+        let key = Keys.set.keys[keyPath: path]
+        if entries[key.facts.name] == nil, !misspelt.contains(key.facts.name) {
+            builder.diagnostics.error(.missingKey, at: place, "\(Keys.noun) needs `\(key.facts.name)`", fix: remedy)
+        }
+        return self[path]
+    }
+
     /// The entry of a key; an empty value is a mistake unless it says something.
     private func entry(_ facts: KeyFacts) -> YAMLEntry? {
         guard let entry = entries[facts.name] else { return nil }

@@ -7,6 +7,7 @@ extension SpecBuilder {
             name: name, scope: ColumnScope.Input(name: name.value, isUnknown: true), eventTime: .unknown,
             spec: nil, readsStandardInput: false)
         guard let map = MapReader<SourceKeys>(named.node, at: named.place, self) else { return entry }
+        if map.contains(\.union) { return readUnion(map, name) }
         let connector = readSourceConnector(map)
         // What the rest is judged by, even when the connector has mistakes of its own; nil unless there is just one.
         let present = map.present(SourceKeys.connectors)
@@ -17,13 +18,18 @@ extension SpecBuilder {
         let timeZone =
             map.contains(\.timeZone)
             ? map[\.timeZone] : Located("UTC", at: name.position, length: name.length)
-        if let columns = map[\.columns] {
+        let columns = map.required(
+            \.columns, orElse: "say which fields the rows have, as in `{ page: string }`")
+        if let columns {
             let context = ColumnContext(
                 connector: kind, format: format, timeZone: timeZone?.value ?? "UTC",
                 hasEach: map.contains(\.each))
             entry.scope = readColumns(columns.value, source: name.value, context)
         }
         let (watermark, timeColumn) = map[\.watermark].map { readWatermark($0, entry.scope, kind) } ?? (nil, nil)
+        let deduplicate = map[\.deduplicate].flatMap {
+            readDeduplicate($0, entry.scope, watermark, isTimed: map.contains(\.watermark))
+        }
         let eventTime = readEventTime(map, timeColumn, entry.scope)
         entry.eventTime = eventTime.state
         let each = map[\.each].flatMap { readEach($0, format) }
@@ -44,6 +50,7 @@ extension SpecBuilder {
             name: name, connector: connector, format: format, columns: entry.scope.columns,
             eventTime: eventTime.column, watermark: watermark, filter: filter, timeZone: timeZone, badRows: badRows)
         entry.spec?.each = each
+        entry.spec?.deduplicate = deduplicate
         return entry
     }
 
@@ -175,9 +182,10 @@ extension SpecBuilder {
     // MARK: Time
 
     /// The watermark, and its column even when the rest has mistakes.
-    private func readWatermark(
-        _ map: MapReader<WatermarkKeys>, _ scope: ColumnScope.Input, _ connector: String?
+    func readWatermark(
+        _ entry: YAMLEntry, _ scope: ColumnScope.Input, _ connector: String?
     ) -> (spec: WatermarkSpec?, column: Located<String>?) {
+        guard let map = MapReader<WatermarkKeys>(entry.value, at: entry.keyPlace, self) else { return (nil, nil) }
         let node = map[\.column]?.value
         let column = node.flatMap { text($0, "`column`") }
         let delay = map[\.delay]
@@ -193,7 +201,7 @@ extension SpecBuilder {
     }
 
     /// Whether a column exists and is a timestamp; a column with a mistake of its own passes.
-    private func checkTimeColumn(
+    func checkTimeColumn(
         _ column: Located<String>, _ node: YAMLNode?, _ scope: ColumnScope.Input, _ what: String
     ) -> Bool {
         guard let node, let scalar = scalar(node, what) else { return false }
@@ -212,7 +220,7 @@ extension SpecBuilder {
         return false
     }
 
-    private func readEventTime(
+    func readEventTime(
         _ map: MapReader<SourceKeys>, _ watermark: Located<String>?, _ scope: ColumnScope.Input
     ) -> (column: Located<String>?, state: EventTimeState) {
         guard map.contains(\.eventTime) else {

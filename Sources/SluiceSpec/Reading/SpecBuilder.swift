@@ -31,6 +31,12 @@ struct NamedNode {
     var node: YAMLNode
 
     var place: Place { Place(position: name.position, length: name.length) }
+
+    /// Whether it is a source of several others.
+    var isUnion: Bool {
+        guard case .mapping(let entries) = node.kind else { return false }
+        return entries.contains { $0.key == UnionSpec.key }
+    }
 }
 
 final class SpecBuilder {
@@ -94,7 +100,15 @@ final class SpecBuilder {
         var spec = Spec()
         // Sinks first: a source may name one for its bad rows.
         for node in unique(sinkNodes, "sink") { sinks[node.name.value] = readSink(node) }
-        for node in unique(sourceNodes, "source") { sources[node.name.value] = readSource(node) }
+        // Unions after their parts.
+        let nodes = unique(sourceNodes, "source")
+        for node in nodes.filter({ !$0.isUnion }) { sources[node.name.value] = readSource(node) }
+        for node in nodes.filter(\.isUnion) {
+            sources[node.name.value] = SourceEntry(
+                name: node.name, scope: ColumnScope.Input(name: node.name.value, isUnknown: true),
+                eventTime: .unknown, spec: nil, readsStandardInput: false)
+        }
+        for node in nodes.filter(\.isUnion) { sources[node.name.value] = readSource(node) }
         spec.queries = unique(queryNodes, "query").compactMap { readQuery($0) }
         spec.sources = sources.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
         spec.sinks = sinks.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }

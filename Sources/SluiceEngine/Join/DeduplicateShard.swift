@@ -1,0 +1,273 @@
+// Deduplication in one shard: of rows with equal values only the first passes. What is kept of a row is its values and
+// the time at which they are forgotten (Spark's dropDuplicatesWithinWatermark), or its values alone, where the event
+// time may be one of them (dropDuplicates).
+//
+//     row ──▶ in state? ──yes──▶ a duplicate: counted, gone
+//                 │ no
+//                 ▼
+//              stored, and handed on at once
+//
+// The state is a store by time like that of a join's side, so eviction, deltas and merging are the same; but what a row
+// looks for may have been stored under any time, so every bucket is asked. The places in the index that a block of rows
+// needs are asked for ahead of time, as in `ProbeBlock`; a row may be the duplicate of one before it in its block,
+// which is why the entries are read when the row's turn comes, and not before.
+//
+// Source: Spark's StreamingDeduplicateExec and StreamingDeduplicateWithinWatermarkExec: a row is stored although it is
+// evictable, and leaves at the end of its batch.
+
+internal import CMemory
+internal import SluicePlan
+internal import SluiceSpec
+
+final class DeduplicateShard: StageShard {
+    private let number: Int
+    private var driver: DeduplicateDriver
+    private var writer: DeltaWriter
+    private let plan: DeduplicatePlan
+    private let resources: BatchResources
+    private let shortage: MemoryShortage
+    private(set) var failure: ShardFailure?
+    let delta = OutputBytes()
+
+    init(
+        _ number: Int, _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, zones: TimeZones,
+        resources: BatchResources, shortage: MemoryShortage
+    ) {
+        self.number = number
+        self.plan = plan
+        self.resources = resources
+        self.shortage = shortage
+        driver = DeduplicateDriver(physical, stage: stage, plan, zones: zones, resources: resources)
+        writer = DeltaWriter(layout: driver.stateLayout)
+    }
+
+    func begin() {
+        failure = nil
+        driver.begin()
+    }
+
+    func drive(side: JoinInput, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
+        for chunk in chunks where mayGoOn() { driver.drive(chunk, shard: number) }
+        _ = mayGoOn()
+    }
+
+    /// False when there is no memory, or no room for output. What is not done then is not missed: the batch fails.
+    private func mayGoOn() -> Bool {
+        if failure != nil { return false }
+        if let error = driver.emitter.failure {
+            failure = .spill(error)
+        } else if shortage.isMet || resources.isMemoryShort() {
+            failure = .memory
+        }
+        return failure == nil
+    }
+
+    func evict(watermarkMillis: Int64) {
+        if failure != nil { return }
+        if let rule = plan.state.eviction {
+            driver.evict(through: millisToMicros(rule.thresholdMillis(evictionWatermarkMillis: watermarkMillis)))
+        }
+        driver.emitter.finish()
+        _ = mayGoOn()
+    }
+
+    var counters: ShardCounters {
+        var counters = driver.counters
+        counters.left.measure(driver.store)
+        return counters
+    }
+
+    var outputs: [OutputBytes] { driver.emitter.outputs }
+    var rows: DecodedChunk? { driver.emitter.next?.chunk }
+
+    // MARK: State
+
+    var rowCounts: [Int] { [driver.store.liveCount] }
+    var byteCount: Int { driver.store.byteCount }
+    var evictedThrough: [Int64] { [driver.store.evictedThrough] }
+
+    func checkRoomForDelta() {
+        shortage.checkRoom(2 * driver.store.newByteCount + (16 << 20))
+        _ = mayGoOn()
+    }
+
+    func writeDelta() -> [Int64?] {
+        delta.recycle()
+        if failure != nil { return [nil] }
+        delta.buffer.append(segmentMagic)
+        delta.buffer.append(segmentVersion)
+        let newest = writer.write(&driver.store, into: &delta.buffer)
+        if newest == nil { delta.buffer.removeAll() }
+        return [newest]
+    }
+
+    func restoreEvictedThrough(_ thresholds: [Int64]) { driver.store.restoreEvictedThrough(thresholds[0]) }
+
+    func restore(_ payload: UnsafeRawBufferPointer) throws(StateError) {
+        var reader = unsafe SegmentReader(payload)
+        let version = try readSegmentHeader(&reader)
+        try driver.store.restore(
+            &reader, version: version, layout: driver.stateLayout, JoinTime(plan.state), driver.stateKeys)
+        guard reader.isAtEnd else { throw StateError(description: "bytes are left over behind the state") }
+    }
+
+    func finishRestore() { driver.store.beginDelta() }
+}
+
+/// What meets rows with the store. A struct, so that the loop over rows costs no exclusivity checks.
+struct DeduplicateDriver: ~Copyable {
+    let stateLayout: RowLayout
+    /// The values in stored rows, as far as their hash goes.
+    let stateKeys: JoinKeyColumns
+    var emitter: RowEmitter
+    var store: StateStore
+    /// Those of a row in hand on the left, of a stored one on the right.
+    private let keys: JoinKeyColumns
+    private let kinds: [KeyKind]
+    private let slotsOffset: Int
+    private let withinMicros: Int64?
+    private var builder: RowBuilder
+    private var row = ByteBuffer()
+    private var updated = 0
+    private var duplicates = 0
+    private var removed = 0
+
+    private static let blockRowCount = 16
+
+    init(
+        _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, zones: TimeZones, resources: BatchResources
+    ) {
+        let columns = physical.columns(of: physical.stages[stage])[0]
+        let rows = RowLayout(Array(columns.prefix(plan.columnCount)))
+        let values = plan.columns.map { rows.types[$0] }
+        stateLayout = plan.stateLayout(rows.types)
+        let pairs = plan.columns.enumerated().map { JoinKey(left: $1, right: $0, isNullSafe: true) }
+        keys = JoinKeyColumns(pairs, side: 0, types: [rows.types, stateLayout.types])
+        stateKeys = JoinKeyColumns(pairs, side: 1, types: [rows.types, stateLayout.types])
+        kinds = values.map(KeyKind.init)
+        slotsOffset = rows.slotsOffset
+        withinMicros = plan.withinMicros
+        builder = RowBuilder(layout: stateLayout)
+        store = StateStore(
+            layout: StateLayout(bucketWidthMicros: plan.state.bucketWidthMicros, cellWidthMicros: nil),
+            tracksMatches: false)
+        emitter = physical.emitter(ofStage: stage, layouts: [rows, rows], zones: zones, resources: resources)
+    }
+
+    mutating func begin() {
+        (updated, duplicates, removed) = (0, 0, 0)
+        emitter.begin()
+    }
+
+    var counters: ShardCounters {
+        var counters = ShardCounters(
+            updated: updated, emitted: emitter.next?.writer.rowCount ?? emitter.rowCount, duplicates: duplicates)
+        counters.left.rowsRemoved = removed
+        return counters
+    }
+
+    /// Takes one chunk's rows of a shard, in input order.
+    mutating func drive(_ chunk: DecodedChunk, shard: Int) {
+        let rows = unsafe chunk.content.bytes(shard: shard)
+        guard var next = rows.baseAddress else { return }
+        let end = unsafe next + rows.count
+        while unsafe next < end, sluice_memory_is_short() == 0 {
+            var place = unsafe next
+            var count = 0
+            while count < Self.blockRowCount, unsafe place < end {
+                let row = unsafe place.load(as: JoinRow.self)
+                if row.flags.isEmpty { store.prefetchEntries(hash: row.hash) }
+                unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
+                count &+= 1
+            }
+            while unsafe next < place {
+                let row = unsafe next.load(as: JoinRow.self)
+                unsafe take(row, next + JoinRow.byteCount)
+                unsafe next += JoinRow.byteCount &+ Int(row.byteCount)
+            }
+        }
+    }
+
+    @inline(__always)
+    private mutating func take(_ row: JoinRow, _ bytes: UnsafeRawPointer) {
+        // Without a time nothing says when it could be forgotten.
+        if row.flags.isEmpty {
+            let packed = unsafe PackedRow(base: bytes, slotsOffset: slotsOffset)
+            if isKnown(packed, row.hash) {
+                duplicates &+= 1
+                return
+            }
+            remember(packed, row)
+        }
+        unsafe emitter.emit(left: bytes, right: nil)
+    }
+
+    @inline(__always)
+    private func isKnown(_ row: PackedRow, _ hash: UInt64) -> Bool {
+        // The newest bucket first: duplicates mostly follow soon.
+        var position = store.bucketCount
+        while position > 0 {
+            position &-= 1
+            let bucket = unsafe store.bucket(position)
+            guard let entry = unsafe bucket.pointee.entry(for: store.tag(hash: hash, cell: bucket.pointee.index)) else {
+                continue
+            }
+            var link = ChainNode(row: entry.row, time: entry.time, next: entry.next)
+            while true {
+                let place = Int(link.row &- 1) &<< 3
+                if unsafe store.isLive(bucket.pointee.header(at: place), in: bucket) {
+                    let stored = unsafe PackedRow(
+                        base: bucket.pointee.arena.base + place + StateRowHeader.byteCount,
+                        slotsOffset: stateLayout.slotsOffset)
+                    if keys.areEqual(row, stored, hasWidenings: false) { return true }
+                }
+                if link.next == 0 { break }
+                link = unsafe bucket.pointee.node(link.next)
+            }
+        }
+        return false
+    }
+
+    private mutating func remember(_ packed: PackedRow, _ head: JoinRow) {
+        row.removeAll()
+        builder.begin(&row)
+        for (index, column) in keys.columns.enumerated() where !packed.isNull(column.own) {
+            if kinds[index] == .bytes {
+                unsafe builder.set(index, bytes: packed.bytes(column.own), in: &row)
+            } else {
+                builder.set(index, bits: packed.slot(column.own), in: &row)
+            }
+        }
+        var time = head.time
+        if let withinMicros {
+            time = saturatingAdd(time, withinMicros)
+            builder.set(kinds.count, integer: time, in: &row)
+        }
+        let byteCount = builder.finish(&row)
+        unsafe store.insert(row: row.base, byteCount: byteCount, time: time, hash: head.hash, isMatched: false)
+        updated &+= 1
+    }
+
+    mutating func evict(through threshold: Int64) {
+        removed = unsafe store.evict(through: threshold, emitsUnmatched: false) { _ in }
+    }
+}
+
+extension DeduplicatePlan {
+    /// Of what is kept of a row; `types` are those of the rows that come.
+    func stateLayout(_ types: [DataType]) -> RowLayout {
+        RowLayout(types: columns.map { types[$0] } + (withinMicros == nil ? [] : [.timestamp]))
+    }
+}
+
+extension StateStore {
+    /// Asks for the places in all buckets where a value with this hash would be.
+    @inline(__always)
+    func prefetchEntries(hash: UInt64) {
+        for position in 0..<bucketCount {
+            let bucket = unsafe bucket(position)
+            let tag = unsafe tag(hash: hash, cell: bucket.pointee.index)
+            unsafe bucket.pointee.prefetchEntry(for: tag)
+        }
+    }
+}
