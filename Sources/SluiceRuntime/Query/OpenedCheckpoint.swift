@@ -3,6 +3,7 @@
 
 internal import SluiceCheckpoint
 internal import SluiceConnectors
+internal import SluiceEngine
 internal import SluicePlan
 internal import SluiceSpec
 internal import SluiceSystem
@@ -41,6 +42,34 @@ struct OpenedCheckpoint {
             plan.stages[number].layout = layout.imposed(on: plan.stages[number].layout)
         }
         self.plan = plan
+    }
+}
+
+extension OpenedCheckpoint {
+    /// Brings the stages' state into an executor of `plan`. Shards share nothing, and each is restored by one worker.
+    func restoreState(into executor: BatchExecutor, parallel: ParallelFor) throws {
+        if plan.stages.isEmpty { return }
+        let numbers = Dictionary(
+            zip(plan.stageNames, plan.stages.indices), uniquingKeysWith: { first, _ in first })
+        for (name, number) in numbers {
+            let through = recovered.committed?.commit.stages.throughMicros(name) ?? []
+            if !through.isEmpty { executor.beginRestore(stage: number, evictedThroughMicros: through) }
+        }
+        nonisolated(unsafe) let executor = executor
+        try checkpoint.loadState(parallel: parallel) { name, shard, payload in
+            // The checkpoint has refused stages that the plan does not have.
+            guard let stage = numbers[name] else { return }
+            unsafe try executor.restore(stage: stage, shard: shard, payload: payload)
+        }
+        unsafe executor.finishRestore()
+    }
+
+    /// Brings what the newest entry of the offset log has to the sources of `plan`'s inputs.
+    func resume(_ sources: [any Source]) {
+        let newest = (recovered.inHand ?? recovered.committed?.offsets)?.sources ?? []
+        for (source, input) in zip(sources, plan.inputs) {
+            if let batch = newest.first(where: { $0.source == input.source }) { source.resume(batch.marks) }
+        }
     }
 }
 

@@ -32,7 +32,7 @@ extension QueryRunner {
                     recordsWithoutRows: query.plan.inputs[index].each == nil ? nil : counters.recordsWithoutRows,
                     recordsBySchema: query.plan.inputs[index].format.registry?.countsRecords == true
                         ? inputs[index].recordsBySchema : nil,
-                    watermarkMillis: tracker.sides.first { $0.inputs.contains(index) }?.watermarkMillis)
+                    watermarkMillis: position.watermarkMillis(ofInput: index))
             },
             sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,
             sinceLastTriggerMillis: lastTrigger.map { trigger.millis(since: $0) }, cost: timer.cost)
@@ -47,7 +47,7 @@ extension QueryRunner {
 
     /// As Spark, of the first source that had rows with an event time.
     private func eventTime(_ entry: OffsetsEntry, _ result: BatchResult) -> QueryProgress.EventTime? {
-        guard !tracker.sides.isEmpty else { return nil }
+        guard position.watermarkMillis != nil else { return nil }
         let counters = result.sources.first { $0.eventTimeCount > 0 }
         return QueryProgress.EventTime(
             watermarkMillis: entry.evictionWatermarkMillis, minMicros: counters?.minEventTimeMicros,
