@@ -45,6 +45,7 @@ extension Checkpoint {
             }
             for log in [FolderLayout.offsets, FolderLayout.commits] { try fileSystem.syncFolder("\(folder)/\(log)") }
             for file in plan.remove { try fileSystem.remove(stateFolder.path(of: file.name)) }
+            try removeTables(before: plan.purge.upperBound)
         } catch { throw .file(error) }
         book.withLock { book in
             book.firstLog = plan.purge.upperBound

@@ -65,10 +65,11 @@ package struct StoredStage: Hashable, Sendable {
 extension PhysicalPlan {
     /// What a checkpoint is to know of the plan's stages.
     package var storedStages: [StoredStage] {
-        zip(fingerprint.indices, fingerprint).map { index, stage in
+        let stateful = statefulStages
+        return zip(fingerprint.indices, fingerprint).map { index, stage in
             StoredStage(
                 name: stage.stage, facts: stage.facts,
-                layout: stages.indices.contains(index) ? stages[index].layout : nil)
+                layout: stateful.indices.contains(index) ? stages[stateful[index]].layout : nil)
         }
     }
 }

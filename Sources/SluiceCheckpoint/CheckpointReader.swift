@@ -16,6 +16,8 @@ package enum FolderLayout {
     static let sources = "sources"
     /// What sources have learnt of registries; of no use to another checkpoint, and no harm (`SchemaFolder`).
     static let schemas = "schemas"
+    /// What tables were when batches used them (`Checkpoint+Tables`).
+    static let tables = "tables"
     /// Output of the batch in hand that does not fit into memory; of no use to anybody afterwards.
     package static let spill = "spill"
     /// Held while a process works on the folder; has its number.

@@ -36,6 +36,8 @@ package struct OffsetsEntry: Hashable, Sendable {
     package var isNoData: Bool
     /// All sources of the query, also those that the batch takes nothing from.
     package var sources: [SourceBatch]
+    /// By table the version that the batch joins.
+    package var tables: [String: Int64] = [:]
 
     package init(
         batch: Int64, batchTimeMillis: Int64, lateWatermarkMillis: Int64, evictionWatermarkMillis: Int64,
@@ -80,7 +82,7 @@ extension OffsetsEntry {
             JSONMember("lateWatermarkMs", .integer(lateWatermarkMillis)),
             JSONMember("evictionWatermarkMs", .integer(evictionWatermarkMillis)),
             JSONMember("isNoData", .bool(isNoData)),
-        ]
+        ] + (tables.isEmpty ? [] : [JSONMember("tables", .integerMap(tables))])
     }
 }
 
@@ -109,6 +111,7 @@ struct OffsetsRecord: Hashable, Sendable {
     var evictionWatermarkMillis: Int64
     var isNoData: Bool
     var sources: [SourceRecord]
+    var tables: [String: Int64] = [:]
     /// The commit of `batch - 1`; nil for batch 0 only.
     var previousCommit: CommitRecord?
 
@@ -120,6 +123,7 @@ struct OffsetsRecord: Hashable, Sendable {
         lateWatermarkMillis = entry.lateWatermarkMillis
         evictionWatermarkMillis = entry.evictionWatermarkMillis
         isNoData = entry.isNoData
+        tables = entry.tables
         sources = entry.sources.map { source in
             SourceRecord(
                 source: source.source, ranges: source.ranges,
@@ -132,7 +136,7 @@ struct OffsetsRecord: Hashable, Sendable {
 
     /// With the positions of history sources put in.
     func entry(histories: [String: SourceOffsets]) -> OffsetsEntry {
-        OffsetsEntry(
+        var entry = OffsetsEntry(
             batch: batch, batchTimeMillis: batchTimeMillis, lateWatermarkMillis: lateWatermarkMillis,
             evictionWatermarkMillis: evictionWatermarkMillis, isNoData: isNoData,
             sources: sources.map { record in
@@ -143,6 +147,8 @@ struct OffsetsRecord: Hashable, Sendable {
                     }
                 return SourceBatch(source: record.source, ranges: record.ranges, next: next, marks: record.marks)
             })
+        entry.tables = tables
+        return entry
     }
 }
 
@@ -164,6 +170,7 @@ extension OffsetsRecord {
         lateWatermarkMillis = try json.integer("lateWatermarkMs")
         evictionWatermarkMillis = try json.integer("evictionWatermarkMs")
         isNoData = try json.bool("isNoData")
+        if json["tables"] != nil { tables = try json.integerMap("tables") }
         sources = []
         for source in try json.array("sources") { sources.append(try SourceRecord(json: source)) }
         guard Set(sources.map(\.source)).count == sources.count else { throw JSONError("a source stands twice") }

@@ -115,6 +115,19 @@ struct StateFolder: Sendable {
         return StateFile(header: header, headerByteCount: headerByteCount, headerChecksum: crc32(text))
     }
 
+    /// Compresses bytes as the member of a file to be written. Thread-safe.
+    func compress(_ bytes: UnsafeRawBufferPointer) -> OutputBytes {
+        let member = OutputBytes()
+        _ = unsafe compressors.append(bytes, to: member)
+        return member
+    }
+
+    /// What the first gzip member of some bytes unpacks to, and what stands behind it; nil where there is none.
+    func firstMember(of bytes: ArraySlice<UInt8>, maxByteCount: Int) -> (bytes: [UInt8], rest: ArraySlice<UInt8>)? {
+        let unpacked = unsafe bytes.withUnsafeBytes { unsafe decompress($0, maxByteCount: maxByteCount) }
+        return unpacked.map { ($0.bytes, bytes.dropFirst($0.byteCount)) }
+    }
+
     /// Compresses one payload as the member of a file to be written. Thread-safe.
     func compress(_ payload: [UInt8]) -> OutputBytes {
         let member = OutputBytes()

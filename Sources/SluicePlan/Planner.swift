@@ -11,6 +11,8 @@ package struct PlanningResult: Sendable {
     package var query: QuerySpec
     /// What the query reads, in the order of its inputs.
     package var sources: [SourceSpec] = []
+    /// The tables that the query looks up, in the order of its joins.
+    package var tables: [TableSpec] = []
     /// What the query writes to, in the order of its `to`.
     package var sinks: [SinkSpec] = []
     /// Hides secrets that names hold, such as a topic's, from explain output.
@@ -52,12 +54,15 @@ package enum Planner {
         let sources = Dictionary(spec.sources.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         let sinks = Dictionary(spec.sinks.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
         var result = PlanningResult(query: query)
-        result.sources = ([query.from] + query.joins.map(\.with)).compactMap { sources[$0.value] }
+        let tables = Dictionary(spec.tables.map { ($0.name.value, $0) }, uniquingKeysWith: { first, _ in first })
+        result.tables = query.joins.filter(\.isTable).compactMap { tables[$0.with.value] }
+        result.sources = ([query.from] + query.joins.filter { !$0.isTable }.map(\.with))
+            .compactMap { sources[$0.value] }
             .flatMap(spec.parts)
         result.sinks = query.sinks.compactMap { sinks[$0.value] }
         result.secretMask = spec.secretMask
-        result.diagnostics = NameChecks(query: query, sources: sources).diagnose()
-        if result.diagnostics.isEmpty, let logical = LogicalPlanBuilder.build(query, sources: sources) {
+        result.diagnostics = NameChecks(query: query, sources: sources, tables: tables).diagnose()
+        if result.diagnostics.isEmpty, let logical = LogicalPlanBuilder.build(query, sources: sources, tables: tables) {
             result.logical = logical
             let context = RuleContext(
                 watermarkPolicy: query.watermarkPolicy, shards: query.state.shards?.value)
@@ -73,7 +78,7 @@ package enum Planner {
             result.diagnostics += OutputChecks.diagnose(query, result.sinks)
             if !result.diagnostics.contains(where: { $0.severity == .error }) {
                 result.physical = PhysicalPlanner.plan(
-                    plan, query: query, sources: sources, sinks: sinks, records: records)
+                    plan, query: query, sources: sources, tables: tables, sinks: sinks, records: records)
             }
             if let output = result.physical?.output {
                 result.diagnostics += OutputChecks.diagnose(output, of: query)

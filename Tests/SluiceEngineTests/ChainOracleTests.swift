@@ -84,9 +84,31 @@ struct ChainUnderTest {
 
     var liveCount: Int { executor.stateRowCount }
 
+    /// Every executor has its tables from the start.
+    private static func setTables(_ executor: BatchExecutor, _ plan: PhysicalPlan, _ workload: ChainWorkload) throws {
+        for (number, table) in plan.tables.enumerated() {
+            let input = ChainWorkload.names.firstIndex { "\($0)" == table.name } ?? 0
+            let lines = workload.rows.filter { $0.input == input }.map(\.json)
+            let read = try TableRows(
+                table, from: MemoryInput(lines, linesPerChunk: 3), zones: TimeZones { _ in nil },
+                isMemoryShort: { false })
+            // As after a restart.
+            let bytes = unsafe Array(read.stored)
+            let rows = try TableRows(stored: bytes, columns: read.columns, of: table)
+            for stage in plan.stages {
+                guard let lookup = stage.lookup, lookup.table == number else { continue }
+                let types = plan.columns(of: stage)[0].map(\.type)
+                executor.setTable(number, try TableIndex(rows, lookup, leftTypes: types, isUnique: false))
+            }
+        }
+    }
+
     /// All that comes out, once a row far ahead in every input has moved the watermark past all others.
     mutating func rows(of workload: ChainWorkload) throws -> [String] {
-        var waiting = (0..<workload.inputCount).map { input in workload.arrivals.filter { $0.input == input } }
+        try Self.setTables(executor, plan, workload)
+        var waiting = (0..<workload.inputCount).map { input in
+            workload.arrivals.filter { $0.input == input && !workload.tables.contains(input) }
+        }
         var arrived = Int.min
         while waiting.contains(where: { !$0.isEmpty }) {
             arrived =
@@ -99,7 +121,7 @@ struct ChainUnderTest {
             }
             try run(batch, of: workload)
             if Int.random(in: 0..<3, using: &random) == 0 { try run(batch.map { _ in [] }, of: workload) }
-            if Int.random(in: 0..<4, using: &random) == 0 { try restart() }
+            if Int.random(in: 0..<4, using: &random) == 0 { try restart(workload) }
         }
         // Matches nothing, and no filter of a key drops it.
         let last = waiting.indices.map { input in
@@ -152,9 +174,10 @@ struct ChainUnderTest {
     }
 
     /// A new process.
-    private mutating func restart() throws {
+    private mutating func restart(_ workload: ChainWorkload) throws {
         executor = Self.makeExecutor(plan)
-        for (number, stage) in plan.stages.enumerated() {
+        try Self.setTables(executor, plan, workload)
+        for (number, stage) in plan.stages.enumerated() where stage.isStateful {
             executor.beginRestore(stage: number, evictedThroughMicros: evicted[number])
             let merger = SegmentMerger(plan, stage: stage)
             for (shard, deltas) in payloads[number].sorted(by: { $0.key < $1.key }) {

@@ -40,6 +40,8 @@ struct ChainJoin {
         case window(of: Int, seconds: Int)
         /// The times are equal.
         case key(Int)
+        /// The new input is a table.
+        case table
     }
 
     var type: String
@@ -61,6 +63,8 @@ struct ChainWorkload {
     /// Inputs that are a union of two sources, and inputs that are deduplicated by `id`.
     var unions: Set<Int> = []
     var deduplicated: Set<Int> = []
+    /// Inputs that are tables.
+    var tables: Set<Int> = []
     /// What arrives: `rows`, some of them twice.
     private(set) var arrivals: [ChainRow] = []
     /// Inputs whose columns are there in the end.
@@ -74,24 +78,31 @@ struct ChainWorkload {
         func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
         let inputCount = 2 + below(4)
         visible = [0]
+        var timed = [0]
         for input in 1..<inputCount {
             let type = below(3) == 0 ? "left outer" : Self.types[below(Self.types.count)]
             let left = visible[below(visible.count)]
             let time: ChainJoin.Time
-            switch below(12) {
-            case 0: time = .window(of: visible[below(visible.count)], seconds: 5 + below(20))
-            case 1: time = .key(left)
-            case 2 where visible.count > 1:
-                time = .within(Array(visible.shuffled(using: &random).prefix(2)), lower: -below(8), upper: below(15))
+            let isTable = below(5) == 0 && ["inner", "left outer", "left semi", "left anti"].contains(type)
+            switch isTable ? -1 : below(12) {
+            case -1: time = .table
+            case 0: time = .window(of: timed[below(timed.count)], seconds: 5 + below(20))
+            case 1: time = .key(timed[below(timed.count)])
+            case 2 where timed.count > 1:
+                time = .within(Array(timed.shuffled(using: &random).prefix(2)), lower: -below(8), upper: below(15))
             default:
                 let lower = below(20) - 10
-                time = .within([visible[below(visible.count)]], lower: lower, upper: lower + below(20))
+                time = .within([timed[below(timed.count)]], lower: lower, upper: lower + below(20))
             }
             joins.append(
                 ChainJoin(
                     type: type, keyInput: left, keyColumn: below(2) == 0 ? "k" : "j", time: time,
                     filterInput: below(5) == 0 ? visible[below(visible.count)] : nil))
-            if type != "left semi" && type != "left anti" { visible.append(input) }
+            if isTable { tables.insert(input) }
+            if type != "left semi" && type != "left anti" {
+                visible.append(input)
+                if !isTable { timed.append(input) }
+            }
         }
         if below(5) == 0 { filterInput = visible[below(visible.count)] }
         shards = 1 << below(3)
@@ -107,8 +118,8 @@ struct ChainWorkload {
                         arrival: t + below(disorder + 1)))
             }
         }
-        unions = Set((0..<inputCount).filter { _ in below(5) == 0 })
-        deduplicated = Set((0..<inputCount).filter { _ in below(4) == 0 })
+        unions = Set((0..<inputCount).filter { !tables.contains($0) && below(5) == 0 })
+        deduplicated = Set((0..<inputCount).filter { !tables.contains($0) && below(4) == 0 })
         arrivals = rows
         for row in rows where deduplicated.contains(row.input) && row.t != nil && below(3) == 0 {
             var again = row
@@ -124,7 +135,7 @@ struct ChainWorkload {
 
     var spec: String {
         var lines = ["sluice: 1", "sources:"]
-        for input in 0..<inputCount {
+        for input in 0..<inputCount where !tables.contains(input) {
             let name = Self.names[input]
             let watermark = "    watermark: { column: t, delay: \(delaySeconds) seconds }"
             for source in sources(of: input) {
@@ -134,6 +145,11 @@ struct ChainWorkload {
             if unions.contains(input) { lines += ["  \(name):", "    union: [\(name)1, \(name)2]"] }
             lines.append(watermark)
             if deduplicated.contains(input) { lines.append("    deduplicate: id") }
+        }
+        if !tables.isEmpty { lines.append("tables:") }
+        for input in tables.sorted() {
+            lines += ["  \(Self.names[input]):", "    file: { path: in }", "    format: json"]
+            lines.append("    columns: { id: string, k: string, j: int, t: timestamp }")
         }
         lines += ["queries:", "  q:", "    from: a", "    state: { shards: \(shards) }", "    join:"]
         for (number, join) in joins.enumerated() { lines += entry(join, Self.names[number + 1]) }
@@ -163,7 +179,7 @@ struct ChainWorkload {
                 "        within: \(right).t between \(time) + \(lower) seconds and \(time) + \(upper) seconds")
         case .window(let input, let seconds):
             lines.append("        window: { size: \(seconds) seconds, of: \(Self.names[input]) }")
-        case .key: break
+        case .key, .table: break
         }
         if let filter = join.filterInput {
             lines.append("        where: substring(\(right).id, 2, 9) <> substring(\(Self.names[filter]).id, 2, 9)")
@@ -212,6 +228,7 @@ struct ChainWorkload {
         if let filter = join.filterInput {
             guard let other = pair[filter], other.id.dropFirst() != right.id.dropFirst() else { return false }
         }
+        if case .table = join.time { return true }
         guard let t = right.t else { return false }
         switch join.time {
         case .within(let inputs, let lower, let upper):
@@ -223,6 +240,7 @@ struct ChainWorkload {
             let zero = 1_704_067_200 + 3600
             return (zero + named) / seconds == (zero + t) / seconds
         case .key(let input): return pair[input]?.t == t
+        case .table: return true
         }
     }
 }

@@ -119,6 +119,7 @@ struct ChainRun: CustomTestStringConvertible, @unchecked Sendable {
             lines += [
                 "  \(name):", "    file: { path: /tables/\(name) }", "    format: json", "    bad_rows: permissive",
             ]
+            if table["cache"] as? Bool == true { lines.append("    reload: never") }
             lines += columns(table)
         }
         lines += ["queries:", "  q:", "    from: \(json["from"] as? String ?? "")"]

@@ -123,11 +123,9 @@ import Testing
                 "a setting of Spark that loses rows in silence",
                 ["conf-single-inner", "conf-single-left", "conf-single-nocheck-left"]
             ),
-            (
-                "tables are not there yet",
-                ChainRun.all.filter { !$0.tables.isEmpty && !$0.name.contains("flipped") }.map(\.name)
-            ),
             ("deduplication stands on a source", ["dedup-after-join", "dedup-after-join-b", "dedup-after-unbounded"]),
+            ("a table's new files are seen (TableTests)", ["static-new-file", "static-restart"]),
+            ("a table's unmatched rows; Spark refuses it too (TableTests)", ["static-full", "static-right"]),
             ("late rows are dropped whatever is selected (ChainDifferencesTests)", ["dedup-key-only-pruned"]),
             ("a row without a time passes, and is not remembered (ChainDifferencesTests)", ["dedup-within-nulls"]),
             ("needs a watermark; Spark refuses it too (DeduplicateTests)", ["dedup-within-no-watermark"]),

@@ -146,8 +146,11 @@ package struct BatchResult: Sendable {
     package var routes: [RoutedRows]
     /// Per input of the plan.
     package var sources: [SourceCounters]
-    /// Per stage of the plan.
+    /// Per stage of the plan; nothing of a lookup.
     package var stages: [StageResult] = []
+
+    /// Of the stages that keep state.
+    package func stages(of plan: PhysicalPlan) -> [StageResult] { plan.statefulStages.map { stages[$0] } }
 
     /// Rows of the main route.
     package var outputRowCount: Int { routes[0].rowCount }
@@ -187,6 +190,7 @@ package final class BatchExecutor {
     /// Per stage its shards.
     private let stages: [[any StageShard]]
     private let lanes: [DecodeLane]
+    private let tables: [TableSlot]
     private let shortage: MemoryShortage
     private var chunkPool: [DecodedChunk] = []
     /// Below so many rows waking workers costs more than the work.
@@ -205,14 +209,19 @@ package final class BatchExecutor {
         self.parallel = parallel
         let shortage = MemoryShortage()
         self.shortage = shortage
+        let tables = plan.tables.map { _ in TableSlot() }
+        self.tables = tables
         stages = plan.stages.indices.map { stage in
             (0..<plan.stages[stage].shards).map { shard in
-                plan.shard(shard, ofStage: stage, zones: zones, resources: resources, shortage: shortage)
+                plan.shard(
+                    shard, ofStage: stage, tables: tables, zones: zones, resources: resources, shortage: shortage)
             }
         }
         let laneCount = max(1, laneCount)
         lanes = (0..<laneCount).map { _ in
-            DecodeLane(plan: plan, zones: zones, resources: resources, shortage: shortage, laneCount: laneCount)
+            DecodeLane(
+                plan: plan, tables: tables, zones: zones, resources: resources, shortage: shortage,
+                laneCount: laneCount)
         }
     }
 
@@ -221,12 +230,16 @@ package final class BatchExecutor {
     package func run(_ inputs: [any InputBytes], watermarks: BatchWatermarks) throws(BatchError) -> BatchResult {
         precondition(inputs.count == plan.inputs.count)
         shortage.begin()
-        if plan.stages.isEmpty { return try runWithoutJoin(inputs[0], watermarks) }
+        precondition(tables.allSatisfy { $0.index != nil }, "tables are there before the batch")
+        if plan.statefulStages.isEmpty { return try runWithoutState(inputs, watermarks) }
         var sources = [SourceCounters](repeating: SourceCounters(), count: inputs.count)
-        var results: [StageResult] = []
-        for stage in stages.indices { results.append(try run(stage, inputs, watermarks, &sources)) }
-        let last = stages[stages.count - 1]
-        let main = route(last.map(\.outputs), rowCount: results[results.count - 1].rowsEmitted)
+        var results = [StageResult](repeating: StageResult(), count: stages.count)
+        var last = 0
+        for stage in stages.indices where plan.stages[stage].isStateful {
+            results[stage] = try run(stage, inputs, watermarks, &sources)
+            last = stage
+        }
+        let main = route(stages[last].map(\.outputs), rowCount: results[last].rowsEmitted)
         return BatchResult(routes: [main], sources: sources, stages: results)
     }
 
@@ -241,7 +254,7 @@ package final class BatchExecutor {
         var rowCount = 0
         let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
         var duplicates: [Int: Int] = [:]
-        for step in stage.steps {
+        for step in plan.steps(ofStage: number) {
             let chunks: [DecodedChunk]
             if let input = step.source {
                 (chunks, sources[input]) = try decode(inputs[input], input, watermarks)
@@ -282,14 +295,27 @@ package final class BatchExecutor {
         }
     }
 
-    private func runWithoutJoin(_ input: any InputBytes, _ watermarks: BatchWatermarks) throws(BatchError)
-        -> BatchResult
-    {
-        let (chunks, counters) = try decode(input, 0, watermarks)
-        let main = route(chunks.map { $0.takeOutputs() }, rowCount: chunks.reduce(0) { $0 + $1.emitted })
-        recycle(chunks)
-        return BatchResult(routes: [main], sources: [counters])
+    /// Rows are the query's as they are decoded and looked up.
+    private func runWithoutState(
+        _ inputs: [any InputBytes], _ watermarks: BatchWatermarks
+    ) throws(BatchError) -> BatchResult {
+        var sources: [SourceCounters] = []
+        var parts: [[OutputBytes]] = []
+        var rowCount = 0
+        for (number, input) in inputs.enumerated() {
+            let (chunks, counters) = try decode(input, number, watermarks)
+            sources.append(counters)
+            parts += chunks.map { $0.takeOutputs() }
+            rowCount += chunks.reduce(0) { $0 + $1.emitted }
+            recycle(chunks)
+        }
+        return BatchResult(
+            routes: [route(parts, rowCount: rowCount)], sources: sources,
+            stages: stages.map { _ in StageResult() })
     }
+
+    /// Says which rows a table has from the next batch on.
+    package func setTable(_ number: Int, _ index: TableIndex) { tables[number].index = index }
 
     /// What this input used is kept for the next; what an earlier, larger one used is given back.
     private func recycle(_ chunks: [DecodedChunk]) {
@@ -434,17 +460,22 @@ private struct StageStep {
     var isLast = false
 }
 
-extension StagePlan {
-    /// Left before right, the parts of a union one by one.
-    fileprivate var steps: [StageStep] {
-        var steps = sides.flatMap { side -> [StageStep] in
-            switch input(side) {
-            case .sources(let numbers): numbers.map { StageStep(side: side, source: $0) }
-            case .stage(let number): [StageStep(side: side, stage: number)]
-            }
+extension PhysicalPlan {
+    /// Left before right, the parts of a union one by one; what rows are looked up in on their way is no step.
+    fileprivate func steps(ofStage number: Int) -> [StageStep] {
+        var all: [StageStep] = []
+        for side in stages[number].sides { all += steps(stages[number].input(side), side) }
+        all[all.count - 1].isLast = true
+        return all
+    }
+
+    private func steps(_ input: StageInput, _ side: JoinInput) -> [StageStep] {
+        switch input {
+        case .sources(let numbers): numbers.map { StageStep(side: side, source: $0) }
+        case .stage(let number) where stages[number].isStateful: [StageStep(side: side, stage: number)]
+        case .stage(let number): steps(stages[number].inputs[0], side)
+        case .table: []
         }
-        steps[steps.count - 1].isLast = true
-        return steps
     }
 }
 

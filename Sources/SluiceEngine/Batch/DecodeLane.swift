@@ -28,14 +28,17 @@ final class DecodeLane: @unchecked Sendable {
     private var outputByteCount = 0
 
     init(
-        plan: PhysicalPlan, zones: TimeZones, resources: BatchResources, shortage: MemoryShortage, laneCount: Int
+        plan: PhysicalPlan, tables: [TableSlot] = [], zones: TimeZones, resources: BatchResources,
+        shortage: MemoryShortage, laneCount: Int
     ) {
         self.resources = resources
         self.shortage = shortage
         outputByteCountMax = resources.outputByteCountMax / laneCount
         inputs = plan.inputs.indices.map {
             plan.inputs[$0].format.lane(
-                LaneSetup(plan: plan, number: $0, zones: zones, resources: resources, laneCount: laneCount))
+                LaneSetup(
+                    plan: plan, number: $0, tables: tables, zones: zones, resources: resources,
+                    laneCount: laneCount))
         }
     }
 

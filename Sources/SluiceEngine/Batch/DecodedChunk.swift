@@ -103,6 +103,17 @@ final class DecodedChunk: @unchecked Sendable {
         outputs = emitter?.takeOutputs() ?? []
     }
 
+    /// All records of the chunk are in, and looked up: what came of them is the query's rows, or the next stage's.
+    func finish(_ lookup: LookupBox) {
+        lookup.driver.emitter.finish()
+        emitted = lookup.driver.emitter.emittedCount
+        if let rows = lookup.driver.emitter.rows {
+            swap(&content, &rows.content)
+        } else {
+            outputs = lookup.driver.emitter.takeOutputs()
+        }
+    }
+
     /// Of the encoded rows in memory.
     var outputByteCount: Int { outputs.reduce(0) { $0 + $1.buffer.count } }
 

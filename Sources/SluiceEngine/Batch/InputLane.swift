@@ -10,6 +10,7 @@ struct LaneSetup {
     let plan: PhysicalPlan
     /// Of the input.
     let number: Int
+    var tables: [TableSlot] = []
     let zones: TimeZones
     let resources: BatchResources
     let laneCount: Int
@@ -83,8 +84,14 @@ final class FormatLane<Format: FormatDecoder & ~Copyable>: InputLane {
         let isGood = input.decodeRecords(into: &output.content)
         counters = input.counters
         (firstBad, firstLate, firstLeap) = (input.firstBad, input.firstLate, input.firstLeap)
-        if isGood { output.finish(emitter: &input.emitter) }
-        spillFailure = input.emitter?.failure
+        if isGood {
+            if let lookup = input.lookup {
+                output.finish(lookup)
+            } else {
+                output.finish(emitter: &input.emitter)
+            }
+        }
+        spillFailure = input.emitter?.failure ?? input.lookup?.driver.emitter.anyFailure
         return isGood
     }
 }
@@ -102,7 +109,7 @@ struct EventTimeBounds {
 
     init(_ watermarks: BatchWatermarks, _ facts: LaneFacts) {
         lateMicros = millisToMicros(
-            facts.reader?.watermarkMillis(of: watermarks.lateMillis) ?? watermarks.lateMillis)
+            facts.keeper?.watermarkMillis(of: watermarks.lateMillis) ?? watermarks.lateMillis)
         if let ahead = facts.maxAheadMicros { aheadMicros = millisToMicros(watermarks.batchTimeMillis) &+ ahead }
         farMicros = aheadMicros
         if facts.number < watermarks.ownMillis.count, let own = watermarks.ownMillis[facts.number] {
@@ -118,8 +125,8 @@ struct LaneFacts {
     let plan: InputPlan
     /// Of the input.
     let number: Int
-    /// The stage that reads it; nil where nothing is joined.
-    let reader: StagePlan?
+    /// The first stage that keeps its rows, which they may be late for; nil where there is none.
+    let keeper: StagePlan?
     /// The side on which expressions find its rows.
     let side: Int
     let source: String
@@ -161,7 +168,7 @@ struct LaneFacts {
         self.plan = plan
         self.number = number
         let reading = physical.reader(ofInput: number)
-        reader = reading?.stage
+        keeper = physical.keeper(ofInput: number)
         side = (reading?.side ?? .left).rawValue
         source = plan.source
         badRows = plan.badRows
@@ -173,13 +180,13 @@ struct LaneFacts {
         latenessWindowMicros = plan.latenessWindowMicros
         filterBelow = compiled(plan.filterBelowWatermark)
         filterAbove = compiled(plan.filterAboveWatermark)
-        shardCount = reading?.stage.shards ?? 1
-        hasJoin = reading != nil
+        shardCount = max(1, reading?.stage.shards ?? 1)
+        hasJoin = reading?.stage.isStateful ?? false
         predicate = compiled(reading.flatMap { $0.stage.join?.side($0.side).predicate })
         self.expressions = expressions
         entrance =
             reading.map { JoinEntrance($0.stage, $0.side, columns: physical.columns(of: $0.stage)) } ?? .none
-        let stateColumnCount = reading.map { $0.stage.columnCount($0.side) } ?? plan.columns.count
+        let stateColumnCount = reading.flatMap { $0.stage.columnCount($0.side) } ?? plan.columns.count
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
         timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
@@ -199,8 +206,8 @@ struct LaneFacts {
 
 extension StagePlan {
     /// How many of the columns of a source's rows it takes.
-    fileprivate func columnCount(_ side: JoinInput) -> Int {
-        deduplicate?.columnCount ?? self.side(side).stateColumnCount
+    fileprivate func columnCount(_ side: JoinInput) -> Int? {
+        deduplicate?.columnCount ?? join?.side(side).stateColumnCount
     }
 }
 
@@ -225,8 +232,10 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     private(set) var firstBad = BadRecord()
     private(set) var firstLate = LateRow()
     private(set) var firstLeap = LateRow()
-    /// Only without a join.
+    /// Only without a stage.
     var emitter: RowEmitter?
+    /// Where the first stage looks rows up.
+    let lookup: LookupBox?
     private var stateRow: RowBuilder
     private var computer: ColumnComputer
     private var scratch = EvaluationScratch()
@@ -243,8 +252,14 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             setup.plan, setup.number, zone: zones.rules(named: setup.input.timeZone) ?? .utc, zones: setup.zones)
         stateRow = RowBuilder(layout: RowLayout(columns: setup.input.columns.prefix(facts.stateKinds.count)))
         let layouts = [RowLayout(columns: setup.input.columns)]
+        let first = setup.plan.readers(ofInput: setup.number).first
+        lookup = first.flatMap {
+            setup.plan.lookup(
+                atStage: $0.stage, tables: setup.tables, zones: setup.zones, resources: setup.resources,
+                share: setup.laneCount)
+        }
         emitter =
-            facts.hasJoin
+            first != nil
             ? nil
             : RowEmitter(
                 output: setup.plan.output, layouts: layouts, zones: setup.zones, resources: setup.resources,
@@ -260,6 +275,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         self.bounds = bounds
         hasFailed = false
         emitter?.begin()
+        lookup?.driver.emitter.begin()
         unsafe decoder.begin(chunk, records: records, startsFile: startsFile)
     }
 
@@ -332,7 +348,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         let packed = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
         guard unsafe isKept(packed, base, isBad: isBad) else { return }
         guard facts.hasJoin else {
-            unsafe emitter?.emit(left: base, right: nil)
+            if let lookup { unsafe lookup.driver.take(base) } else { unsafe emitter?.emit(left: base, right: nil) }
             return
         }
         var failsPredicate = false
@@ -374,7 +390,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             counters.filteredRows &+= 1
             return false
         }
-        guard facts.hasJoin, let eventTime else { return true }
+        guard facts.keeper != nil, let eventTime else { return true }
         let compared = facts.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
         if compared <= bounds.lateMicros {
             if counters.lateRows == 0 { firstLate = LateRow(place: decoder.place, timeMicros: eventTime) }

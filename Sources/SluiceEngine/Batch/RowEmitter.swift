@@ -48,7 +48,7 @@ struct RowEmitter: ~Copyable {
     mutating func begin() {
         rowCount = 0
         failure = nil
-        next?.writer.begin()
+        next?.begin()
         if outputs.isEmpty { outputs = (0...others.count).map { _ in OutputBytes() } }
         for output in outputs { output.recycle() }
         outputs[0].exchange(with: &buffers)
@@ -62,9 +62,28 @@ struct RowEmitter: ~Copyable {
 
     /// Gives the batch's bytes away.
     mutating func takeOutputs() -> [OutputBytes] {
+        if let lookup = next?.lookup { return lookup.driver.emitter.takeOutputs() }
         defer { outputs = [] }
         return outputs
     }
+
+    /// The batch's bytes, where the rows that it puts out end as such, if need be after lookups.
+    var lastOutputs: [OutputBytes] { next?.lookup?.driver.emitter.lastOutputs ?? outputs }
+
+    /// Rows of the next stage that keeps state; nil where the rows end as the query's.
+    var rows: DecodedChunk? {
+        guard let next else { return nil }
+        return next.lookup.map { $0.driver.emitter.rows } ?? next.chunk
+    }
+
+    /// Rows that have come out at the end.
+    var emittedCount: Int {
+        guard let next else { return rowCount }
+        return next.lookup?.driver.emitter.emittedCount ?? next.writer.rowCount
+    }
+
+    /// Why rows could not be put away, here or behind lookups.
+    var anyFailure: SpillError? { failure ?? next?.lookup?.driver.emitter.anyFailure }
 
     /// Puts out the pair of a row of side `number` and one of the other side (nil: none).
     @inline(__always)

@@ -30,14 +30,15 @@ final class DeduplicateShard: StageShard {
     let delta = OutputBytes()
 
     init(
-        _ number: Int, _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, zones: TimeZones,
-        resources: BatchResources, shortage: MemoryShortage
+        _ number: Int, _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, tables: [TableSlot],
+        zones: TimeZones, resources: BatchResources, shortage: MemoryShortage
     ) {
         self.number = number
         self.plan = plan
         self.resources = resources
         self.shortage = shortage
-        driver = DeduplicateDriver(physical, stage: stage, plan, zones: zones, resources: resources)
+        driver = DeduplicateDriver(
+            physical, stage: stage, plan, tables: tables, zones: zones, resources: resources)
         writer = DeltaWriter(layout: driver.stateLayout)
     }
 
@@ -54,7 +55,7 @@ final class DeduplicateShard: StageShard {
     /// False when there is no memory, or no room for output. What is not done then is not missed: the batch fails.
     private func mayGoOn() -> Bool {
         if failure != nil { return false }
-        if let error = driver.emitter.failure {
+        if let error = driver.emitter.anyFailure {
             failure = .spill(error)
         } else if shortage.isMet || resources.isMemoryShort() {
             failure = .memory
@@ -77,8 +78,8 @@ final class DeduplicateShard: StageShard {
         return counters
     }
 
-    var outputs: [OutputBytes] { driver.emitter.outputs }
-    var rows: DecodedChunk? { driver.emitter.next?.chunk }
+    var outputs: [OutputBytes] { driver.emitter.lastOutputs }
+    var rows: DecodedChunk? { driver.emitter.rows }
 
     // MARK: State
 
@@ -135,7 +136,8 @@ struct DeduplicateDriver: ~Copyable {
     private static let blockRowCount = 16
 
     init(
-        _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, zones: TimeZones, resources: BatchResources
+        _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, tables: [TableSlot], zones: TimeZones,
+        resources: BatchResources
     ) {
         let columns = physical.columns(of: physical.stages[stage])[0]
         let rows = RowLayout(Array(columns.prefix(plan.columnCount)))
@@ -151,7 +153,9 @@ struct DeduplicateDriver: ~Copyable {
         store = StateStore(
             layout: StateLayout(bucketWidthMicros: plan.state.bucketWidthMicros, cellWidthMicros: nil),
             tracksMatches: false)
-        emitter = physical.emitter(ofStage: stage, layouts: [rows, rows], zones: zones, resources: resources)
+        emitter = physical.emitter(
+            ofStage: stage, layouts: [rows, rows], tables: tables, zones: zones, resources: resources,
+            share: plan.shards)
     }
 
     mutating func begin() {
@@ -161,7 +165,7 @@ struct DeduplicateDriver: ~Copyable {
 
     var counters: ShardCounters {
         var counters = ShardCounters(
-            updated: updated, emitted: emitter.next?.writer.rowCount ?? emitter.rowCount, duplicates: duplicates)
+            updated: updated, emitted: emitter.emittedCount, duplicates: duplicates)
         counters.left.rowsRemoved = removed
         return counters
     }

@@ -18,12 +18,13 @@ struct JoinDriver: ~Copyable {
 
     /// - Parameter layouts: of what state keeps, by side.
     init(
-        _ plan: PhysicalPlan, stage number: Int, _ join: JoinPlan, layouts: [RowLayout], zones: TimeZones,
-        resources: BatchResources
+        _ plan: PhysicalPlan, stage number: Int, _ join: JoinPlan, layouts: [RowLayout], tables: [TableSlot],
+        zones: TimeZones, resources: BatchResources
     ) {
         residual = join.residual.map { CompiledExpression($0, layouts: layouts, zone: .utc, zones: zones) }
         residualRunner = residual?.runner
-        emitter = plan.emitter(ofStage: number, layouts: layouts, zones: zones, resources: resources)
+        emitter = plan.emitter(
+            ofStage: number, layouts: layouts, tables: tables, zones: zones, resources: resources, share: join.shards)
     }
 
     /// Starts a batch.
@@ -36,7 +37,7 @@ struct JoinDriver: ~Copyable {
 
     var counters: ShardCounters {
         ShardCounters(
-            updated: updated, emitted: emitter.next?.writer.rowCount ?? emitter.rowCount, left: left, right: right)
+            updated: updated, emitted: emitter.emittedCount, left: left, right: right)
     }
 
     private mutating func count(_ side: Int, removed: Int = 0, matched: Int = 0, unmatched: Int) {

@@ -30,8 +30,8 @@ final class JoinShard: StageShard {
     private(set) var failure: ShardFailure?
 
     init(
-        _ number: Int, _ plan: PhysicalPlan, stage: Int, zones: TimeZones, resources: BatchResources,
-        shortage: MemoryShortage
+        _ number: Int, _ plan: PhysicalPlan, stage: Int, tables: [TableSlot], zones: TimeZones,
+        resources: BatchResources, shortage: MemoryShortage
     ) {
         self.number = number
         self.shortage = shortage
@@ -43,7 +43,8 @@ final class JoinShard: StageShard {
         leftDelta = DeltaWriter(layout: left.layout)
         rightDelta = DeltaWriter(layout: right.layout)
         driver = JoinDriver(
-            plan, stage: stage, join, layouts: [left.layout, right.layout], zones: zones, resources: resources)
+            plan, stage: stage, join, layouts: [left.layout, right.layout], tables: tables, zones: zones,
+            resources: resources)
     }
 
     func begin() {
@@ -68,7 +69,7 @@ final class JoinShard: StageShard {
     /// False when there is no memory, or no room for output. What is not done then is not missed: the batch fails.
     private func mayGoOn() -> Bool {
         if failure != nil { return false }
-        if let error = driver.emitter.failure {
+        if let error = driver.emitter.anyFailure {
             failure = .spill(error)
         } else if shortage.isMet || resources.isMemoryShort() {
             failure = .memory
@@ -91,9 +92,9 @@ final class JoinShard: StageShard {
         return counters
     }
 
-    var outputs: [OutputBytes] { driver.emitter.outputs }
+    var outputs: [OutputBytes] { driver.emitter.lastOutputs }
 
-    var rows: DecodedChunk? { driver.emitter.next?.chunk }
+    var rows: DecodedChunk? { driver.emitter.rows }
 
     let delta = OutputBytes()
 

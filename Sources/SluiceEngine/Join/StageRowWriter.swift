@@ -19,6 +19,7 @@ struct JoinEntrance {
             keys = JoinKeyColumns(join.keys, side: side.rawValue, types: types)
             time = JoinTime(join.side(side))
             isPreserved = join.side(side).isPreserved
+        case .lookup: self = .none
         case .deduplicate(let deduplicate):
             let pairs = deduplicate.columns.map { JoinKey(left: $0, right: $0, isNullSafe: true) }
             keys = JoinKeyColumns(pairs, side: 0, types: types + types)
@@ -65,6 +66,8 @@ struct StageRowWriter: ~Copyable {
     private let expressions: [CompiledExpression]
     private let entrance: JoinEntrance
     private let shardCount: Int
+    /// Where the next stage looks rows up; they do not wait then.
+    let lookup: LookupBox?
     private var builder: RowBuilder
     private var row = ByteBuffer()
     private var scratch = EvaluationScratch()
@@ -72,11 +75,18 @@ struct StageRowWriter: ~Copyable {
     /// Rows of the batch that were handed on.
     private(set) var rowCount = 0
 
-    /// - Parameter below: the position of the stage whose pairs these are, which hands its rows to another.
-    init(_ plan: PhysicalPlan, below: Int, zones: TimeZones) {
-        guard let rows = plan.stages[below].emitted, let (reader, side) = plan.reader(ofStage: below) else {
+    /// - Parameters:
+    ///   - below: the position of the stage whose pairs these are, which hands its rows to another.
+    ///   - share: how many writers share what a batch may keep in memory.
+    init(
+        _ plan: PhysicalPlan, below: Int, tables: [TableSlot], zones: TimeZones, resources: BatchResources, share: Int
+    ) {
+        guard let rows = plan.stages[below].emitted, let next = plan.readers(ofStage: below).first else {
             preconditionFailure("the stage hands its rows to another")
         }
+        let (reader, side) = (plan.stages[next.stage], next.side)
+        lookup = plan.lookup(
+            atStage: next.stage, tables: tables, zones: zones, resources: resources, share: share)
         let layouts = plan.columns(of: plan.stages[below]).map(RowLayout.init)
         var expressions: [CompiledExpression] = []
         func compiled(_ expression: Expression<ColumnSlot>?) -> ExpressionRunner? {
@@ -86,7 +96,7 @@ struct StageRowWriter: ~Copyable {
             return compiled.runner
         }
         filter = compiled(rows.filter)
-        predicate = compiled(reader.side(side).predicate)
+        predicate = compiled(reader.join?.side(side).predicate)
         columns = rows.columns.map { column in
             let kind = ValueKind(column.value.type)
             if case .column(let slot) = column.value.kind {
@@ -98,7 +108,7 @@ struct StageRowWriter: ~Copyable {
         }
         self.expressions = expressions
         entrance = JoinEntrance(reader, side, columns: plan.columns(of: reader))
-        shardCount = reader.shards
+        shardCount = max(1, reader.shards)
         builder = RowBuilder(layout: RowLayout(types: rows.columns.map(\.value.type)))
     }
 
@@ -115,6 +125,10 @@ struct StageRowWriter: ~Copyable {
         let failsPredicate = predicate.map { !$0.isTrue(pair, &scratch) } ?? false
         row.removeAll()
         let byteCount = pack(pair)
+        if let lookup {
+            unsafe lookup.driver.take(row.base)
+            return
+        }
         let packed = unsafe PackedRow(base: row.base, layout: builder.layout)
         let (hash, time, flags) = entrance.judge(packed, failsPredicate: failsPredicate)
         // What matches nothing and is not preserved is nobody's row.
@@ -161,8 +175,19 @@ final class StageRowBox {
 
     init(_ writer: consuming StageRowWriter) { self.writer = writer }
 
+    var lookup: LookupBox? { writer.lookup }
+
+    /// Starts a batch.
+    func begin() {
+        writer.begin()
+        lookup?.driver.emitter.begin()
+    }
+
     /// All rows of the batch are there.
-    func finish() { writer.exchange(with: chunk) }
+    func finish() {
+        writer.exchange(with: chunk)
+        lookup?.driver.emitter.finish()
+    }
 }
 
 extension RowLayout {

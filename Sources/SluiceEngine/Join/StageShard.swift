@@ -64,23 +64,18 @@ enum ShardFailure {
 extension PhysicalPlan {
     /// A shard of a stage, by the stage's operation.
     func shard(
-        _ number: Int, ofStage stage: Int, zones: TimeZones, resources: BatchResources, shortage: MemoryShortage
+        _ number: Int, ofStage stage: Int, tables: [TableSlot], zones: TimeZones, resources: BatchResources,
+        shortage: MemoryShortage
     ) -> any StageShard {
         switch stages[stage].operation {
         case .join:
-            JoinShard(number, self, stage: stage, zones: zones, resources: resources, shortage: shortage)
+            JoinShard(
+                number, self, stage: stage, tables: tables, zones: zones, resources: resources, shortage: shortage)
         case .deduplicate(let deduplicate):
             DeduplicateShard(
-                number, self, stage: stage, deduplicate, zones: zones, resources: resources, shortage: shortage)
+                number, self, stage: stage, deduplicate, tables: tables, zones: zones, resources: resources,
+                shortage: shortage)
+        case .lookup: preconditionFailure("a lookup has no shards")
         }
-    }
-
-    /// Where rows of a stage come out: they are the query's, or the next stage's.
-    func emitter(ofStage number: Int, layouts: [RowLayout], zones: TimeZones, resources: BatchResources) -> RowEmitter {
-        let isLast = stages[number].emitted == nil
-        return RowEmitter(
-            output: isLast ? output : OutputPlan(filter: nil, columns: [], sinks: []), layouts: layouts,
-            zones: zones, resources: resources, share: stages[number].shards,
-            next: isLast ? nil : StageRowBox(StageRowWriter(self, below: number, zones: zones)))
     }
 }

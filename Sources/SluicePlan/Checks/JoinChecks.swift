@@ -46,7 +46,7 @@ struct JoinChecks {
     }
 
     private func diagnose() -> [Diagnostic] {
-        checkEquality() + checkBounds() + checkDirection() + checkEviction() + checkComparisons()
+        right.isTable ? [] : checkEquality() + checkBounds() + checkDirection() + checkEviction() + checkComparisons()
     }
 
     private func diagnostic(
@@ -57,7 +57,7 @@ struct JoinChecks {
     }
 
     private func checkEquality() -> [Diagnostic] {
-        guard join.keys.isEmpty, join.window == nil else { return [] }
+        guard join.keys.isEmpty, join.window == nil, !right.isTable else { return [] }
         return [
             Diagnostic(
                 .error, .joinWithoutEquality, at: join.declaredType.position, length: join.declaredType.length,

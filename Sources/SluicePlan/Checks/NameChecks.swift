@@ -6,10 +6,12 @@ internal import SluiceSpec
 struct NameChecks {
     let query: QuerySpec
     let sources: [String: SourceSpec]
+    let tables: [String: TableSpec]
 
     /// Empty when the query can be planned.
     func diagnose() -> [Diagnostic] {
-        let missing = ([query.from] + query.joins.map(\.with)).filter { sources[$0.value] == nil }
+        let joined = query.joins.filter { $0.isTable ? tables[$0.with.value] == nil : sources[$0.with.value] == nil }
+        let missing = (sources[query.from.value] == nil ? [query.from] : []) + joined.map(\.with)
         if !missing.isEmpty {
             return missing.map { unknown(.unknownSource, "source `\($0.value)`", at: $0.position, length: $0.length) }
         }
@@ -40,7 +42,9 @@ struct NameChecks {
         let inputs = Set([query.from.value] + query.joins.map(\.with.value))
         let known = Set(
             inputs.flatMap { name in
-                (sources[name]?.columns ?? []).map { ColumnReference(source: name, column: $0.name) }
+                (sources[name]?.columns ?? tables[name]?.source.columns ?? []).map {
+                    ColumnReference(source: name, column: $0.name)
+                }
             })
         var expressions = outputExpressions + inputs.sorted().compactMap { sources[$0]?.filter }
         for join in query.joins {

@@ -146,6 +146,7 @@ extension PhysicalPlan {
             switch stage.operation {
             case .join(let join): json(of: stage, join)
             case .deduplicate(let deduplicate): json(of: stage, deduplicate)
+            case .lookup(let lookup): json(of: stage, lookup)
             }
         }
     }
@@ -178,6 +179,14 @@ extension PhysicalPlan {
             "columns": .array(deduplicate.columns.map { .string(columns[$0].name.column) }),
             "withinMicros": .optional(deduplicate.withinMicros), "shards": .integer(Int64(deduplicate.shards)),
             "watermarkMs": .optional(stage.watermarkMillis),
+        ])
+    }
+
+    private func json(of stage: StagePlan, _ lookup: LookupPlan) -> JSONValue {
+        .object([
+            "stage": .string(stage.name), "type": .string("lookup"), "joinType": .string(lookup.type.rawValue),
+            "source": .string(name(of: stage.inputs[0])), "table": .string(tables[lookup.table].name),
+            "unique": .bool(tables[lookup.table].isUnique),
         ])
     }
 

@@ -7,7 +7,7 @@ extension LogicalPlan {
         var node = OperatorNode(name: "", summary: "")
         switch self {
         case .relation(let relation):
-            node.name = "StreamingRelation"
+            node.name = relation.isTable ? "Table" : "StreamingRelation"
             node.summary = "\(quotedName(relation.source)) [\(relation.columns.map(\.name).joined(separator: ", "))]"
             if !relation.parts.isEmpty { node.details = [("union", relation.parts.joined(separator: ", "))] }
         case .watermark(let watermark, _):

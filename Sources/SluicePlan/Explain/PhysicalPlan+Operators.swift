@@ -40,7 +40,34 @@ extension PhysicalPlan {
         switch stage.operation {
         case .join(let join): operators(stage, join, sources)
         case .deduplicate(let deduplicate): operators(stage, deduplicate, sources)
+        case .lookup(let lookup): operators(stage, lookup, sources)
         }
+    }
+
+    private func operators(_ stage: StagePlan, _ lookup: LookupPlan, _ sources: [SourceSpec]) -> OperatorNode {
+        var node = OperatorNode(name: "Lookup", summary: lookup.type.rawValue)
+        let keys = lookup.keys.map { key in
+            let left = name(ColumnSlot(input: 0, index: key.left), stage)
+            return "\(left) \(key.isNullSafe ? "<=>" : "=") \(name(ColumnSlot(input: 1, index: key.right), stage))"
+        }
+        node.details.append(
+            ("keys", keys.isEmpty ? "none: every row of the table is looked at" : keys.joined(separator: ", ")))
+        if let predicate = lookup.predicate { node.details.append(("matches only if", text(predicate, stage))) }
+        if let residual = lookup.residual { node.details.append(("residual", text(residual, stage))) }
+        let table = tables[lookup.table]
+        var tableNode = OperatorNode(
+            name: "Table",
+            summary: "\(quotedName(table.name)) [\(table.input.columns.map(\.name).joined(separator: ", "))]")
+        tableNode.details = [
+            ("format", table.input.format.name),
+            ("reload", table.reload == .never ? "never" : "when its files change, before a batch"),
+        ]
+        if table.isUnique { tableNode.details.append(("unique", "by the keys")) }
+        if let filter = table.input.filterBelowWatermark {
+            tableNode.details.append(("where", filter.text { table.input.columns[$0.index].name }))
+        }
+        node.children = [operators(reading: stage.inputs[0], sources), tableNode]
+        return node
     }
 
     private func operators(
@@ -77,7 +104,7 @@ extension PhysicalPlan {
             node.details.append(("time", bounds.spoken("\(right) - \(left)")))
         }
         if let residual = join.residual { node.details.append(("residual", text(residual, stage))) }
-        if stages.count > 1 {
+        if statefulStages.count > 1 {
             node.details.append(("stage", stage.name))
             node.details.append(("watermark", stage.watermarkText ?? "none"))
         }
@@ -97,6 +124,7 @@ extension PhysicalPlan {
             let below = operators(stages[number], sources)
             guard let filter = stages[number].emitted?.filter else { return below }
             return OperatorNode(name: "Filter", summary: text(filter, stages[number]), children: [below])
+        case .table: preconditionFailure("a table is shown with its lookup")
         }
     }
 
@@ -157,8 +185,8 @@ extension PhysicalPlan {
         if let filter = input.filterAboveWatermark {
             node = OperatorNode(name: "Filter", summary: text(filter), children: [node])
         }
-        if let reader = reader(ofInput: index), let late = lateTime(ofInput: index) {
-            let limit = reader.stage.watermarkText ?? "watermark"
+        if let keeper = keeper(ofInput: index), let late = lateTime(ofInput: index) {
+            let limit = keeper.watermarkText ?? "watermark"
             node = OperatorNode(name: "DropLate", summary: "\(late) <= \(limit)", children: [node])
         }
         return node
@@ -199,7 +227,7 @@ extension PhysicalPlan {
     /// A side's own predicate, which names columns of where its rows come from.
     func text(_ predicate: Expression<ColumnSlot>, ofSide side: JoinInput, in stage: StagePlan) -> String {
         switch stage.input(side) {
-        case .sources: text(predicate, stage)
+        case .sources, .table: text(predicate, stage)
         case .stage(let number): text(predicate, stages[number])
         }
     }

@@ -51,7 +51,7 @@ extension PhysicalPlan {
     package func readRows(_ side: JoinInput, _ stage: StagePlan) -> String {
         guard case .stage(let number) = stage.input(side) else { return name(of: stage.input(side)) }
         let below = stages[number]
-        if below.sides.count == 1 || !below.outputs(.right) { return readRows(.left, below) }
+        if below.join == nil || !below.outputs(.right) { return readRows(.left, below) }
         let names = sources(of: .stage(number))
         return "pairs of \(names.dropLast().joined(separator: ", ")) and \(names[names.count - 1])"
     }
@@ -148,8 +148,8 @@ extension PhysicalPlan {
 
     private var lateFacts: [String] {
         inputs.indices.compactMap { index in
-            guard let reader = reader(ofInput: index), let time = lateTime(ofInput: index) else { return nil }
-            let behind = spokenOffset(1000 * (reader.stage.watermarkMillis ?? 0))
+            guard let keeper = keeper(ofInput: index), let time = lateTime(ofInput: index) else { return nil }
+            let behind = spokenOffset(1000 * (keeper.watermarkMillis ?? 0))
             return "a row of \(inputs[index].source) is late, dropped and counted when \(time) is not after the "
                 + "watermark\(behind) of the batch before its own"
         }
@@ -157,7 +157,9 @@ extension PhysicalPlan {
 
     /// In a chain, when the last unmatched row can come out.
     private var unmatchedFacts: [String] {
-        guard stages.count > 1, let top = stages.last, let join = top.join else { return [] }
+        guard statefulStages.count > 1, let top = statefulStages.last.map({ stages[$0] }), let join = top.join else {
+            return []
+        }
         return JoinInput.allCases.compactMap { side in
             guard join.side(side).isPreserved, let retention = retention(of: side, in: top),
                 let time = timeName(side, top)

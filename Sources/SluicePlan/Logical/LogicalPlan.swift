@@ -29,6 +29,8 @@ package struct StreamingRelation: Hashable, Sendable {
     package var source: String
     /// Of a union its parts; empty for a source that reads records itself.
     package var parts: [String] = []
+    /// True for a table: rows without time, which a join looks up.
+    package var isTable = false
     package var position: SourcePosition
     /// The columns that are decoded, in row order.
     package var columns: [ColumnSpec]
@@ -311,8 +313,11 @@ extension LogicalPlan {
         relations.first { $0.source == column.source }?.columns.first { $0.name == column.column }?.type
     }
 
-    /// What the stage of a join is called: by what it joins.
-    var stageName: String { relations.map(\.source).joined(separator: "+") }
+    /// What the stage of a join is called: by the streams it joins.
+    var stageName: String { relations.filter { !$0.isTable }.map(\.source).joined(separator: "+") }
+
+    /// Whether it is a table.
+    var isTable: Bool { InputChain(self)?.relation.isTable ?? false }
 
     /// What the stage of a deduplication is called.
     static func deduplicationName(_ source: String) -> String { "deduplicate \(source)" }

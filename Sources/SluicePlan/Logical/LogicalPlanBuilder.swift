@@ -4,13 +4,17 @@ internal import SluiceSpec
 
 enum LogicalPlanBuilder {
     /// The plan of a query as written; `sources` maps every name the query uses to its source.
-    static func build(_ query: QuerySpec, sources: [String: SourceSpec]) -> LogicalPlan? {
+    static func build(
+        _ query: QuerySpec, sources: [String: SourceSpec], tables: [String: TableSpec]
+    ) -> LogicalPlan? {
         guard let from = sources[query.from.value] else { return nil }
         var plan = input(from, position: query.from.position)
         for join in query.joins {
-            guard let with = sources[join.with.value] else { return nil }
-            plan = .join(
-                self.join(join, in: query), left: plan, right: input(with, position: join.with.position))
+            let with = join.isTable ? tables[join.with.value]?.source : sources[join.with.value]
+            guard let with else { return nil }
+            var right = input(with, position: join.with.position)
+            if join.isTable { right = table(right) }
+            plan = .join(self.join(join, in: query), left: plan, right: right)
         }
         if let filter = query.filter { plan = .filter(Filter(conjuncts: filter.conjuncts, place: .query), plan) }
         let outputs = query.select.map {
@@ -35,6 +39,14 @@ enum LogicalPlanBuilder {
         if let filter = source.filter { plan = .filter(Filter(conjuncts: filter.conjuncts, place: .input), plan) }
         if let deduplicate = source.deduplicate { plan = .deduplicate(self.deduplicate(deduplicate, source), plan) }
         return plan
+    }
+
+    private static func table(_ plan: LogicalPlan) -> LogicalPlan {
+        guard case .relation(var relation) = plan else { return plan.replacingChildren(table) }
+        relation.isTable = true
+        // All of a table is kept, whatever a query reads of it.
+        relation.checksAllColumns = true
+        return .relation(relation)
     }
 
     private static func deduplicate(_ spec: DeduplicateSpec, _ source: SourceSpec) -> Deduplicate {

@@ -111,21 +111,22 @@ extension PhysicalPlan {
     /// What files call the stages, in order of execution: by what each joins, not by its place. Without a stage it is
     /// the source's name.
     package var stageNames: [String] {
-        stages.isEmpty ? [name(of: .sources(Array(inputs.indices)))] : stages.map(\.name)
+        statefulStages.isEmpty
+            ? [name(of: .sources(Array(inputs.indices)))] : statefulStages.map { stages[$0].name }
     }
 
     /// The facts a checkpoint of this plan depends on, by stage. Shards, buckets and cells are not among them: they are
     /// the checkpoint's own (see `JoinPlan.layout`). What only Kafka sources have is a fact only where it is so, as
     /// checkpoints from before it existed lack it.
     package var fingerprint: [StageFingerprint] {
-        guard !stages.isEmpty else {
+        guard !statefulStages.isEmpty else {
             let all = StageInput.sources(Array(inputs.indices))
             let facts =
                 [PlanFact(nil, FactName.joinType, .text("none")), policyFact] + sourceFacts(all, nil)
                 + outputColumnFacts + delayFacts(all, nil)
             return [StageFingerprint(stage: stageNames[0], facts: facts)]
         }
-        return stages.map { StageFingerprint(stage: $0.name, facts: facts(of: $0)) }
+        return stages.filter(\.isStateful).map { StageFingerprint(stage: $0.name, facts: facts(of: $0)) }
     }
 
     private var policyFact: PlanFact { PlanFact(nil, FactName.policy, .text(watermarkPolicy.rawValue)) }
@@ -134,6 +135,7 @@ extension PhysicalPlan {
         switch stage.operation {
         case .join(let join): facts(of: stage, join)
         case .deduplicate(let deduplicate): facts(of: stage, deduplicate)
+        case .lookup: []
         }
     }
 

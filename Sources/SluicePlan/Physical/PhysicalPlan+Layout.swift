@@ -47,6 +47,7 @@ extension StagePlan {
                 deduplicate.shards = newValue.shards
                 deduplicate.state.takeOver(newValue.left)
                 operation = .deduplicate(deduplicate)
+            case .lookup: break
             }
         }
     }

@@ -24,6 +24,8 @@ package struct PhysicalPlan: Hashable, Sendable {
     /// In order of execution: what a stage reads stands before it, and the last one's rows are the query's. Empty where
     /// the rows of the only input are.
     package var stages: [StagePlan]
+    /// What lookups read, in the order in which the query names them.
+    package var tables: [TablePlan] = []
     package var output: OutputPlan
     package var watermarkPolicy: WatermarkPolicy
 
@@ -43,6 +45,11 @@ package struct ComputedColumn: Hashable, Sendable {
     /// Its slot.
     package var slot: Int
     package var expression: Expression<ColumnSlot>
+
+    package init(slot: Int, expression: Expression<ColumnSlot>) {
+        self.slot = slot
+        self.expression = expression
+    }
 }
 
 /// A column that is decoded; its place in the list is its slot in the packed row.

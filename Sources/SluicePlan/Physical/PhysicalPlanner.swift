@@ -5,21 +5,27 @@ internal import SluiceSpec
 struct PhysicalPlanner {
     private let query: QuerySpec
     private let sources: [String: SourceSpec]
+    private let tableSpecs: [String: TableSpec]
     private let sinks: [String: SinkSpec]
     /// What the query reads, unions by their parts.
     private let names: [String]
     /// By the place of the source in the query; nil until it has been met.
     private var inputs: [InputPlan?]
     private var stages: [StagePlan] = []
+    /// In the order in which they were met.
+    private var tables: [TablePlan] = []
 
     /// Where columns are in the rows in hand.
     private typealias Slots = [ColumnReference: ColumnSlot]
 
-    private init(query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec]) {
+    private init(
+        query: QuerySpec, sources: [String: SourceSpec], tables: [String: TableSpec], sinks: [String: SinkSpec]
+    ) {
         self.query = query
         self.sources = sources
+        tableSpecs = tables
         self.sinks = sinks
-        names = ([query.from.value] + query.joins.map(\.with.value)).flatMap { name in
+        names = ([query.from.value] + query.joins.filter { !$0.isTable }.map(\.with.value)).flatMap { name in
             sources[name]?.union?.parts.map(\.value) ?? [name]
         }
         inputs = [InputPlan?](repeating: nil, count: names.count)
@@ -27,12 +33,12 @@ struct PhysicalPlanner {
 
     /// The plan of a rewritten logical plan over one input or joins of several; nil for any other shape.
     static func plan(
-        _ logical: LogicalPlan, query: QuerySpec, sources: [String: SourceSpec], sinks: [String: SinkSpec],
-        records: [String: OutputRecord]
+        _ logical: LogicalPlan, query: QuerySpec, sources: [String: SourceSpec], tables: [String: TableSpec],
+        sinks: [String: SinkSpec], records: [String: OutputRecord]
     ) -> PhysicalPlan? {
         guard case .sink(let sinkNames, .project(let columns, var body)) = logical else { return nil }
         let filter = takeFilter(&body)
-        var planner = PhysicalPlanner(query: query, sources: sources, sinks: sinks)
+        var planner = PhysicalPlanner(query: query, sources: sources, tables: tables, sinks: sinks)
         let slots: Slots?
         switch body {
         case .join(let join, let left, let right): slots = planner.addStage(join, left, right)
@@ -53,9 +59,11 @@ struct PhysicalPlanner {
                     record: records[name].map { Self.record($0, outputColumns) } ?? sink.format.framing)
             }
         }
-        return PhysicalPlan(
+        var plan = PhysicalPlan(
             query: query.name.value, inputs: inputs, stages: planner.stages, output: output,
             watermarkPolicy: query.watermarkPolicy)
+        plan.tables = planner.tables
+        return plan
     }
 
     /// Takes a filter over what joins give off the top of a plan.
@@ -69,6 +77,7 @@ struct PhysicalPlanner {
 
     /// Adds the stage of a join, after those that it reads; the slots of the pairs it gives.
     private mutating func addStage(_ join: Join, _ left: LogicalPlan, _ right: LogicalPlan) -> Slots? {
+        if right.isTable { return addLookup(join, left, right) }
         guard let leftRows = rows(left, .left, of: join), let rightRows = rows(right, .right, of: join) else {
             return nil
         }
@@ -80,6 +89,29 @@ struct PhysicalPlanner {
                 name: LogicalPlan.join(join, left: left, right: right).stageName, operation: .join(plan),
                 inputs: [leftRows.input, rightRows.input],
                 watermarkMillis: join.watermarkMillis))
+        return slots
+    }
+
+    /// Adds the stage of a join with a table, after those that it reads; the slots of the pairs it gives.
+    private mutating func addLookup(_ join: Join, _ left: LogicalPlan, _ right: LogicalPlan) -> Slots? {
+        guard let rows = rows(left, .left, of: join), let chain = InputChain(right),
+            let spec = tableSpecs[chain.relation.source]
+        else { return nil }
+        let (input, own) = Self.input(spec.source, chain, .right)
+        let slots = rows.slots.merging(own) { first, _ in first }
+        let keys = join.keys.compactMap { key -> JoinKey? in
+            guard let left = slots[key.left], let right = slots[key.right] else { return nil }
+            return JoinKey(left: left.index, right: right.index, isNullSafe: key.isNullSafe)
+        }
+        guard keys.count == join.keys.count else { return nil }
+        tables.append(TablePlan(input: input, reload: spec.reload, isUnique: spec.isUnique))
+        let plan = LookupPlan(
+            table: tables.count - 1, type: join.type, keys: keys,
+            predicate: Self.condition(join.leftConditions, slots), residual: Self.condition(join.residual, slots))
+        stages.append(
+            StagePlan(
+                name: "lookup \(chain.relation.source)", operation: .lookup(plan),
+                inputs: [rows.input, .table(tables.count - 1)], watermarkMillis: nil))
         return slots
     }
 
@@ -167,6 +199,16 @@ struct PhysicalPlanner {
     ) -> (number: Int, slots: Slots)? {
         let name = source.name.value
         guard let number = names.firstIndex(of: name), inputs[number] == nil else { return nil }
+        let (plan, slots) = Self.input(source, chain, side)
+        inputs[number] = plan
+        return (number, slots)
+    }
+
+    /// How a source's or table's records become rows, and where columns are in them.
+    private static func input(
+        _ source: SourceSpec, _ chain: InputChain, _ side: JoinInput
+    ) -> (plan: InputPlan, slots: Slots) {
+        let name = source.name.value
         let fields = source.columns.filter(\.isFieldOfText)
         let places = Dictionary(
             fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -185,17 +227,16 @@ struct PhysicalPlanner {
             timeZone: source.timeZone.value,
             badRows: source.badRows.value, fieldCount: fields.count, columns: columns)
         plan.each = source.each
-        plan.computed = Self.computed(chain.relation.columns, slots, side)
-        plan.filterBelowWatermark = Self.condition(chain.belowWatermark, slots)
-        plan.filterAboveWatermark = Self.condition(chain.aboveWatermark, slots)
+        plan.computed = computed(chain.relation.columns, slots, side)
+        plan.filterBelowWatermark = condition(chain.belowWatermark, slots)
+        plan.filterAboveWatermark = condition(chain.aboveWatermark, slots)
         if let watermark = chain.watermark, let slot = slots[watermark.column] {
             plan.watermark = WatermarkPlan(
                 column: slot.index, delayMicros: watermark.delayMicros,
                 idleTimeoutMicros: watermark.idleTimeoutMicros, parts: watermark.parts)
             plan.watermark?.maxAheadMicros = watermark.maxAheadMicros
         }
-        inputs[number] = plan
-        return (number, slots)
+        return (plan, slots)
     }
 
     /// In a window join lateness compares the end of the window, as the window is what carries the watermark.

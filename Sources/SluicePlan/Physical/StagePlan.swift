@@ -17,6 +17,8 @@ package enum StageInput: Hashable, Sendable {
     case sources([Int])
     /// A position in `PhysicalPlan.stages`, lower than the reader's own.
     case stage(Int)
+    /// A position in `PhysicalPlan.tables`.
+    case table(Int)
 }
 
 /// What a stage does with its rows.
@@ -25,6 +27,48 @@ package enum StageOperation: Hashable, Sendable {
     case join(JoinPlan)
     /// One input.
     case deduplicate(DeduplicatePlan)
+    /// Rows on the left, a table on the right; it keeps nothing, and is carried out as rows come.
+    case lookup(LookupPlan)
+}
+
+/// A table as the engine reads it.
+package struct TablePlan: Hashable, Sendable {
+    /// How its records become rows; all declared columns are there, first those that the query reads.
+    package var input: InputPlan
+    package var reload: TableSpec.Reload
+    package var isUnique: Bool
+
+    package init(input: InputPlan, reload: TableSpec.Reload, isUnique: Bool) {
+        self.input = input
+        self.reload = reload
+        self.isUnique = isUnique
+    }
+
+    package var name: String { input.source }
+}
+
+/// A join with a table.
+package struct LookupPlan: Hashable, Sendable {
+    /// A position in `PhysicalPlan.tables`.
+    package var table: Int
+    package var type: JoinType
+    /// Slots of the row in hand, and of the table's row; empty where every row of the table is looked at.
+    package var keys: [JoinKey]
+    /// A row for which this is not true matches nothing.
+    package var predicate: Expression<ColumnSlot>?
+    /// What else a pair must satisfy.
+    package var residual: Expression<ColumnSlot>?
+
+    package init(
+        table: Int, type: JoinType, keys: [JoinKey], predicate: Expression<ColumnSlot>?,
+        residual: Expression<ColumnSlot>?
+    ) {
+        self.table = table
+        self.type = type
+        self.keys = keys
+        self.predicate = predicate
+        self.residual = residual
+    }
 }
 
 /// One operator of a plan that keeps state.
@@ -59,12 +103,24 @@ package struct StagePlan: Hashable, Sendable {
     }
 
     /// nil for another operation.
+    package var lookup: LookupPlan? { if case .lookup(let lookup) = operation { lookup } else { nil } }
+
+    /// nil for another operation.
     package var deduplicate: DeduplicatePlan? {
         if case .deduplicate(let deduplicate) = operation { deduplicate } else { nil }
     }
 
-    /// Left, or left and right.
-    package var sides: [JoinInput] { inputs.count == 1 ? [.left] : JoinInput.allCases }
+    /// What it keeps rows of: left, left and right, or nothing.
+    package var sides: [JoinInput] {
+        switch operation {
+        case .join: JoinInput.allCases
+        case .deduplicate: [.left]
+        case .lookup: []
+        }
+    }
+
+    /// Whether it keeps state.
+    package var isStateful: Bool { !sides.isEmpty }
 
     /// What it reads on a side.
     package func input(_ side: JoinInput) -> StageInput { inputs[side.rawValue] }
@@ -74,6 +130,7 @@ package struct StagePlan: Hashable, Sendable {
         switch operation {
         case .join(let join): join.side(side)
         case .deduplicate(let deduplicate): deduplicate.state
+        case .lookup: preconditionFailure("a lookup keeps nothing")
         }
     }
 
@@ -82,11 +139,18 @@ package struct StagePlan: Hashable, Sendable {
         switch operation {
         case .join(let join): join.shards
         case .deduplicate(let deduplicate): deduplicate.shards
+        case .lookup: 0
         }
     }
 
+    /// Whether a row of a side comes out, whatever it meets.
+    package func preserves(_ side: JoinInput) -> Bool {
+        if let lookup { return lookup.type == .leftOuter }
+        return self.side(side).isPreserved
+    }
+
     /// Whether the pairs that it gives have the columns of a side.
-    package func outputs(_ side: JoinInput) -> Bool { join?.type.outputs(side) ?? true }
+    package func outputs(_ side: JoinInput) -> Bool { (join?.type ?? lookup?.type)?.outputs(side) ?? true }
 
     /// The stage's own watermark for one of the query, in milliseconds; 0 is none.
     package func watermarkMillis(of queryMillis: Int64) -> Int64 {
@@ -157,6 +221,14 @@ package struct StageColumn: Hashable, Sendable {
 package struct RowColumn: Hashable, Sendable {
     package var name: ColumnReference
     package var type: DataType
+
+    package init(name: ColumnReference, type: DataType) {
+        self.name = name
+        self.type = type
+    }
+
+    /// A column that stored rows have and nobody reads any more.
+    package init(unread name: String) { self.init(name: ColumnReference(source: "", column: name), type: .null) }
 }
 
 extension PhysicalPlan {
@@ -171,6 +243,11 @@ extension PhysicalPlan {
             }
         case .stage(let number):
             return (stages[number].emitted?.columns ?? []).map { RowColumn(name: $0.name, type: $0.value.type) }
+        case .table(let number):
+            let table = tables[number]
+            return table.input.columns.map {
+                RowColumn(name: ColumnReference(source: table.name, column: $0.name), type: $0.type)
+            }
         }
     }
 
@@ -185,6 +262,7 @@ extension PhysicalPlan {
         switch input {
         case .sources(let numbers): inputs[numbers[0]].union ?? inputs[numbers[0]].source
         case .stage(let number): stages[number].name
+        case .table(let number): tables[number].name
         }
     }
 
@@ -193,18 +271,28 @@ extension PhysicalPlan {
         switch input {
         case .sources(let numbers): numbers
         case .stage(let number): stages[number].deduplicate == nil ? nil : direct(stages[number].inputs[0])
+        case .table: nil
         }
     }
 
-    /// The positions of the stages, each before those that it reads, left before right: Spark's order of operators.
+    /// The positions of the stages that keep state, each before those that it reads, left before right: Spark's order
+    /// of operators.
     package var stagesFromTop: [Int] {
         func below(_ number: Int) -> [Int] {
-            [number]
+            (stages[number].isStateful ? [number] : [])
                 + stages[number].inputs.flatMap { input -> [Int] in
                     if case .stage(let next) = input { below(next) } else { [] }
                 }
         }
         return stages.isEmpty ? [] : below(stages.count - 1)
+    }
+
+    /// The positions of the stages that keep state, in order of execution.
+    package var statefulStages: [Int] { stages.indices.filter { stages[$0].isStateful } }
+
+    /// The first stage that keeps rows of a source, behind what it looks up; nil where there is none.
+    package func keeper(ofInput number: Int) -> StagePlan? {
+        readers(ofInput: number).lazy.map { self.stages[$0.stage] }.first(where: \.isStateful)
     }
 
     /// Whether rows of any stage ever leave its state.
@@ -216,14 +304,17 @@ extension PhysicalPlan {
         return [first] + readers(ofStage: first.stage)
     }
 
-    private func readers(ofStage number: Int) -> [(stage: Int, side: JoinInput)] {
+    /// As `readers(ofInput:)`, of what a stage hands on.
+    package func readers(ofStage number: Int) -> [(stage: Int, side: JoinInput)] {
         guard let first = firstReader(where: { $0 == .stage(number) }) else { return [] }
         return [first] + readers(ofStage: first.stage)
     }
 
     private func firstReader(where isMeant: (StageInput) -> Bool) -> (stage: Int, side: JoinInput)? {
         for number in stages.indices {
-            for side in stages[number].sides where isMeant(stages[number].input(side)) { return (number, side) }
+            for (side, input) in zip(JoinInput.allCases, stages[number].inputs) where isMeant(input) {
+                return (number, side)
+            }
         }
         return nil
     }
@@ -251,8 +342,9 @@ extension PhysicalPlan {
         switch input {
         case .sources(let numbers): [numbers[0]]
         case .stage(let number):
-            stages[number].sides.filter(stages[number].outputs)
-                .flatMap { inputNumbers(of: stages[number].input($0)) }.sorted()
+            zip(JoinInput.allCases, stages[number].inputs).filter { stages[number].outputs($0.0) }
+                .flatMap { inputNumbers(of: $0.1) }.sorted()
+        case .table: []
         }
     }
 }

@@ -42,6 +42,9 @@ enum DeriveStateWatermarks: RewriteRule {
             return (plan, EventTimes(eventTime: plan.eventTime(of: relation.source), watermark: nil))
         case .watermark(let watermark, let child):
             return (plan, EventTimes(eventTime: child.eventTimes.first, watermark: watermark))
+        case .join(let join, let left, let right) where right.isTable:
+            let left = derive(left, clock)
+            return (.join(join, left: left.plan, right: right), left.times)
         case .join(var join, let left, let right):
             let (left, right) = (derive(left, clock), derive(right, clock))
             let times = JoinTimes(join, left.times, right.times, watermarked: clock.watermarked)

@@ -32,12 +32,18 @@ struct OpenedCheckpoint {
             }
         }
         self.checkpoint = checkpoint
+        if let entry = stored.inHand, Set(entry.sources.map(\.source)) != Set(query.plan.inputs.map(\.source)) {
+            throw .incompatibleSpec(
+                folder: query.checkpointFolder,
+                reason: "batch \(entry.batch) was begun before a source was added, and has to be finished without it: "
+                    + "run the query once with the spec as it was")
+        }
         recovered = PartitionNames(query.plan, checkpoint.metadata.fingerprint).renamed(stored)
         for file in recovered.foreignFiles {
             log.warning("A file in the checkpoint's folder is not the checkpoint's", [.path: .string(file)])
         }
         var plan = query.plan
-        for (number, stored) in zip(plan.stages.indices, checkpoint.metadata.stages) {
+        for (number, stored) in zip(plan.statefulStages, checkpoint.metadata.stages) {
             guard let layout = stored.layout else { continue }
             plan.stages[number].layout = layout.imposed(on: plan.stages[number].layout)
         }
@@ -48,9 +54,9 @@ struct OpenedCheckpoint {
 extension OpenedCheckpoint {
     /// Brings the stages' state into an executor of `plan`. Shards share nothing, and each is restored by one worker.
     func restoreState(into executor: BatchExecutor, parallel: ParallelFor) throws {
-        if plan.stages.isEmpty { return }
+        if plan.statefulStages.isEmpty { return }
         let numbers = Dictionary(
-            zip(plan.stageNames, plan.stages.indices), uniquingKeysWith: { first, _ in first })
+            zip(plan.stageNames, plan.statefulStages), uniquingKeysWith: { first, _ in first })
         for (name, number) in numbers {
             let through = recovered.committed?.commit.stages.throughMicros(name) ?? []
             if !through.isEmpty { executor.beginRestore(stage: number, evictedThroughMicros: through) }

@@ -13,6 +13,8 @@ package struct QueryEnvironment: Sendable {
     package var log: Log
     /// The process' one: all copies of an environment share it.
     let wallClockWatch = WallClockWatch()
+    /// Likewise: queries share tables.
+    let tables = TableCache()
     /// Called on the query's thread after each batch.
     package var report: @Sendable (QueryProgress) -> Void
     /// nil: nothing but the system limits what the process uses.

@@ -25,7 +25,8 @@ struct QueryMaintenance {
         self.checkpoint = checkpoint
         query = plan.query
         mergers = Dictionary(
-            plan.stages.map { ($0.name, SegmentMerger(plan, stage: $0)) }, uniquingKeysWith: { first, _ in first })
+            plan.stages.filter(\.isStateful).map { ($0.name, SegmentMerger(plan, stage: $0)) },
+            uniquingKeysWith: { first, _ in first })
         self.parallel = parallel
         self.meter = meter
     }

@@ -153,7 +153,7 @@ struct QueryPosition: Sendable {
         var commit = CommitEntry(
             batch: entry.batch, nextWatermarkMillis: tracker.globalMillis,
             inputMaximaMillis: plan.inputs.indices.map(watermarkMillis(ofInput:)),
-            stages: zip(plan.stageNames, result.stages.map(\.evictedThroughMicros) + [[]]).map {
+            stages: zip(plan.stageNames, result.stages(of: plan).map(\.evictedThroughMicros) + [[]]).map {
                 StageEviction(stage: $0, throughMicros: $1)
             },
             counters: [

@@ -15,6 +15,7 @@ extension QueryRunner {
         if let entry = position.rerun {
             try beginSinks()
             control.enter(.busy)
+            try tables.restore(entry.tables)
             try run(entry, latest: position.offsets, &timer)
             return true
         }
@@ -26,7 +27,8 @@ extension QueryRunner {
             return false
         }
         control.enter(.busy)
-        let entry = marked(due)
+        var entry = marked(due)
+        entry.tables = try tables.look()
         try checkpoint.logOffsets(entry)
         hasUnsyncedCommit = false
         timer.end(\.logMicros)
@@ -103,11 +105,11 @@ extension QueryRunner {
         let batch = SinkBatch(id: entry.batch, fingerprint: checkpoint.planInHand)
         let failures = FirstFailure()
         let (sinks, checkpoint) = (query.sinks, self.checkpoint)
-        let names = query.plan.stageNames
+        let (names, stages) = (query.plan.stageNames, result.stages(of: query.plan))
         nonisolated(unsafe) let writeState: () throws -> Void = {
             try checkpoint.writeState(
                 batch: entry.batch,
-                zip(names, result.stages).map { name, stage in
+                zip(names, stages).map { name, stage in
                     StageChange(
                         stage: name,
                         payloads: stage.deltas.map {

@@ -83,6 +83,7 @@ extension StagePlan {
         switch operation {
         case .join(let join):
             .join(left: left, right: QueryProgress.Side(counters: right, isPreserved: join.right.isPreserved))
+        case .lookup: preconditionFailure("a lookup keeps nothing")
         case .deduplicate(let plan):
             .deduplicate(left, duplicates: duplicates, isWithinWatermark: plan.withinMicros != nil)
         }

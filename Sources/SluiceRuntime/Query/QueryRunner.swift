@@ -35,6 +35,7 @@ package final class QueryRunner {
     let checkpoint: Checkpoint
     let executor: BatchExecutor
     let spill: FileSpill
+    let tables: QueryTables
     var position: QueryPosition
     var goal = Goal.none
     var haveSinksBegun = false
@@ -88,6 +89,9 @@ package final class QueryRunner {
         executor = BatchExecutor(
             plan: query.plan, laneCount: environment.pool.width, zones: environment.zones, resources: resources,
             parallel: parallel)
+        tables = QueryTables(
+            query, environment, executor, checkpoint,
+            newest: opened.recovered.inHand ?? opened.recovered.committed?.offsets)
         start = Moment(environment.clock)
         trigger = start
         position = QueryPosition(query.plan, opened.recovered, nowMillis: start.wallMillis)

@@ -128,9 +128,26 @@ package final class QuerySet: Sendable {
             checkpointFolder: options.checkpointFolder(query),
             retainBatches: query.state.retainBatches,
             sources: sources, positionsAreHistory: positionsAreHistory, sinks: sinks)
+        runnable.tables = plan.tables.map { table in
+            guard var source = spec.tables.first(where: { $0.name.value == table.name })?.source else {
+                preconditionFailure("the plan names a table that the spec does not have: \(table.name)")
+            }
+            let path = absolutePath(source.connector.path?.value ?? "")
+            source.connector = source.connector.reading(path: path)
+            return (path, { [source] in try openWhole(source, for: table.input, in: connectors) })
+        }
         runnable.acceptsMissingMark = options.acceptsMissingMark
         runnable.stateByteCountMax = query.state.maxBytes
         return runnable
+    }
+
+    /// All records of a source as they are now.
+    private static func openWhole(
+        _ spec: SourceSpec, for input: InputPlan, in connectors: ConnectorEnvironment
+    ) throws -> any InputBytes {
+        let source = try makeSource(spec, for: input, in: connectors)
+        let latest = try source.latestOffsets(from: SourceOffsets(), untilEnd: true)
+        return try source.open(try source.planBatch(from: SourceOffsets(), to: latest, limit: .unlimited))
     }
 
     /// Runs all queries until each has finished or failed. Blocks. True when none has failed.

@@ -149,7 +149,7 @@ private struct RowAccount {
         place = readers.first { plan.stages[$0.stage].join != nil && plan.isAlone(input, $0) }
         isDeduplicated = readers.first.map { plan.stages[$0.stage].deduplicate != nil } ?? false
         other = place.map { plan.readRows($0.side.other, plan.stages[$0.stage]) } ?? ""
-        isPreserved = readers.allSatisfy { plan.stages[$0.stage].side($0.side).isPreserved }
+        isPreserved = readers.allSatisfy { plan.stages[$0.stage].preserves($0.side) }
         rowsBefore = place.map { stateRows[$0.stage][$0.side.rawValue] } ?? 0
         rowsInState = rowsBefore
         columns = FirstRowColumns(plan.inputs[input])

@@ -1,6 +1,7 @@
 // A query on its way from the spec to its runner.
 
 package import SluiceConnectors
+package import SluiceEngine
 package import SluicePlan
 package import SluiceSpec
 
@@ -16,6 +17,8 @@ package struct RunnableQuery {
     package var sources: [any Source]
     /// True per source whose offsets name every file it ever took.
     package var positionsAreHistory: [Bool]
+    /// One per entry of `plan.tables`: where it is, and all its records as they are now.
+    package var tables: [(path: String, open: () throws -> any InputBytes)] = []
     /// One per entry of `plan.output.sinks`.
     package var sinks: [any Sink]
     /// Whether a sink's mark may be missing.

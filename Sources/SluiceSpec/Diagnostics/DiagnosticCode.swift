@@ -145,6 +145,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case eventTime = "event-time"
     /// Two settings that contradict each other.
     case conflictingKeys = "conflicting-keys"
+    /// A join with a table of a type that has no answer.
+    case tableJoinType = "table-join-type"
     /// Something that only a Kafka source has.
     case kafkaOnly = "kafka-only"
     /// A librdkafka option that would break what Sluice promises.
@@ -165,6 +167,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case keepsForever = "keeps-forever"
     /// A source that no query reads.
     case unusedSource = "unused-source"
+    /// A table that no query looks up.
+    case unusedTable = "unused-table"
     /// A sink that no query writes to.
     case unusedSink = "unused-sink"
 }

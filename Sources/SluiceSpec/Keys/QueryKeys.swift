@@ -70,7 +70,7 @@ struct JoinKeys: SpecKeys {
     static let set = KeySet(JoinKeys())
 
     let with = RequiredKey(
-        "with", .source, "The source that is joined.", orElse: "name the source to join", example: "ads")
+        "with", .input, "The source or table that is joined.", orElse: "name the source to join", example: "ads")
     let type = RequiredKey(
         "type", .node("a type of join", .words(JoinType.allCases.map(\.rawValue))), "Which rows come out.",
         orElse: "write `type: inner`, `left outer`, …", example: "left outer")

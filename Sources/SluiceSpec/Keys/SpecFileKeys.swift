@@ -16,8 +16,7 @@ struct SpecFileKeys: SpecKeys {
         example: "{ queries: { trigger: 10 seconds } }")
     let sources = Key("sources", .names(of: SourceKeys.self), "The inputs, by name: what is read, and its columns.")
     let tables = Key(
-        "tables", .node("a map of names", .object(["type": .string("object")])),
-        "Inputs without time; not supported yet.")
+        "tables", .names(of: TableKeys.self), "Inputs without time, by name: rows that others look up.")
     let queries = Key("queries", .names(of: QueryKeys.self), "The queries, by name: what is joined, and when.")
     let sinks = Key("sinks", .names(of: SinkKeys.self), "The outputs, by name: where rows go.")
     let tests = Key(

@@ -37,6 +37,9 @@ extension ValueKind where Value == Located<String> {
         $0.timeZone($1.value, $1.what)
     }
     static let source = ValueKind(words: "the name of a source", schema: textSchema) { $0.sourceReference($1.value) }
+    static let input = ValueKind(words: "the name of a source or table", schema: textSchema) {
+        $0.inputReference($1.value)
+    }
     static let sink = ValueKind(words: "the name of a sink", schema: textSchema) { $0.sinkReference($1.value) }
 }
 

@@ -36,11 +36,14 @@ extension SpecBuilder {
         let left = inputs
         append(with, to: &inputs)
         let keys = readKeys(map, left: left.scope, inputs.scope)
-        let window = map[\.window].flatMap { readWindow($0, left: left) }
-        let within = map[\.within].flatMap { readWithin($0.value, left: left, inputs) }
+        let isTable = with.map { tables[$0.value] != nil } ?? false
+        if let with, isTable { checkTableJoin(map, with, type) }
+        let window = isTable ? nil : map[\.window].flatMap { readWindow($0, left: left) }
+        let within = isTable ? nil : map[\.within].flatMap { readWithin($0.value, left: left, inputs) }
         let filter = map[\.filter].flatMap { condition($0.value, $0.what, scope: inputs.scope) }
-        checkTimeCondition(map, left: left, inputs)
-        if !map.contains(\.keys), !map.contains(\.window) {
+        if !isTable { checkTimeCondition(map, left: left, inputs) }
+        // A table may be joined on a condition alone: every row of it is looked at.
+        if !map.contains(\.keys), !map.contains(\.window), !isTable {
             diagnostics.error(
                 .joinWithoutEquality, at: with.map { Place(position: $0.position, length: $0.length) } ?? place,
                 "a join needs at least one equality", fix: "add `keys: { left.column: right.column }` or `window`")
@@ -50,6 +53,7 @@ extension SpecBuilder {
         var join = JoinSpec(
             with: with, type: type, keys: keys, within: within, windowMicros: window?.size, filter: filter)
         join.windowSource = window?.source
+        join.isTable = isTable
         return join
     }
 

@@ -55,7 +55,11 @@ extension SpecBuilder {
     func sourceReference(_ node: YAMLNode) -> Located<String>? {
         guard let scalar = scalar(node, "a source's name") else { return nil }
         usedSources.insert(scalar.text)
-        if sources[scalar.text] == nil, !hasUnreadableFile {
+        if tables[scalar.text] != nil {
+            diagnostics.error(
+                .unknownSource, at: node.place, "`\(scalar.shown)` is a table, and rows come from a source",
+                fix: "begin with a source, and join the table to it")
+        } else if sources[scalar.text] == nil, !hasUnreadableFile {
             diagnostics.error(
                 .unknownSource, at: node.place, "there is no source `\(scalar.shown)`",
                 fix: scalar.isSecret
@@ -67,6 +71,11 @@ extension SpecBuilder {
     /// Adds an input; one that is missing or unknown is added as such, so that its columns are not called unknown.
     func append(_ source: Located<String>?, to inputs: inout QueryInputs) {
         let name = source?.value ?? ""
+        if let table = tables[name] {
+            inputs.scope.inputs.append(table.scope)
+            inputs.eventTimes.append((name, .none))
+            return
+        }
         let entry = sources[name]
         inputs.scope.inputs.append(entry?.scope ?? ColumnScope.Input(name: name, isUnknown: true))
         inputs.eventTimes.append((name, entry?.eventTime ?? .unknown))

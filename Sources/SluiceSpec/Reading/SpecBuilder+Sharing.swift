@@ -132,6 +132,9 @@ extension SpecBuilder {
         for (name, source) in sources where !usedSources.contains(name) {
             diagnostics.warning(.unusedSource, at: source.name.place, "no query reads the source `\(name)`")
         }
+        for (name, table) in tables where !usedTables.contains(name) {
+            diagnostics.warning(.unusedTable, at: table.name.place, "no query looks up the table `\(name)`")
+        }
         for (name, sink) in sinks where !usedSinks.contains(name) {
             diagnostics.warning(.unusedSink, at: sink.name.place, "no query writes to the sink `\(name)`")
         }

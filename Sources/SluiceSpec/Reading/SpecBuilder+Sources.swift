@@ -115,7 +115,7 @@ extension SpecBuilder {
 
     // MARK: Rows
 
-    private func readRecordFormat(
+    func readRecordFormat(
         _ node: YAMLNode, _ kind: String?, _ connector: (any SourceConnector)?
     ) -> RecordFormat? {
         guard case .mapping(let entries) = node.kind else {

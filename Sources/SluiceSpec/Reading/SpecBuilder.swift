@@ -45,10 +45,13 @@ final class SpecBuilder {
     var hasUnreadableFile = false
     private var hasMisspeltQueries = false
     var sources: [String: SourceEntry] = [:]
+    var tables: [String: TableEntry] = [:]
     var sinks: [String: SinkEntry] = [:]
     var usedSources: Set<String> = []
+    var usedTables: Set<String> = []
     var usedSinks: Set<String> = []
     private var sourceNodes: [NamedNode] = []
+    private var tableNodes: [NamedNode] = []
     private var sinkNodes: [NamedNode] = []
     private var queryNodes: [NamedNode] = []
     private var anyPlace: Place?
@@ -86,7 +89,8 @@ final class SpecBuilder {
             map[\.sources], "source", defaultsOf(SourceKeys.self, defaults?[\.sources]), SourceKeys.connectors)
         sinkNodes += named(map[\.sinks], "sink", defaultsOf(SinkKeys.self, defaults?[\.sinks]), SinkKeys.connectors)
         queryNodes += named(map[\.queries], "query", defaultsOf(QueryKeys.self, defaults?[\.queries]), [])
-        for section in [map[\.tables], map[\.tests]].compactMap({ $0 }) {
+        tableNodes += named(map[\.tables], "table", nil, [])
+        for section in [map[\.tests]].compactMap({ $0 }) {
             if case .mapping = section.value.kind {
                 unsupported(section.what, at: section.keyPlace)
             } else {
@@ -109,8 +113,19 @@ final class SpecBuilder {
                 eventTime: .unknown, spec: nil, readsStandardInput: false)
         }
         for node in nodes.filter(\.isUnion) { sources[node.name.value] = readSource(node) }
+        for node in unique(tableNodes, "table") {
+            if let source = sources[node.name.value] {
+                diagnostics.error(
+                    .duplicateName, at: node.place,
+                    "`\(node.name.value)` is the name of a source, in line \(source.name.position.line)",
+                    fix: "rename one of them")
+                continue
+            }
+            tables[node.name.value] = readTable(node)
+        }
         spec.queries = unique(queryNodes, "query").compactMap { readQuery($0) }
         spec.sources = sources.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
+        spec.tables = tables.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
         spec.sinks = sinks.values.compactMap(\.spec).sorted { $0.name.value < $1.name.value }
         if queryNodes.isEmpty, !hasUnreadableFile, !hasMisspeltQueries, let anyPlace {
             diagnostics.error(.noQueries, at: anyPlace, "there is no query", fix: "add one below `queries:`")
