@@ -148,6 +148,24 @@ let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deleti
         if let outputFolder = sample.outputFolder { #expect(folder.rows(in: outputFolder).count == sample.rows.count) }
     }
 
+    @Test func `A run of a chain ends with what waits for what`() throws {
+        let folder = try copyOfSamples()
+        let outcome = try SluiceProcess.run(
+            ["run", "plans/orders-payments-shipments.yaml", "--trigger", "available_now"], in: folder)
+        let watermark = "watermark 2024-06-06T08:45:00.000Z"
+        let lines = outcome.standardError.split(separator: "\n").suffix(6).map(String.init)
+        #expect(
+            lines == [
+                "web_orders: 7 read: 4 passed on, 2 still wait for web_payments (newest event time "
+                    + "2024-06-06T09:00:00.000Z, \(watermark)), 0 late, 1 duplicate, 0 bad",
+                "web_payments: 5 read: 4 left, 1 still wait for web_orders (newest event time 2024-06-06T09:01:00.000Z, "
+                    + "\(watermark)), 0 late, 0 bad",
+                "shipments_eu: 3 read: 0 late, 0 bad", "shipments_us: 2 read: 0 late, 0 bad",
+                "pairs of web_orders and web_payments: 2 still wait for shipments",
+                "shipments: 3 left, 2 still wait for pairs of web_orders and web_payments",
+            ])
+    }
+
     @Test(arguments: ["gzip", "zstd"])
     func `An archive that is compressed gives the same rows`(program: String) throws {
         let folder = try copyOfSamples()
