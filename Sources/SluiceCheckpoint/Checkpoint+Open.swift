@@ -153,6 +153,7 @@ struct Opening {
         book.stateFiles = recovered.stateFiles
         book.stateFrom = recovered.stateFrom
         book.firstLog = recovered.firstLog
+        book.hasTables = recovered.offsets.last.map { !$0.tables.isEmpty } ?? false
         book.evictions = recovered.commits.map {
             Checkpoint.BatchEviction(batch: $0.batch, stages: $0.entry.stages)
         }

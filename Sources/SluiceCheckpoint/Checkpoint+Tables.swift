@@ -106,8 +106,9 @@ extension Checkpoint {
 
     /// Removes versions before those that a batch has used; of tables that it does not name, nothing.
     func removeTables(before batch: Int64) throws(FileError) {
+        guard book.withLock({ $0.hasTables }) else { return }
         let reader = CheckpointReader(folder: folder, fileSystem: fileSystem)
-        guard case .valid(let record)? = try? reader.checkedOffsets(batch), !record.tables.isEmpty else { return }
+        guard case .valid(let record) = try reader.checkedOffsets(batch) else { return }
         let names = try reader.names(in: FolderLayout.tables)
         for (table, used) in record.tables {
             let start = "\(plainFileName(table))-"

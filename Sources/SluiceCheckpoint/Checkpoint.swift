@@ -123,6 +123,8 @@ package final class Checkpoint: Sendable {
         /// Lines up to this batch are durable in all source logs.
         var historyDurableThrough = noBatch
         var isMaintenancePlanned = false
+        /// Whether batches name versions of tables.
+        var hasTables = false
     }
 
     struct BatchEviction: Hashable, Sendable {
@@ -174,6 +176,7 @@ package final class Checkpoint: Sendable {
             (book.planInHand, book.digestsInHand) = (entry.fingerprint, behind)
             book.offsetsByteCount = byteCount
             book.durable = committed
+            book.hasTables = book.hasTables || !entry.tables.isEmpty
             book.pendingState = nil
         }
     }

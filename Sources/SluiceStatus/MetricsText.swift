@@ -1,5 +1,5 @@
 // `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test.
-// Labels are `query`, `source`, `side` and `phase` only: there are as many series as the specs have of these.
+// Labels are `query`, `source`, `stage`, `side` and `phase` only: there are as many series as the specs have of these.
 
 internal import SluiceEngine
 internal import SluiceRuntime
@@ -182,6 +182,10 @@ struct MetricsText {
             family("sluice_source_tombstones_total", .counter, "Kafka records without a value, which are no rows.") {
                 Double($0.tombstones)
             },
+            family(
+                "sluice_source_duplicate_rows_total", .counter,
+                "Rows like one before, which were dropped; absent for a source that is not deduplicated."
+            ) { $0.duplicateRows.map { Double($0) } },
             family(
                 "sluice_source_watermark_timestamp_seconds", .gauge,
                 "The source's own watermark, Unix time; absent before its first row and without one."

@@ -32,6 +32,8 @@ struct QueryMetrics: Sendable {
         var lateRows = 0
         var badRows = 0
         var tombstones = 0
+        /// nil of a source that is not deduplicated.
+        var duplicateRows: Int?
         var recordsBySchema: [UInt32: Int] = [:]
         var watermarkMillis: Int64?
         /// Of all partitions; nil where the source cannot tell.
@@ -105,6 +107,7 @@ struct QueryMetrics: Sendable {
         source.lateRows += progress.lateRows
         source.badRows += progress.badRows
         source.tombstones += progress.tombstones
+        if let duplicates = progress.duplicateRows { source.duplicateRows = (source.duplicateRows ?? 0) + duplicates }
         source.recordsBySchema.merge(progress.recordsBySchema ?? [:], uniquingKeysWith: +)
         source.watermarkMillis = progress.watermarkMillis
         source.lagRows = progress.lag?.values.reduce(0) { $0 + $1.rows }

@@ -55,7 +55,10 @@ package enum StatusText {
         let spec = text(query["specTrigger"]) ?? trigger
         let progress = query["lastProgress"]
         var state: String?
-        if case .array(let operators)? = progress?["stateOperators"] { state = text(operators.first?["numRowsTotal"]) }
+        // Of all stages; a query without any has no state.
+        if case .array(let stages)? = progress?["stateOperators"], !stages.isEmpty {
+            state = "\(stages.compactMap { text($0["numRowsTotal"]).flatMap { Int($0) } }.reduce(0, +))"
+        }
         return [
             name, status, trigger == spec ? trigger : "\(trigger) (spec: \(spec))", text(query["batchId"]) ?? "-",
             text(progress?["numInputRows"]) ?? "-", text(progress?["sink"]?["numOutputRows"]) ?? "-", state ?? "-",

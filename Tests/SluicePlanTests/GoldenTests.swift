@@ -55,6 +55,16 @@ func readSpec(
         try Golden.expect(text, in: "\(name).txt")
     }
 
+    /// Three streams, one of them a union and one deduplicated: what somebody new is shown of a chain.
+    @Test func theChainAmongTheSamplesIsExplained() throws {
+        let root = Golden.folder.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let path = root.appending(path: "plans/orders-payments-shipments.yaml")
+        let (spec, diagnostics, _) = readSpec(try String(contentsOf: path, encoding: .utf8), name: "chain.yaml")
+        #expect(diagnostics.isEmpty)
+        let results = try #require(spec.map { spec in spec.queries.map { Planner.plan(query: $0, in: spec) } })
+        try Golden.expect(Explanation.text(results), in: "chain.txt")
+    }
+
     @Test func theSeedJobIsExplainedAsJSON() throws {
         let (spec, _, _) = try Golden.read("seed")
         let text = try #require(spec.map { Explanation.json($0.queries.map { Planner.plan(query: $0, in: spec!) }) })

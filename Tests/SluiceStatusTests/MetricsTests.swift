@@ -84,6 +84,32 @@ import Testing
         #expect(text.firstMatch(of: /sluice_checkpoint_bytes_total\{query="q"\} [1-9]/) != nil)
     }
 
+    @Test func `With several stages each has its name, and a deduplication no partners`() throws {
+        var spec = JoinSpecText()
+        (spec.isFollowed, spec.trigger, spec.leftField) = (true, "10s", "deduplicate: { columns: id, within: 1 hour }")
+        let live = try LiveQueries(spec.text)
+        for source in ["l", "l", "r"] { try live.append(row("x", "k", 10), to: source) }
+        live.start()
+        try live.until("the first batch") { live.reports.all.count == 1 && live.status("q") == .waiting }
+        let text = live.send("GET", "/metrics").text
+        try live.stop()
+        for sample in [
+            #"sluice_state_rows{query="q",stage="l+r",side="left"} 1"#,
+            #"sluice_state_rows{query="q",stage="l+r",side="right"} 1"#,
+            #"sluice_state_rows{query="q",stage="deduplicate l",side="left"} 1"#,
+            #"sluice_unmatched_rows_total{query="q",stage="l+r",side="left"} 0"#,
+            #"sluice_source_duplicate_rows_total{query="q",source="l"} 1"#,
+        ] {
+            #expect(text.contains(sample + "\n"), "\(sample)")
+        }
+        let absent = [
+            #"sluice_unmatched_rows_total{query="q",stage="deduplicate l""#,
+            #"sluice_matched_rows_total{query="q",stage="deduplicate l""#,
+            #"sluice_source_duplicate_rows_total{query="q",source="r""#,
+        ]
+        for sample in absent { #expect(!text.contains(sample), "\(sample)") }
+    }
+
     @Test func `A label's value is escaped`() throws {
         let live = try LiveQueries(CopySpec(triggers: ["a": "1h"]).text)
         #expect(live.send("GET", "/metrics").text.contains("query=\"a\""))

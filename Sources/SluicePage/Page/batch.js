@@ -24,7 +24,7 @@ function batchDetails(query, point) {
       ...watermarkFacts(point),
       ...stateFacts(query, point.state),
       ...(point.checkpointBytes === null ? [] : fact("Checkpoint", bytes(point.checkpointBytes)))),
-    ...point.sources.map((source, index) => sourceDetails(query.sources[index], source)),
+    ...point.sources.map((source, index) => sourceDetails(query.sources[index]?.name, source)),
   ]
 }
 
@@ -57,8 +57,18 @@ function stateFacts(query, state) {
   return [
     ...fact("State", `${counted(state.rows, "row")}, ${bytes(state.bytes)}; ${number(state.updated)} came, ` +
       `${number(state.removed)} left; durable in ${batchMillis(state.commitMillis)}`),
-    ...state.sides.flatMap((side, index) => sideFacts(query.sources[index] ?? ["left", "right"][index], side)),
+    ...state.stages.flatMap((stage) => stageFacts(query, stage, state.stages.length === 1)),
   ]
+}
+
+/** The sides of the only stage; of several each below its name. */
+function stageFacts(query, stage, isAlone) {
+  const sides = sideNames(query, stage, true).flatMap((name, side) => sideFacts(name, stage.sides[side]))
+  const { duplicates } = stage
+  const dropped = duplicates === null ? [] : fact("duplicates", `${number(duplicates)} dropped`)
+  if (isAlone) return [...sides, ...dropped]
+  const mark = stage.watermark === null ? "no watermark yet" : `watermark ${time(stage.watermark)} UTC`
+  return [element("dt", { class: "stage", text: stage.name }), element("dd", { class: "stage", text: mark }), ...sides, ...dropped]
 }
 
 function sideFacts(name, { rows, bytes: size, removed, matched, unmatched }) {
@@ -70,7 +80,8 @@ function sideFacts(name, { rows, bytes: size, removed, matched, unmatched }) {
 function sourceDetails(name, source) {
   const ranges = offsetRanges(source)
   const shown = ranges.slice(0, partitionsShown)
-  const counts = `${counted(source.rows, "row")}, ${number(source.late)} late, ${number(source.bad)} bad` +
+  const duplicates = source.duplicates === null ? "" : `, ${counted(source.duplicates, "duplicate")}`
+  const counts = `${counted(source.rows, "row")}, ${number(source.late)} late${duplicates}, ${number(source.bad)} bad` +
     (source.watermark === null ? "" : `; watermark ${time(source.watermark)} UTC`)
   const rows = shown.map(({ name, start, end }) =>
     element("tr", {}, element("td", { text: name }), element("td", { class: "number", text: start ?? "none" }),

@@ -10,7 +10,7 @@ const chartMargin = { left: 76, right: 14, top: 8, bottom: 6 }
  */
 function chartsOf(query, points) {
   const isJoin = points.some((point) => point.state)
-  return [ratesChart(points), batchTimeChart(query, points), isJoin ? stateChart(query) : rowsChart(),
+  return [ratesChart(points), batchTimeChart(query, points), isJoin ? stateChart(query, points) : rowsChart(),
     watermarkChart(query, points), latencyChart(query, points) ?? backlogChart(query, points)].filter(Boolean)
 }
 
@@ -81,7 +81,7 @@ function batchTimeChart(query, points) {
 function latencyChart(query, points) {
   if (!points.some((point) => point.latency)) return null
   const behind = (points.at(-1)?.sources ?? []).map((_, index) => ({
-    name: `behind ${query.sources[index] ?? `source ${index + 1}`}`,
+    name: `behind ${sourceName(query, index)}`,
     value: ({ sources }) => (sources[index]?.behindSeconds === null ? null : (sources[index]?.behindSeconds ?? 0) * 1000),
     breaks: true,
   }))
@@ -98,12 +98,9 @@ function latencyChart(query, points) {
   }
 }
 
-function stateChart(query) {
-  const side = (index) => ({
-    name: query.sources[index] ?? ["left", "right"][index],
-    value: (point) => point.state?.sides[index].rows ?? null,
-    kind: "step",
-  })
+function stateChart(query, points) {
+  const { state } = points.findLast((point) => point.state)
+  const side = ({ name, of }) => ({ name, value: (point) => of(point)?.rows ?? null, kind: "step" })
   return {
     title: "Rows in state",
     format: number,
@@ -111,8 +108,7 @@ function stateChart(query) {
     isWhole: true,
     scale: "never",
     series: [
-      side(0),
-      side(1),
+      ...stateSides(query, state).map(side),
       { name: "left in the batch", value: (point) => point.state?.removed ?? null, kind: "bars" },
     ],
   }
@@ -133,10 +129,14 @@ function rowsChart() {
 
 function watermarkChart(query, points) {
   const ofSources = (points.at(-1)?.sources ?? []).map((_, index) => ({
-    name: query.sources[index] ?? `source ${index + 1}`,
+    name: sourceName(query, index),
     value: (point) => behindNow(point, point.sources[index]?.watermark),
   }))
-  const series = ofSources.filter(({ value }) => points.some((point) => value(point) !== null))
+  // Most stages go by the query's watermark itself, which is that of a source.
+  const ofStages = (points.at(-1)?.state?.stages ?? [])
+    .filter(({ name }) => points.some((point) => (stageOf(point, name)?.watermark ?? point.watermark) !== point.watermark))
+    .map(({ name }) => ({ name: `stage ${name}`, value: (point) => behindNow(point, stageOf(point, name)?.watermark) }))
+  const series = [...ofSources, ...ofStages].filter(({ value }) => points.some((point) => value(point) !== null))
   if (!series.length) return null
   return { title: "Watermark, behind the clock", format: duration, tick: duration, isTime: true, series, scale: "never" }
 }
@@ -156,7 +156,7 @@ function backlogChart(query, points) {
   const format = hasSeconds ? duration : isRows ? (rows) => counted(rows, "row") : bytes
   const series = last.sources
     .map((_, index) => ({
-      name: query.sources[index] ?? `source ${index + 1}`,
+      name: sourceName(query, index),
       value: (point) => value(point.sources[index]),
     }))
     .filter((each) => points.some((point) => each.value(point) !== null))
@@ -166,6 +166,11 @@ function backlogChart(query, points) {
 }
 
 // MARK: Drawing
+
+/** Colours begin again behind the last. */
+function seriesClass(index) {
+  return `series-${index % 6}`
+}
 
 /** - onSelect: called with the batch under the cursor when that is another. */
 function makeCharts(onSelect) {
@@ -226,7 +231,7 @@ function timeSpan(points, now) {
 function makeChart(spec) {
   const values = spec.series.map(() => element("span", { class: "value" }))
   const legend = spec.series.map((series, index) =>
-    element("span", { class: `key series-${index} ${series.kind ?? "line"}` }, element("i"), `${series.name} `, values[index]),
+    element("span", { class: `key ${seriesClass(index)} ${series.kind ?? "line"}` }, element("i"), `${series.name} `, values[index]),
   )
   const drawing = svg("svg", { height: chartHeight, role: "img", "aria-label": spec.title })
   const note = element("span", { class: "note" })
@@ -289,7 +294,7 @@ function drawSeries(view, series, index, y) {
   const isSparse = view.points.length <= plotWidth(view) / 6
   const kind = series.kind ?? "line"
   const width = kind === "stack" ? Math.max(1.5, Math.min(9, (0.7 * plotWidth(view)) / view.points.length)) : null
-  return svg("g", { class: `series series-${index} ${kind}` }, svg("path", { d: path, "stroke-width": width }),
+  return svg("g", { class: `series ${seriesClass(index)} ${kind}` }, svg("path", { d: path, "stroke-width": width }),
     kind === "line" && isSparse ? svg("path", { class: "dots", d: dotsPath(view, series, y) }) : null)
 }
 
@@ -429,7 +434,7 @@ function drawCursor(view) {
     chart.cursor.append(svg("line", { x1: x, x2: x, y1: chartMargin.top, y2: chartHeight - chartMargin.bottom }))
     chart.spec.series.forEach((series, index) => {
       const value = series.kind === "stack" ? null : series.value(point)
-      if (value !== null) chart.cursor.append(svg("circle", { class: `series-${index}`, cx: x, cy: chart.y(value), r: 3.5 }))
+      if (value !== null) chart.cursor.append(svg("circle", { class: seriesClass(index), cx: x, cy: chart.y(value), r: 3.5 }))
     })
   }
 }

@@ -47,12 +47,13 @@ function measureLatency(points) {
 /** For each side that an outer join preserves: how many of its rows have left with a partner, and how many wait. */
 function measureMatches(query) {
   const { points } = query
-  if (!points.at(-1)?.state || !query.plan?.join?.type.includes("outer")) return []
-  return [0, 1].flatMap((side) => {
-    const total = (name) => sum(points.map((point) => point.state?.sides[side][name] ?? 0))
-    const { rows, matched } = points.at(-1).state.sides[side]
-    if (matched === null) return []
-    return [{ name: query.sources[side], matched: total("matched"), unmatched: total("unmatched"), waiting: rows }]
+  const last = points.at(-1)
+  if (!last?.state) return []
+  return stateSides(query, last.state).flatMap(({ name, stage, of }) => {
+    const { rows, matched } = of(last)
+    if (matched === null || !planStage(query, stage)?.type.includes("outer")) return []
+    const total = (what) => sum(points.map((point) => of(point)?.[what] ?? 0))
+    return [{ name, matched: total("matched"), unmatched: total("unmatched"), waiting: rows }]
   })
 }
 
@@ -67,6 +68,11 @@ function lastSum(points, value) {
   return sum(points.flatMap((point) => point.sources.map(value)))
 }
 
+/** Of one source. A join that was added has brought a source that batches before did not have. */
+function sourceSum(points, index, name) {
+  return sum(points.map((point) => point.sources[index]?.[name] ?? 0))
+}
+
 /** Rows of state an hour, by the first and last of the batches; null below a minute of them. */
 function growth(points) {
   const [first, last] = [points[0], points.at(-1)]
@@ -74,21 +80,29 @@ function growth(points) {
   return ((last.state.rows - first.state.rows) * 3_600_000) / (last.at - first.at)
 }
 
-/** The index of the source whose watermark is behind all others', which then is the query's; null without one. */
+/**
+ * The source whose watermark is behind all others', which then is the query's; null without one. Parts of a union that
+ * have one watermark hold it together: `name`, and the `indices` of its sources.
+ */
 function holder(query, last) {
   const marks = last?.sources.map((source) => source.watermark) ?? []
   const known = marks.filter((mark) => mark !== null)
   if (known.length < 2 || Math.min(...known) === Math.max(...known)) return null
-  const index = marks.indexOf(Math.min(...known))
+  const lowest = Math.min(...known)
   // Under the policy `max` the query's watermark is ahead of the slowest source.
-  return last.watermark !== null && last.watermark > marks[index] ? null : index
+  if (last.watermark !== null && last.watermark > lowest) return null
+  const first = marks.indexOf(lowest)
+  const union = query.sources[first]?.union ?? null
+  const isPart = (index) => union !== null && query.sources[index]?.union === union && marks[index] === lowest
+  const indices = marks.map((_, index) => index).filter((index) => index === first || isPart(index))
+  return { name: indices.length > 1 ? union : sourceName(query, first), indices }
 }
 
 function measureSource(query, index, now) {
   const source = query.points.at(-1).sources[index]
   const rowsAt = query.rowsAt[index] ?? null
   return {
-    name: query.sources[index] ?? shortDescription(source.description),
+    name: query.sources[index]?.name ?? shortDescription(source.description),
     isSilentSince: rowsAt ?? query.knownSince,
     hasSpoken: rowsAt !== null,
     silentMillis: now - (rowsAt ?? query.knownSince),
@@ -159,16 +173,19 @@ function behindProblems(query, { sources, interval }) {
 /** One source is silent while others are not, and rows wait for its watermark. */
 function silentProblem(query, measures) {
   const { holder, sources, last, interval } = measures
-  if (holder === null || !last.state?.rows || isOver(query) || query.status === "paused") return null
-  const silent = sources[holder]
+  if (holder === null || isOver(query) || query.status === "paused") return null
+  // Values that a deduplication remembers wait for nothing.
+  const waiting = sum((last.state?.stages ?? []).filter((stage) => stage.isJoin).map((stage) => stage.rows))
+  if (!waiting) return null
+  const silent = holder.indices.map((index) => sources[index]).reduce((a, b) => (a.silentMillis <= b.silentMillis ? a : b))
   const limit = Math.max(60_000, 5 * (interval ?? 0))
-  const others = sources.filter((source, index) => index !== holder && source.hasSpoken)
+  const others = sources.filter((source, index) => !holder.indices.includes(index) && source.hasSpoken)
   if (silent.silentMillis < limit || !others.some((other) => other.isSilentSince > silent.isSilentSince)) return null
   const ahead = Math.max(...others.map((other) => other.watermark)) - silent.watermark
   return {
     level: 2,
     text:
-      `${counted(last.state.rows, "row")} in state wait for ${silent.name}: ${silent.name} has been silent for ` +
+      `${counted(waiting, "row")} in state wait for ${holder.name}: ${holder.name} has been silent for ` +
       `${silent.hasSpoken ? "" : "at least "}${duration(silent.silentMillis)}, and its watermark is ` +
       `${duration(ahead)} behind ${others.map((other) => other.name).join(" and ")}`,
   }
@@ -179,10 +196,7 @@ const lateShareMax = 0.01
 function rowProblems(query, { recent, sources }) {
   const list = []
   sources.forEach((source, index) => {
-    const total = (value) => sum(recent.map((point) => value(point.sources[index])))
-    const rows = total((each) => each.rows)
-    const late = total((each) => each.late)
-    const bad = total((each) => each.bad)
+    const [rows, late, bad] = ["rows", "late", "bad"].map((name) => sourceSum(recent, index, name))
     const some = (count) => `${counted(count, "row")} of ${source.name}${rows ? ` (${percent(count / rows)})` : ""}`
     // One row in a hundred late is what a delay is chosen for; the column has their number.
     if (late) list.push({ level: late > lateShareMax * rows ? 1 : 0, text: `${some(late)} came late and were dropped` })

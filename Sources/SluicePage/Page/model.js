@@ -10,7 +10,8 @@ const pointsListed = 60
  * - points: its last batches, digested
  * - rowsAt: for each source when it last had rows, null when not since the page knows of it; outlives the points
  * - knownSince: the first batch the page knows of
- * - plan, sources: as `explain` has them, and the names in the order of the progress records
+ * - plan: as `explain` has it
+ * - sources: in the order of the progress records, `name` and the `union` that each is part of, or null
  */
 const queries = new Map()
 
@@ -35,19 +36,35 @@ function noBatches() {
 /** `explain` wraps its queries in a list. */
 function takePlan(query, plan) {
   query.plan = plan.queries ? plan.queries[0] : plan
-  query.sources = sourceNames(query.plan)
+  query.sources = sourcesOf(query.plan)
 }
 
-/** In the order of the progress records' sources: left, then right. */
-function sourceNames(plan) {
-  if (plan.join) return [plan.join.left.source, plan.join.right.source]
-  const names = []
-  const visit = (node) => {
-    if (node.operator === "Source") names.push(node.summary.split(" ")[0])
-    for (const child of node.children ?? []) visit(child)
+/**
+ * In the order of the progress records: that of the query as it is written, unions by their parts. What runs may read
+ * them in another order, and it alone has the parts one by one.
+ */
+function sourcesOf(plan) {
+  const parts = new Map()
+  for (const union of planNodes(plan.physical, "Union")) {
+    parts.set(plainName(union), planNodes(union, "Source").map(plainName))
   }
-  if (plan.physical) visit(plan.physical)
-  return names
+  return planNodes(plan.logical, "StreamingRelation").map(plainName).flatMap((name) =>
+    parts.has(name) ? parts.get(name).map((part) => ({ name: part, union: name })) : [{ name, union: null }])
+}
+
+/** The nodes of a tree that are such an operator, from left to right. */
+function planNodes(node, operator) {
+  if (!node) return []
+  return [...(node.operator === operator ? [node] : []), ...(node.children ?? []).flatMap((child) => planNodes(child, operator))]
+}
+
+/** The name that a node's summary begins with, without the quotes that one with a hyphen has there. */
+function plainName({ summary }) {
+  return summary.split(" [")[0].replaceAll("`", "")
+}
+
+function sourceName(query, index) {
+  return query.sources[index]?.name ?? `source ${index + 1}`
 }
 
 /** Takes one progress record. True when the query was started anew since the record before. */
@@ -89,7 +106,6 @@ function trim(query) {
 
 /** The part of a record that the page shows. A number that does not exist is null. */
 function digest(record) {
-  const state = record.stateOperators[0]
   return {
     id: record.batchId,
     at: Date.parse(record.timestamp),
@@ -102,20 +118,41 @@ function digest(record) {
     checkpointBytes: record.checkpointBytes ?? null,
     watermark: watermarkMillis(record.eventTime?.watermark),
     eventTime: record.eventTime ?? null,
-    state: state ? stateDigest(state) : null,
+    state: record.stateOperators.length ? stateDigest(record.stateOperators) : null,
     sources: record.sources.map(sourceDigest),
   }
 }
 
-function stateDigest(state) {
+/** All stages together, and each: those first whose rows the others read. Their state is made durable at once. */
+function stateDigest(operators) {
+  const stages = operators.map(stageDigest).reverse()
+  const total = (name) => sum(stages.map((stage) => stage[name]))
   return {
+    rows: total("rows"),
+    updated: total("updated"),
+    removed: total("removed"),
+    bytes: total("bytes"),
+    commitMillis: Math.max(...operators.map((state) => state.commitTimeMs)),
+    stages,
+  }
+}
+
+function stageDigest(state) {
+  const isJoin = state.operatorName === "symmetricHashJoin"
+  const metrics = state.customMetrics ?? {}
+  const stage = {
+    name: state.stage,
+    isJoin,
     rows: state.numRowsTotal,
     updated: state.numRowsUpdated,
     removed: state.numRowsRemoved,
     bytes: state.memoryUsedBytes,
-    commitMillis: state.commitTimeMs,
-    sides: ["left", "right"].map((side) => sideDigest(side, state.customMetrics ?? {})),
+    watermark: watermarkMillis(state.watermark),
+    duplicates: metrics.numDroppedDuplicateRows ?? null,
   }
+  const { rows, removed, bytes } = stage
+  return { ...stage, sides: isJoin ? ["left", "right"].map((side) => sideDigest(side, metrics))
+    : [{ rows, bytes, removed, matched: null, unmatched: null }] }
 }
 
 /** What became of the rows of a side is known where they come out without a partner too. */
@@ -137,6 +174,7 @@ function sourceDigest(source) {
     rows: source.numInputRows,
     late: source.numRowsDroppedByWatermark,
     bad: source.numBadRows,
+    duplicates: source.numRowsDroppedAsDuplicates ?? null,
     watermark: watermarkMillis(source.watermark),
     start: source.startOffset,
     end: source.endOffset,
@@ -144,6 +182,45 @@ function sourceDigest(source) {
     behind: lag ? sum(lag.map((part) => part.rows)) : offsetsBehind(source),
     behindSeconds: seconds?.length ? Math.max(...seconds) : null,
   }
+}
+
+// MARK: Stages: what keeps state, in the words of `explain`
+
+/** A stage of the plan by its name; the only one of a query with one. Null while the plan is not known. */
+function planStage(query, name) {
+  const stages = query.plan?.stages ?? []
+  return stages.find((stage) => stage.stage === name) ?? null
+}
+
+/** From where a join's side has its rows; a deduplication below is no place of its own. */
+function sideSource(query, name, side) {
+  const source = planStage(query, name)?.[side]?.source
+  const below = source && planStage(query, source)
+  return below?.type === "deduplicate" ? below.source : source ?? side
+}
+
+/**
+ * What a stage of a batch keeps, by side: `orders`, `payments`. With `isAlone` false so that it can stand among those of
+ * other stages: `orders for payments`.
+ */
+function sideNames(query, stage, isAlone) {
+  if (!stage.isJoin) return [`values of ${planStage(query, stage.name)?.source ?? stage.name}`]
+  const names = ["left", "right"].map((side) => sideSource(query, stage.name, side))
+  return isAlone ? names : [`${names[0]} for ${names[1]}`, `${names[1]} for ${names[0]}`]
+}
+
+/** Every side of every stage: its name, and from a batch to what it keeps, null where the batch has none such. */
+function stateSides(query, state) {
+  const isAlone = state.stages.length === 1
+  return state.stages.flatMap((stage) => sideNames(query, stage, isAlone).map((name, side) => ({
+    name,
+    stage: stage.name,
+    of: (point) => stageOf(point, stage.name)?.sides[side] ?? null,
+  })))
+}
+
+function stageOf(point, name) {
+  return point.state?.stages.find((stage) => stage.name === name) ?? null
 }
 
 /** Spark's watermark before there is one is the start of 1970. */

@@ -75,10 +75,10 @@ function restingBacklogCell({ backlog }) {
   return { main: behind.map(text).join(", ") || "nothing" }
 }
 
-function watermarkCell(query, { last, holder, sources }, now) {
+function watermarkCell(query, { last, holder }, now) {
   if (!last?.eventTime) return null
   if (last.watermark === null) return { main: "none yet" }
-  const held = holder === null ? "" : `, held by ${sources[holder].name}`
+  const held = holder === null ? "" : `, held by ${holder.name}`
   return { main: distance(last.watermark, now), sub: `${time(last.watermark, now)}${held}` }
 }
 
@@ -89,11 +89,14 @@ function distance(millis, now) {
 function stateCell(query, { last, growthPerHour }) {
   if (!last?.state) return null
   const grows = growthPerHour === null ? "" : `, ${signed(growthPerHour)} rows/h`
-  return { main: counted(last.state.rows, "row"), sub: `${sidesText(query, last.state)}; ${bytes(last.state.bytes)}${grows}` }
+  return { main: counted(last.state.rows, "row"), sub: `${partsText(query, last)}; ${bytes(last.state.bytes)}${grows}` }
 }
 
-function sidesText(query, state) {
-  return state.sides.map(({ rows }, side) => `${query.sources[side] ?? ["left", "right"][side]} ${number(rows ?? 0)}`).join(", ")
+/** Of one stage its sides, of several the stages. */
+function partsText(query, point) {
+  const { stages } = point.state
+  const parts = stages.length > 1 ? stages : stateSides(query, point.state).map(({ name, of }) => ({ name, rows: of(point).rows }))
+  return parts.map(({ name, rows }) => `${name} ${number(rows ?? 0)}`).join(", ")
 }
 
 function matchedCell(query, { matches }) {

@@ -7,31 +7,72 @@ const operatorWords = {
   DropLate: "Drop late rows",
   State: "Keep in state",
   SymmetricHashJoin: "Join",
+  Deduplicate: "Drop duplicates of",
+  Union: "Union",
   Filter: "Filter",
   Project: "Columns",
   Sink: "Write",
 }
 
+/** Which numbers stand at a box, by its node: those of a source, a stage, or a side of one. */
+function boxPlaces(query) {
+  const places = new Map()
+  // In order of execution: a stage comes behind what it reads.
+  const stages = [...(query.plan.stages ?? [])]
+  const visit = (node) => {
+    const below = (node.children ?? []).map(visit)
+    let source = below.length === 1 ? below[0] : null
+    if (node.operator === "Source") source = query.sources.findIndex(({ name }) => name === plainName(node))
+    else if (node.operator === "SymmetricHashJoin" || node.operator === "Deduplicate") {
+      source = null
+      const stage = stages.shift()?.stage
+      places.set(node, { stage })
+      if (node.operator === "SymmetricHashJoin") node.children.forEach((child, side) => places.set(child, { stage, side }))
+    }
+    if (source !== null && !places.has(node)) places.set(node, { source })
+    return source
+  }
+  visit(query.plan.physical)
+  return places
+}
+
 /** The tree of the physical plan, its leaves first. */
-function drawPlan(node) {
+function drawPlan(query) {
+  return drawNode(query.plan.physical, boxPlaces(query))
+}
+
+function drawNode(node, places) {
   const children = node.children ?? []
-  const box = operatorBox(node)
+  const box = operatorBox(node, places.get(node) ?? {})
   if (children.length === 0) return element("div", { class: "lane" }, box)
   if (children.length === 1) {
-    const above = drawPlan(children[0])
+    const above = drawNode(children[0], places)
     above.append(box)
     return above
   }
-  const lanes = element("div", { class: "lanes" }, ...children.map(drawPlan))
-  return element("div", { class: "lane" }, lanes, box)
+  const lanes = element("div", { class: "lanes" }, ...children.map((child) => drawNode(child, places)))
+  const lane = element("div", { class: "lane" }, lanes, box)
+  widen(lane, lanes, children)
+  return lane
 }
 
-function operatorBox(node) {
+/** Each lane gets the room of the sources above it; many sources more than the screen may have. */
+function widen(lane, lanes, children) {
+  const counts = children.map((child) => planNodes(child, "Source").length)
+  const total = sum(counts)
+  if (total <= 2) return
+  // Through the object model: the policy of the page refuses `style` attributes.
+  counts.forEach((count, index) => (lanes.children[index].style.flexGrow = count))
+  lane.style.minWidth = `${14.5 * total}rem`
+  lanes.style.maxWidth = `${Math.max(64, 20 * total)}rem`
+}
+
+function operatorBox(node, place) {
   const details = Object.entries(node.details ?? {})
   const list = details.flatMap(([name, text]) => [element("dt", { text: name }), element("dd", { text })])
   const box = element(
     "div",
-    { class: "operator", data: { operator: node.operator }, title: node.operator },
+    { class: "operator", data: { operator: node.operator, ...place }, title: node.operator },
     element("b", { text: operatorWords[node.operator] ?? node.operator }),
     element("span", { text: ` ${node.summary ?? ""}` }),
     list.length ? element("dl", {}, ...list) : null,
@@ -41,38 +82,59 @@ function operatorBox(node) {
 }
 
 /** The numbers of the last batches at the boxes they belong to. */
-function renderPlanNumbers(root, query, { last, sources, recent }, now) {
-  const lives = (operator) => [...root.querySelectorAll(`[data-operator="${operator}"] > .live`)]
-  const rows = (index) => sum(recent.map((point) => point.sources[index].rows)) / (windowMillis(query) / 1000)
-  lives("Source").forEach((node, index) => setText(node, last ? perSecond(rows(index)) : ""))
-  lives("EventTimeWatermark").forEach((node, index) => {
-    const mark = sources[index]?.watermark
-    setText(node, mark ? `${time(mark, now)}, ${distance(mark, now)}` : "")
-  })
-  lives("DropLate").forEach((node, index) => {
-    const late = sum(recent.map((point) => point.sources[index].late))
-    setText(node, last ? `${counted(late, "row")} in ${duration(windowMillis(query))}` : "")
-  })
-  lives("SymmetricHashJoin").forEach((node) =>
-    setText(node, last?.state ? `${counted(last.state.rows, "row")} in state, ${bytes(last.state.bytes)}` : ""),
-  )
-  lives("Sink").forEach((node) => setText(node, last ? `${counted(last.rowsOut, "row")} in the last batch` : ""))
+function renderPlanNumbers(root, query, measures, now) {
+  for (const box of root.querySelectorAll("[data-operator]")) {
+    const text = measures.last && liveTexts[box.dataset.operator]?.(query, measures, box.dataset, now)
+    setText(box.querySelector(":scope > .live"), text || "")
+  }
 }
 
-/** What each side keeps and until when; with the watermark of now. */
-function keepsText(query, side, last, now) {
-  const facts = query.plan.join?.[side]
-  const offset = facts?.evictionOffsetMicros ?? null
-  if (offset === null || !last?.watermark) return null
-  const bound = last.watermark + offset / 1000
-  return `Now: rows whose ${facts.time} is after ${time(bound, now)} UTC (${distance(bound, now)}).`
+/** From a query, its measures and a box's place to what stands there now. */
+const liveTexts = {
+  Source: (query, { recent }, { source }) =>
+    perSecond(sourceSum(recent, source, "rows") / (windowMillis(query) / 1000)),
+  EventTimeWatermark: (query, { sources }, { source }, now) => markText(sources[source]?.watermark, now),
+  DropLate: (query, { recent }, { source }) =>
+    `${counted(sourceSum(recent, source, "late"), "row")} in ${duration(windowMillis(query))}`,
+  Deduplicate: (query, { last, recent }, { stage }) => {
+    const kept = stageOf(last, stage)
+    const dropped = sum(recent.map((point) => stageOf(point, stage)?.duplicates ?? 0))
+    return kept && `${counted(kept.rows, "value")} in state, ${bytes(kept.bytes)}; ` +
+      `${counted(dropped, "duplicate")} in ${duration(windowMillis(query))}`
+  },
+  State: (query, { last }, { stage, side }) => {
+    const kept = stageOf(last, stage)?.sides[side]
+    // Beside the only join the numbers of its sides stand above all charts.
+    return kept && last.state.stages.length > 1 && `${counted(kept.rows, "row")}, ${bytes(kept.bytes)}`
+  },
+  SymmetricHashJoin: (query, { last }, { stage }, now) => {
+    const kept = stageOf(last, stage)
+    const mark = kept && last.state.stages.length > 1 ? markText(kept.watermark, now) : ""
+    return kept && `${counted(kept.rows, "row")} in state, ${bytes(kept.bytes)}${mark && `; watermark ${mark}`}`
+  },
+  Sink: (query, { last }) => `${counted(last.rowsOut, "row")} in the last batch`,
+}
+
+function markText(mark, now) {
+  return mark ? `${time(mark, now)}, ${distance(mark, now)}` : ""
+}
+
+/** What a side keeps and until when; with the watermark of now. */
+function keepsText(query, { stage: name, side }, last, now) {
+  const stage = planStage(query, name)
+  const facts = stage?.[side]
+  const offset = facts ? facts.evictionOffsetMicros : stage?.withinMicros && -stage.withinMicros
+  if (offset === null || offset === undefined || !last?.watermark) return null
+  const bound = last.watermark + (stage.watermarkMs ?? 0) + offset / 1000
+  const rows = facts ? `rows whose ${facts.time}` : "values whose first time"
+  return `Now: ${rows} is after ${time(bound, now)} UTC (${distance(bound, now)}).`
 }
 
 function makeStateList(query) {
   return (query.plan.state ?? []).map((side) =>
     element(
       "li",
-      { data: { side: side.side } },
+      { data: { stage: side.stage, side: side.side } },
       element("strong", { text: side.summary }),
       element("p", { class: "live" }),
       element("ul", {}, ...side.details.map((text) => element("li", { text }))),
@@ -82,6 +144,6 @@ function makeStateList(query) {
 
 function renderStateList(root, query, { last }, now) {
   for (const item of root.querySelectorAll(":scope > [data-side]")) {
-    setText(item.querySelector(".live"), keepsText(query, item.dataset.side, last, now) ?? "")
+    setText(item.querySelector(".live"), keepsText(query, item.dataset, last, now) ?? "")
   }
 }

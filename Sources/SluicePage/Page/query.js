@@ -84,7 +84,7 @@ function renderBatch(view) {
 function renderPlan(view, measures, now) {
   const { query } = view
   if (!query.plan) return
-  replaceIfChanged(view.plan, query.plan, () => [query.plan.physical ? drawPlan(query.plan.physical) : null])
+  replaceIfChanged(view.plan, query.plan, () => [query.plan.physical ? drawPlan(query) : null])
   replaceIfChanged(view.state, query.plan.state, () => makeStateList(query))
   replaceIfChanged(view.timeFacts, query.plan.time, () =>
     (query.plan.time ?? []).map((text) => element("li", { text: `${text}.` })))

@@ -52,7 +52,8 @@ package struct QueryProgress: Hashable, Sendable {
         package var sides: [(name: String, side: Side)] {
             switch kind {
             case .join(let left, let right): [("left", left), ("right", right)]
-            case .deduplicate(let side, _, _): [("left", side)]
+            // What is remembered of a row never comes out.
+            case .deduplicate(let side, _, _): [("left", Side(counters: side.counters, isPreserved: false))]
             }
         }
 

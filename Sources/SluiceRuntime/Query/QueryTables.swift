@@ -203,8 +203,8 @@ final class QueryTables {
             } catch {
                 throw TableError(
                     description: "table `\(entries[index].plan.name)` says `unique: true`, and its rows "
-                        + "\(error.numbers[0]) and \(error.numbers[1]) both have \(error.values) (remove one of them, or "
-                        + "`unique: true`: every row then joins)")
+                        + "\(error.numbers[0]) and \(error.numbers[1]) both have \(error.values) (remove one of "
+                        + "them, or `unique: true`: every row then joins)")
             }
         }
         entries[index].rows = rows

@@ -1,6 +1,6 @@
 // Where the rows of a query's sources have gone, over all its starts in this process: what is bad or late is said in
 // the log when it first happens and then at most once a minute and source, and when the process ends a line a source
-// says the sums. What a record holds is never said.
+// says the sums, and one what waits of unions and of pairs. What a record holds is never said.
 
 internal import SluiceEngine
 internal import SluicePlan
@@ -13,6 +13,8 @@ package final class RowAccounts: Sendable {
     private static let silenceNanos: UInt64 = 60_000_000_000
 
     private let sources = Mutex<[RowAccount]>([])
+    /// What waits in state and is no single source's.
+    private let shared = Mutex<[SharedRows]>([])
 
     package init() {}
 
@@ -24,11 +26,17 @@ package final class RowAccounts: Sendable {
                 RowAccount(plan, input, stateRows)
             }
         }
+        shared.withLock { shared in
+            if shared.isEmpty { shared = SharedRows.all(plan, stateRows) }
+        }
     }
 
     /// Takes in a committed batch, and says what is due.
     func add(_ result: BatchResult, watermarkMillis: Int64?, _ clock: any Clock, _ log: Log) {
         let now = clock.monotonicNanos
+        shared.withLock { shared in
+            for index in shared.indices { shared[index].waiting.add(result) }
+        }
         sources.withLock { sources in
             for index in sources.indices {
                 sources[index].add(result, index, watermarkMillis)
@@ -62,9 +70,12 @@ package final class RowAccounts: Sendable {
         }
     }
 
-    /// A line for each source that anything was read from.
+    /// A line for each source that anything was read from, then for what a union or a join has put into the next one.
     package var lines: [(source: String, text: String)] {
-        sources.withLock { $0.filter { $0.hasRead }.map { ($0.name, $0.text) } }
+        let sources = sources.withLock { $0 }
+        let read = sources.filter(\.hasRead).map { ($0.name, $0.text) }
+        if read.isEmpty { return [] }
+        return read + shared.withLock { $0.map { ($0.name, $0.text(sources)) } }
     }
 }
 
@@ -115,17 +126,13 @@ private struct RowTrouble {
 /// One source's sums since the first start.
 private struct RowAccount {
     let name: String
-    /// Where its rows are kept: in state of a stage, on a side; nil without a join.
-    private let place: (stage: Int, side: JoinInput)?
+    /// Its rows in state of a join, on a side; nil without one, and where they are those of a union.
+    private var waiting: WaitingRows?
+    /// Part of a union, which has its own line of what waits.
+    private let isPart: Bool
     private let isDeduplicated: Bool
     private var duplicates = 0
-    /// What they wait for there.
-    private let other: String
-    /// True where every row comes out, with a partner or without.
-    private let isPreserved: Bool
-    private let rowsBefore: Int
     private var counters = SourceCounters()
-    private var rowsInState: Int
     private var watermarkMillis: Int64?
     var bad = RowTrouble()
     var late = RowTrouble()
@@ -145,13 +152,12 @@ private struct RowAccount {
     init(_ plan: PhysicalPlan, _ input: Int, _ stateRows: [[Int]]) {
         name = plan.inputs[input].source
         let readers = plan.readers(ofInput: input)
-        // Values that a deduplication remembers are no rows that wait.
-        place = readers.first { plan.stages[$0.stage].join != nil && plan.isAlone(input, $0) }
         isDeduplicated = readers.first.map { plan.stages[$0.stage].deduplicate != nil } ?? false
-        other = place.map { plan.readRows($0.side.other, plan.stages[$0.stage]) } ?? ""
-        isPreserved = readers.allSatisfy { plan.stages[$0.stage].preserves($0.side) }
-        rowsBefore = place.map { stateRows[$0.stage][$0.side.rawValue] } ?? 0
-        rowsInState = rowsBefore
+        // Values that a deduplication remembers are no rows that wait.
+        let join = readers.first { plan.stages[$0.stage].join != nil }
+        let isAlone = join.map { plan.direct(plan.stages[$0.stage].input($0.side)) == [input] } ?? false
+        waiting = isAlone ? join.map { WaitingRows(plan, $0.stage, $0.side, stateRows) } : nil
+        isPart = join != nil && !isAlone
         columns = FirstRowColumns(plan.inputs[input])
     }
 
@@ -160,7 +166,7 @@ private struct RowAccount {
     mutating func add(_ result: BatchResult, _ input: Int, _ watermarkMillis: Int64?) {
         let batch = result.sources[input]
         counters.add(batch)
-        if let place { rowsInState = result.stages[place.stage].side(place.side).rowsTotal }
+        waiting?.add(result)
         duplicates += result.stages.compactMap { $0.duplicates[input] }.reduce(0, +)
         self.watermarkMillis = watermarkMillis
         bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
@@ -191,14 +197,19 @@ private struct RowAccount {
         return all.count > 1 ? [all.joined(separator: ", ")] : []
     }
 
-    /// `3,000 read: 2,756 out, 244 still wait for ads (…), 0 late, 0 bad`. A row that only a partner brings out has
-    /// `left` when it is done with, and not come out.
+    /// How many rows have come to the first join, or out.
+    var passed: Int {
+        counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows - duplicates
+    }
+
+    /// `3,000 read: 2,756 out, 244 still wait for ads (…), 0 late, 0 bad`.
     var text: String {
-        func counted(_ count: Int, _ words: String) -> String { "\(grouped(count)) \(words)" }
-        let passed =
-            counters.inputRows - counters.lateRows - counters.droppedRows - counters.filteredRows - duplicates
-        var parts = [counted(passed + rowsBefore - rowsInState, isPreserved ? "out" : "left")]
-        if place != nil { parts.append(counted(rowsInState, "still wait for \(other)") + times) }
+        var parts: [String] = []
+        if let waiting {
+            parts = [waiting.gone(of: passed), waiting.text + times]
+        } else if !isPart {
+            parts = [counted(passed, "out")]
+        }
         if counters.filteredRows > 0 { parts.append(counted(counters.filteredRows, "filtered")) }
         parts.append(counted(counters.lateRows, "late"))
         if isDeduplicated { parts.append(counted(duplicates, duplicates == 1 ? "duplicate" : "duplicates")) }
@@ -217,8 +228,7 @@ private struct RowAccount {
             let rows = isAll ? "any row" : "the first \(grouped(firstRows.rowCount)) rows"
             parts.append("no value of \(empty.joined(separator: " and ")) in \(rows)")
         }
-        let before = rowsBefore > 0 ? " and \(grouped(rowsBefore)) from before" : ""
-        return "\(counted(counters.inputRows, "read"))\(before): " + parts.joined(separator: ", ")
+        return "\(counted(counters.inputRows, "read"))\(waiting?.beforeText ?? ""): " + parts.joined(separator: ", ")
     }
 
     private var times: String {
@@ -233,9 +243,66 @@ private struct RowAccount {
     }
 }
 
-extension PhysicalPlan {
-    /// Whether what a stage keeps on a side is rows of one source: not of a union, nor pairs.
-    fileprivate func isAlone(_ input: Int, _ place: (stage: Int, side: JoinInput)) -> Bool {
-        direct(stages[place.stage].input(place.side)) == [input]
+/// Rows in state of a join, on one side.
+private struct WaitingRows {
+    private let stage: Int
+    private let side: JoinInput
+    /// What they wait for.
+    private let other: String
+    /// What is said of rows that no longer wait. One that only a partner brings out has `left` when it is done with,
+    /// and not come `out`; one that goes on to another join has not come out either.
+    private let word: String
+    /// Before the first batch.
+    private let before: Int
+    private var now: Int
+
+    init(_ plan: PhysicalPlan, _ stage: Int, _ side: JoinInput, _ stateRows: [[Int]]) {
+        self.stage = stage
+        self.side = side
+        let planned = plan.stages[stage]
+        other = plan.readRows(side.other, planned)
+        word = !planned.side(side).isPreserved ? "left" : stage == plan.stages.indices.last ? "out" : "passed on"
+        before = stateRows[stage][side.rawValue]
+        now = before
+    }
+
+    mutating func add(_ result: BatchResult) { now = result.stages[stage].side(side).rowsTotal }
+
+    /// `2,756 out`
+    func gone(of passed: Int) -> String { counted(passed + before - now, word) }
+
+    /// `244 still wait for ads`
+    var text: String { counted(now, "still wait for \(other)") }
+
+    var beforeText: String { before > 0 ? " and \(grouped(before)) from before" : "" }
+}
+
+/// What a join keeps of a union, or of the pairs of another join.
+private struct SharedRows {
+    /// As `explain` has it: `shipments`, `pairs of orders and payments`.
+    let name: String
+    /// The parts of the union; empty for pairs, whose number nobody counts.
+    private let parts: [Int]
+    var waiting: WaitingRows
+
+    /// In order of execution.
+    static func all(_ plan: PhysicalPlan, _ stateRows: [[Int]]) -> [SharedRows] {
+        plan.stages.indices.filter { plan.stages[$0].join != nil }.flatMap { number in
+            let stage = plan.stages[number]
+            return JoinInput.allCases.compactMap { side -> SharedRows? in
+                let parts = plan.direct(stage.input(side)) ?? []
+                if parts.count == 1 { return nil }
+                return SharedRows(
+                    name: plan.readRows(side, stage), parts: parts,
+                    waiting: WaitingRows(plan, number, side, stateRows))
+            }
+        }
+    }
+
+    func text(_ sources: [RowAccount]) -> String {
+        if parts.isEmpty { return waiting.text }
+        return "\(waiting.gone(of: parts.reduce(0) { $0 + sources[$1].passed })), \(waiting.text)"
     }
 }
+
+private func counted(_ count: Int, _ words: String) -> String { "\(grouped(count)) \(words)" }

@@ -7,19 +7,23 @@ import Testing
 @Suite(.enabled(if: Chromium.isWanted, Chromium.missing), .serialized)
 struct StatusPageTests {
     /// A process with its page open.
-    private struct Visit {
+    struct Visit {
         let folder: TemporaryFolder
         let served: ServedProcess
         let browser: WebDriver
 
         init(_ arguments: [String] = [], at path: String = "/") throws {
+            let files = [
+                "token": "secret-token\n", "ads<b>.jsonl": "", "visits.jsonl": "", "lines.jsonl": "",
+                "broken \(StatusPageTests.hostile).jsonl": "nonsense\n",
+            ]
+            try self.init(spec: StatusPageTests.spec, files: files, arguments, at: path)
+        }
+
+        init(spec: String, files: [String: String], _ arguments: [String] = [], at path: String) throws {
             folder = try TemporaryFolder()
-            try folder.write("spec.yaml", StatusPageTests.spec)
-            try folder.write("token", "secret-token\n")
-            try folder.write("ads<b>.jsonl", "")
-            try folder.write("visits.jsonl", "")
-            try folder.write("lines.jsonl", "")
-            try folder.write("broken \(StatusPageTests.hostile).jsonl", "nonsense\n")
+            try folder.write("spec.yaml", spec)
+            for (name, text) in files { try folder.write(name, text) }
             served = try ServedProcess(["spec.yaml"] + arguments, in: folder)
             browser = try WebDriver()
             try browser.setSize(width: 1280, height: 900)
