@@ -36,6 +36,8 @@ struct CheckpointThreadTests {
                 } catch { failures.withLock { $0.append(error) } }
             }
             threads.append(try #require(thread))
+            // A plan that is carried out long after it was made finds little to do: on a busy machine none would.
+            if threads.count > 4 { threads.removeFirst().join() }
         }
         for thread in threads { thread.join() }
         #expect(failures.withLock { $0 }.isEmpty)

@@ -113,9 +113,31 @@ import Testing
         setup.feed("k1")
         let error = #expect(throws: TableError.self) { try setup.run() }
         #expect("\(error as Any)".contains("there is nothing at /devices/current.jsonl"), "\(error as Any)")
+        #expect(error?.code == "table-missing" && error?.isRetriable == true)
         setup.harness.stop()
         setup.devices("current.jsonl", ("k1", "north"))
         #expect(try setup.run() == [#"{"id":"r0","site":"north"}"#])
+    }
+
+    @Test func `A file that cannot be read whole leaves the table as a whole unread, with what is wrong`() throws {
+        let setup = try Setup(Self.spec())
+        setup.devices("a.jsonl", ("k1", "north"))
+        setup.disk.put("/devices/b.jsonl.gz", bytes: [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3])
+        setup.feed("k1")
+        let error = #expect(throws: TableError.self) { try setup.run() }
+        #expect(error?.code == "file-damaged", "\(error as Any)")
+        #expect("\(error as Any)".contains("/devices/b.jsonl.gz"), "\(error as Any)")
+    }
+
+    @Test func `A file without a column in its header is no file of the table`() throws {
+        let setup = try Setup(
+            Self.spec().replacing(
+                "path: /devices }\n    format: json", with: "path: /devices }\n    format: { csv: { header: true } }"))
+        setup.disk.put("/devices/a.csv", "k,size\nk1,1\n")
+        setup.feed("k1")
+        let error = #expect(throws: TableError.self) { try setup.run() }
+        #expect(error?.code == "file-header" && error?.isRetriable == false, "\(error as Any)")
+        #expect("\(error as Any)".contains("/devices/a.csv has no column `site`"), "\(error as Any)")
     }
 
     @Test func `A bad row of a table that must have none fails the query with its place`() throws {

@@ -149,9 +149,6 @@ package struct BatchResult: Sendable {
     /// Per stage of the plan; nothing of a lookup.
     package var stages: [StageResult] = []
 
-    /// Of the stages that keep state.
-    package func stages(of plan: PhysicalPlan) -> [StageResult] { plan.statefulStages.map { stages[$0] } }
-
     /// Rows of the main route.
     package var outputRowCount: Int { routes[0].rowCount }
     /// Live rows of all stages.
@@ -189,6 +186,8 @@ package final class BatchExecutor {
     private let parallel: ParallelFor
     /// Per stage its shards.
     private let stages: [[any StageShard]]
+    /// What the stages that keep state read, in order of execution; made once, as every batch goes through it.
+    private let runs: [StageRun]
     private let lanes: [DecodeLane]
     private let tables: [TableSlot]
     private let shortage: MemoryShortage
@@ -217,6 +216,7 @@ package final class BatchExecutor {
                     shard, ofStage: stage, tables: tables, zones: zones, resources: resources, shortage: shortage)
             }
         }
+        runs = plan.statefulStages.map { StageRun(number: $0, steps: plan.steps(ofStage: $0)) }
         let laneCount = max(1, laneCount)
         lanes = (0..<laneCount).map { _ in
             DecodeLane(
@@ -231,30 +231,26 @@ package final class BatchExecutor {
         precondition(inputs.count == plan.inputs.count)
         shortage.begin()
         precondition(tables.allSatisfy { $0.index != nil }, "tables are there before the batch")
-        if plan.statefulStages.isEmpty { return try runWithoutState(inputs, watermarks) }
+        guard let last = runs.last?.number else { return try runWithoutState(inputs, watermarks) }
         var sources = [SourceCounters](repeating: SourceCounters(), count: inputs.count)
         var results = [StageResult](repeating: StageResult(), count: stages.count)
-        var last = 0
-        for stage in stages.indices where plan.stages[stage].isStateful {
-            results[stage] = try run(stage, inputs, watermarks, &sources)
-            last = stage
-        }
+        for stage in runs { results[stage.number] = try run(stage, inputs, watermarks, &sources) }
         let main = route(stages[last].map(\.outputs), rowCount: results[last].rowsEmitted)
         return BatchResult(routes: [main], sources: sources, stages: results)
     }
 
     /// Runs one stage, whose inputs are done with the batch.
     private func run(
-        _ number: Int, _ inputs: [any InputBytes], _ watermarks: BatchWatermarks, _ sources: inout [SourceCounters]
+        _ run: StageRun, _ inputs: [any InputBytes], _ watermarks: BatchWatermarks, _ sources: inout [SourceCounters]
     ) throws(BatchError) -> StageResult {
-        let (stage, shards) = (plan.stages[number], stages[number])
+        let (stage, shards) = (plan.stages[run.number], stages[run.number])
         let evictionMillis = stage.watermarkMillis(of: watermarks.evictionMillis)
         for shard in shards { shard.begin() }
         // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
         var rowCount = 0
         let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
         var duplicates: [Int: Int] = [:]
-        for step in plan.steps(ofStage: number) {
+        for step in run.steps {
             let chunks: [DecodedChunk]
             if let input = step.source {
                 (chunks, sources[input]) = try decode(inputs[input], input, watermarks)
@@ -451,7 +447,14 @@ package final class BatchExecutor {
     package var stateByteCount: Int { stages.joined().reduce(0) { $0 + $1.byteCount } }
 }
 
-/// One thing after another that a stage reads in a batch.
+/// A stage that keeps state, and what it reads one after the other.
+private struct StageRun {
+    /// A position in the plan's stages.
+    var number: Int
+    var steps: [StageStep]
+}
+
+/// One of the things that a stage reads in a batch.
 private struct StageStep {
     var side: JoinInput
     /// A position in the plan's inputs, or else one in its stages.

@@ -143,12 +143,6 @@ package struct StagePlan: Hashable, Sendable {
         }
     }
 
-    /// Whether a row of a side comes out, whatever it meets.
-    package func preserves(_ side: JoinInput) -> Bool {
-        if let lookup { return lookup.type == .leftOuter }
-        return self.side(side).isPreserved
-    }
-
     /// Whether the pairs that it gives have the columns of a side.
     package func outputs(_ side: JoinInput) -> Bool { (join?.type ?? lookup?.type)?.outputs(side) ?? true }
 

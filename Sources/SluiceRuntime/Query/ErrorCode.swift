@@ -13,6 +13,7 @@ func errorCode(_ error: any Error) -> String {
     case let error as CheckpointError: error.code
     case let error as FileError: error.code
     case let error as MemoryError: error.code
+    case let error as TableError: error.code
     case BatchError.badRow: "bad-row"
     case BatchError.outOfMemory: "out-of-memory"
     case BatchError.spill: "output-unwritable"

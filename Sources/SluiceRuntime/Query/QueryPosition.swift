@@ -18,6 +18,8 @@ internal import SluicePlan
 /// How far a query has read, what its watermark is, and which batch comes next.
 struct QueryPosition: Sendable {
     private let plan: PhysicalPlan
+    /// The stages that keep state, as the checkpoint calls them; made once, as every batch writes them.
+    let statefulStages: [NamedStage]
     /// Up to where each input has been read.
     private(set) var offsets: [SourceOffsets]
     private(set) var nextBatch: Int64
@@ -33,6 +35,7 @@ struct QueryPosition: Sendable {
     ///   - nowMillis: wall time of the start, from which idle timeouts count.
     init(_ plan: PhysicalPlan, _ recovered: Recovered, nowMillis: Int64) {
         self.plan = plan
+        statefulStages = zip(plan.stageNames, plan.statefulStages).map(NamedStage.init)
         let committed = recovered.committed
         offsets = plan.inputs.map { input in
             committed?.offsets.sources.first { $0.source == input.source }?.next ?? SourceOffsets()
@@ -149,13 +152,19 @@ struct QueryPosition: Sendable {
         tracker.setParts(input: input, parts, nowMillis: steadyMillis)
     }
 
+    /// Without a stage that keeps state there is one, which the source gives its name.
+    private func evictions(_ result: BatchResult) -> [StageEviction] {
+        if statefulStages.isEmpty { return [StageEviction(stage: plan.stageNames[0], throughMicros: [])] }
+        return statefulStages.map {
+            StageEviction(stage: $0.name, throughMicros: result.stages[$0.number].evictedThroughMicros)
+        }
+    }
+
     private func commitEntry(_ entry: OffsetsEntry, _ result: BatchResult) -> CommitEntry {
         var commit = CommitEntry(
             batch: entry.batch, nextWatermarkMillis: tracker.globalMillis,
             inputMaximaMillis: plan.inputs.indices.map(watermarkMillis(ofInput:)),
-            stages: zip(plan.stageNames, result.stages(of: plan).map(\.evictedThroughMicros) + [[]]).map {
-                StageEviction(stage: $0, throughMicros: $1)
-            },
+            stages: evictions(result),
             counters: [
                 "inputRows": Int64(result.sources.reduce(0) { $0 + $1.inputRows }),
                 "outputRows": Int64(result.outputRowCount), "stateRows": Int64(result.stateRowsTotal),
@@ -167,6 +176,14 @@ struct QueryPosition: Sendable {
         }
         return commit
     }
+}
+
+/// A stage that keeps state.
+struct NamedStage {
+    /// Of `PhysicalPlan.stageNames`.
+    var name: String
+    /// Its position in the plan's stages.
+    var number: Int
 }
 
 extension PhysicalPlan {

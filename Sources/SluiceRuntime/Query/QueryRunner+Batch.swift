@@ -105,17 +105,18 @@ extension QueryRunner {
         let batch = SinkBatch(id: entry.batch, fingerprint: checkpoint.planInHand)
         let failures = FirstFailure()
         let (sinks, checkpoint) = (query.sinks, self.checkpoint)
-        let (names, stages) = (query.plan.stageNames, result.stages(of: query.plan))
+        let stages = position.statefulStages
         nonisolated(unsafe) let writeState: () throws -> Void = {
             try checkpoint.writeState(
                 batch: entry.batch,
-                zip(names, stages).map { name, stage in
-                    StageChange(
-                        stage: name,
-                        payloads: stage.deltas.map {
+                stages.map { stage in
+                    let done = result.stages[stage.number]
+                    return StageChange(
+                        stage: stage.name,
+                        payloads: done.deltas.map {
                             unsafe ShardPayload(shard: $0.shard, bytes: $0.payload.buffer.bytes)
-                        }, lastJoinTimeMicros: stage.newestDeltaMicros,
-                        evictedThroughMicros: stage.evictedThroughMicros)
+                        }, lastJoinTimeMicros: done.newestDeltaMicros,
+                        evictedThroughMicros: done.evictedThroughMicros)
                 })
         }
         environment.pool.run(1 + sinks.count) { index in

@@ -59,10 +59,11 @@ extension QueryRunner {
     }
 
     private func stages(_ entry: OffsetsEntry, _ result: BatchResult, _ cost: BatchCost) -> [QueryProgress.State] {
-        query.plan.stagesFromTop.map { number in
+        stagesFromTop.map { number in
             let (stage, counters) = (query.plan.stages[number], result.stages[number])
-            let late = query.plan.inputs.indices.filter { input in stage.inputs.contains { $0.isOf(source: input) } }
-                .reduce(0) { $0 + result.sources[$1].lateRows }
+            let late = result.sources.indices.reduce(0) { sum, input in
+                stage.inputs.contains { $0.isOf(source: input) } ? sum + result.sources[input].lateRows : sum
+            }
             return QueryProgress.State(
                 stage: stage.name,
                 watermarkMillis: stage.watermarkMillis.map { _ in

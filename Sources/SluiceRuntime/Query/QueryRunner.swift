@@ -27,6 +27,8 @@ package import SluiceSystem
 /// Runs one query. Used by one thread; others speak to its `QueryControl`.
 package final class QueryRunner {
     let query: RunnableQuery
+    /// `PhysicalPlan.stagesFromTop`, as every batch reports them.
+    let stagesFromTop: [Int]
     let environment: QueryEnvironment
     let control: QueryControl
     let accounts: RowAccounts
@@ -78,6 +80,7 @@ package final class QueryRunner {
         var query = query
         query.plan = opened.plan
         self.query = query
+        stagesFromTop = query.plan.stagesFromTop
         checkpoint = opened.checkpoint
         keepMemoryReserve()
         spill = try FileSpill(folder: query.checkpointFolder, fileSystem: environment.fileSystem)

@@ -141,13 +141,16 @@ package final class QuerySet: Sendable {
         return runnable
     }
 
-    /// All records of a source as they are now.
+    /// All records of a table's files as they are now: all of them or none, so what a source would go on without is
+    /// an error here.
     private static func openWhole(
         _ spec: SourceSpec, for input: InputPlan, in connectors: ConnectorEnvironment
     ) throws -> any InputBytes {
         let source = try makeSource(spec, for: input, in: connectors)
         let latest = try source.latestOffsets(from: SourceOffsets(), untilEnd: true)
-        return try source.open(try source.planBatch(from: SourceOffsets(), to: latest, limit: .unlimited))
+        let ranges = try source.planBatch(from: SourceOffsets(), to: latest, limit: .unlimited)
+        if let trouble = source.trouble { throw trouble }
+        return try source.open(ranges)
     }
 
     /// Runs all queries until each has finished or failed. Blocks. True when none has failed.

@@ -185,6 +185,7 @@ func isRetriable(_ error: any Error) -> Bool {
     switch error {
     case let error as ConnectorError: error.isRetriable
     case let error as CheckpointError: error.isRetriable
+    case let error as TableError: error.isRetriable
     case BatchError.input(_, let error): isRetriable(error)
     case BatchError.spill(let error): error.isRetriable
     default: false

@@ -11,7 +11,20 @@ internal import Synchronization
 
 /// A table that cannot be read, or is not what it says.
 package struct TableError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A stable name such as `table-missing`.
+    package var code: String
     package var description: String
+    /// Whether the same may go well a moment later.
+    package var isRetriable = false
+}
+
+extension TableError {
+    /// What stands in the way of reading a table.
+    fileprivate init(_ table: String, _ error: any Error) {
+        self.init(
+            code: errorCode(error), description: "table `\(table)` cannot be read: \(error)",
+            isRetriable: SluiceRuntime.isRetriable(error))
+    }
 }
 
 /// Rows of tables that queries of one process use now, by what they are of.
@@ -96,6 +109,7 @@ final class QueryTables {
         for index in entries.indices {
             guard let version = versions[entries[index].plan.name] else {
                 throw TableError(
+                    code: "table-not-in-batch",
                     description: "table `\(entries[index].plan.name)` was not part of the batch that runs again: "
                         + "start the query once with the spec as it was")
             }
@@ -119,8 +133,9 @@ final class QueryTables {
         for _ in 0..<triesMax {
             guard let signature = try signature(name, path) else {
                 throw TableError(
+                    code: "table-missing",
                     description: "table `\(name)` cannot be read: there is nothing at \(path) (put the files there, or "
-                        + "correct `path`)")
+                        + "correct `path`)", isRetriable: true)
             }
             if entries[index].rows != nil, entries[index].signature == signature { return }
             if try resume(index, signature) { return }
@@ -133,13 +148,14 @@ final class QueryTables {
             return
         }
         throw TableError(
+            code: "table-changing",
             description: "table `\(name)` changes faster than it can be read (write its files elsewhere, and "
-                + "rename them to where the table is)")
+                + "rename them to where the table is)", isRetriable: true)
     }
 
     private func signature(_ name: String, _ path: String) throws -> String? {
         do throws(FileError) { return try tableSignature(path: path, environment.fileSystem) } catch {
-            throw TableError(description: "table `\(name)` cannot be read: \(error)")
+            throw TableError(name, error)
         }
     }
 
@@ -162,11 +178,7 @@ final class QueryTables {
             return try TableRows(entry.plan, from: try entry.read(), zones: environment.zones) {
                 limit?.mustStop(query) ?? false
             }
-        } catch let error as BatchError {
-            throw TableError(description: "table `\(entry.plan.name)` cannot be read: \(error)")
-        } catch let error as ConnectorError {
-            throw TableError(description: "table `\(entry.plan.name)` cannot be read: \(error)")
-        }
+        } catch { throw TableError(entry.plan.name, error) }
     }
 
     private func take(_ rows: TableRows, _ signature: String, _ index: Int) throws {
@@ -202,6 +214,7 @@ final class QueryTables {
                     try TableIndex(rows, lookup, leftTypes: left, isUnique: entries[index].plan.isUnique))
             } catch {
                 throw TableError(
+                    code: "table-not-unique",
                     description: "table `\(entries[index].plan.name)` says `unique: true`, and its rows "
                         + "\(error.numbers[0]) and \(error.numbers[1]) both have \(error.values) (remove one of "
                         + "them, or `unique: true`: every row then joins)")

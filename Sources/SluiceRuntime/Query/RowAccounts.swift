@@ -131,6 +131,10 @@ private struct RowAccount {
     /// Part of a union, which has its own line of what waits.
     private let isPart: Bool
     private let isDeduplicated: Bool
+    /// The tables that its rows are looked up in on their way out, where no join with a stream is on it.
+    private let tables: [String]
+    /// Rows of the query; counted where it has this source only.
+    private var outputRows: Int?
     private var duplicates = 0
     private var counters = SourceCounters()
     private var watermarkMillis: Int64?
@@ -158,6 +162,9 @@ private struct RowAccount {
         let isAlone = join.map { plan.direct(plan.stages[$0.stage].input($0.side)) == [input] } ?? false
         waiting = isAlone ? join.map { WaitingRows(plan, $0.stage, $0.side, stateRows) } : nil
         isPart = join != nil && !isAlone
+        tables = join != nil
+            ? [] : readers.compactMap { plan.stages[$0.stage].lookup.map { plan.tables[$0.table].name } }
+        outputRows = plan.inputs.count == 1 && !tables.isEmpty ? 0 : nil
         columns = FirstRowColumns(plan.inputs[input])
     }
 
@@ -167,6 +174,7 @@ private struct RowAccount {
         let batch = result.sources[input]
         counters.add(batch)
         waiting?.add(result)
+        outputRows = outputRows.map { $0 + result.outputRowCount }
         duplicates += result.stages.compactMap { $0.duplicates[input] }.reduce(0, +)
         self.watermarkMillis = watermarkMillis
         bad.add(batch.badRows, dropped: batch.droppedRows, first: batch.firstBad)
@@ -208,7 +216,10 @@ private struct RowAccount {
         if let waiting {
             parts = [waiting.gone(of: passed), waiting.text + times]
         } else if !isPart {
-            parts = [counted(passed, "out")]
+            parts =
+                tables.isEmpty
+                ? [counted(passed, "out")] : [counted(passed, "looked up in \(tables.joined(separator: " and "))")]
+            if let outputRows { parts.append(counted(outputRows, "out")) }
         }
         if counters.filteredRows > 0 { parts.append(counted(counters.filteredRows, "filtered")) }
         parts.append(counted(counters.lateRows, "late"))
