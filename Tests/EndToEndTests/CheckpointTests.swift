@@ -77,7 +77,7 @@ import Testing
             switch self {
             case .flipped, .truncated: "is damaged"
             case .deleted: "is missing"
-            case .fromTheFuture: "has format 3"
+            case .fromTheFuture: "has format 4"
             }
         }
 
@@ -89,10 +89,10 @@ import Testing
             case .deleted: return try folder.remove(name)
             case .fromTheFuture:
                 if name.hasSuffix(".gz") {
-                    bytes = storedGzipMember(Data("{\"format\":3}".utf8))
+                    bytes = storedGzipMember(Data("{\"format\":4}".utf8))
                 } else {
                     let text = String(decoding: bytes, as: UTF8.self)
-                    let line = text.split(separator: "\n")[0].replacing("{\"format\":2,", with: "{\"format\":3,")
+                    let line = text.split(separator: "\n")[0].replacing("{\"format\":2,", with: "{\"format\":4,")
                     bytes = Data("\(line)\ncrc32 \(hex(crc32(Data("\(line)\n".utf8))))\n".utf8)
                 }
             }

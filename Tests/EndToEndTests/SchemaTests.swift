@@ -46,7 +46,8 @@ import Testing
     @Test(arguments: [
         ("watermark: { column: t, delay: 1m }", "watermarks: { column: t, delay: 1m }", "'watermarks' was unexpected"),
         ("type: inner", "type: middle", "is not valid under any"), ("from: l", "form: l", "'from' is a required"),
-        ("delay: 1m", "delay: [1]", "is not of type 'string'"),
+        // A watermark is that of a source or that of a union.
+        ("delay: 1m", "delay: [1]", "is not valid under any"), ("from: l", "from: [l]", "is not of type 'string'"),
     ])
     func `A slip does not fit the schema`(right: String, wrong: String, said: String) throws {
         let spec = """
