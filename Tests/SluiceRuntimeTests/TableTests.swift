@@ -122,7 +122,7 @@ import Testing
     @Test func `A file that cannot be read whole leaves the table as a whole unread, with what is wrong`() throws {
         let setup = try Setup(Self.spec())
         setup.devices("a.jsonl", ("k1", "north"))
-        setup.disk.put("/devices/b.jsonl.gz", bytes: [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3])
+        setup.disk.put("/devices/b.jsonl.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3])
         setup.feed("k1")
         let error = #expect(throws: TableError.self) { try setup.run() }
         #expect(error?.code == "file-damaged", "\(error as Any)")
