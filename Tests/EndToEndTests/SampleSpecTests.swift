@@ -124,15 +124,15 @@ let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deleti
                     source: "shipments for pairs of web_orders and web_payments",
                     words: "2 h 1 ms: bound 0 s + stages below 1 h 1 ms + delay 1 h"),
             ]),
-        // Device d-1 was once just below, d-3 is retired, d-9 is not known; d-4 is at no site.
+        // Meter m-1 was once just below, m-3 is retired, m-9 is not known; m-4 is at no site.
         Sample(
             name: "readings-sites", outputFolder: nil,
             rows: [
-                #"{"device":"d-2","read_at":"2024-06-01T08:00:05.000Z","value":26.0,"above":0.5,"site":{"name":"Cellar","city":"Lyon"}}"#,
-                #"{"device":"d-1","read_at":"2024-06-01T08:01:00.000Z","value":80.25,"above":0.25,"site":{"name":"Cellar","city":"Lyon"}}"#,
-                #"{"device":"d-4","read_at":"2024-06-01T08:01:10.000Z","value":5.5,"above":0.5,"site":{}}"#,
+                #"{"meter":"m-2","read_at":"2024-06-01T08:00:05.000Z","value":26.0,"above":0.5,"site":{"name":"Cellar","city":"Lyon"}}"#,
+                #"{"meter":"m-1","read_at":"2024-06-01T08:01:00.000Z","value":80.25,"above":0.25,"site":{"name":"Cellar","city":"Lyon"}}"#,
+                #"{"meter":"m-4","read_at":"2024-06-01T08:01:10.000Z","value":5.5,"above":0.5,"site":{}}"#,
             ],
-            kept: [], operation: "Lookup left outer"),
+            kept: [], operation: "Lookup"),
     ]
 
     private func copyOfSamples() throws -> TemporaryFolder {
@@ -188,28 +188,28 @@ let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deleti
                 outcome.standardError.split(separator: "\n").last
             )
         }
-        #expect(try run().lastLine == "readings: 6 read: 6 looked up in devices and sites, 3 out, 0 late, 0 bad")
-        try folder.write("plans/data/readings-sites/devices.csv", "id,site,value_max,retired\nd-9,20,1.5,\n")
+        #expect(try run().lastLine == "meter_readings: 6 read: 6 looked up in meters and sites, 3 out, 0 late, 0 bad")
+        try folder.write("plans/data/readings-sites/meters.csv", "id,site,value_max,retired\nm-9,20,1.5,\n")
         try folder.write(
             "plans/data/readings-sites/readings/2024-06-02.jsonl",
-            #"{"device":"d-9","value":2.0,"read_at":"2024-06-02T08:00:00Z"}"# + "\n")
+            #"{"meter":"m-9","value":2.0,"read_at":"2024-06-02T08:00:00Z"}"# + "\n")
         let second = try run()
         #expect(
             second.rows == [
-                #"{"device":"d-9","read_at":"2024-06-02T08:00:00.000Z","value":2.0,"above":0.5,"site":{"name":"Roof","city":"Ghent"}}"#
+                #"{"meter":"m-9","read_at":"2024-06-02T08:00:00.000Z","value":2.0,"above":0.5,"site":{"name":"Roof","city":"Ghent"}}"#
             ])
-        #expect(second.lastLine == "readings: 1 read: 1 looked up in devices and sites, 1 out, 0 late, 0 bad")
+        #expect(second.lastLine == "meter_readings: 1 read: 1 looked up in meters and sites, 1 out, 0 late, 0 bad")
 
         try folder.write(
-            "plans/data/readings-sites/devices.csv", "id,site,value_max,retired\nd-9,20,1.5,\nd-9,10,1.5,\n")
+            "plans/data/readings-sites/meters.csv", "id,site,value_max,retired\nm-9,20,1.5,\nm-9,10,1.5,\n")
         try folder.write(
             "plans/data/readings-sites/readings/2024-06-03.jsonl",
-            #"{"device":"d-9","value":2.0,"read_at":"2024-06-03T08:00:00Z"}"# + "\n")
+            #"{"meter":"m-9","value":2.0,"read_at":"2024-06-03T08:00:00Z"}"# + "\n")
         let refused = try SluiceProcess.run(
             ["run", "plans/readings-sites.yaml", "--trigger", "available_now"], in: folder)
         #expect(refused.exitCode == 1)
         #expect(
-            refused.standardError.contains("table `devices` says `unique: true`, and its rows 1 and 2 both have"),
+            refused.standardError.contains("table `meters` says `unique: true`, and its rows 1 and 2 both have"),
             "\(refused.standardError)")
     }
 
