@@ -127,6 +127,8 @@ struct LaneFacts {
     let number: Int
     /// The first stage that keeps its rows, which they may be late for; nil where there is none.
     let keeper: StagePlan?
+    /// Whether there is one: each row asks, and to look at an optional of that size copies it.
+    let hasKeeper: Bool
     /// The side on which expressions find its rows.
     let side: Int
     let source: String
@@ -169,6 +171,7 @@ struct LaneFacts {
         self.number = number
         let reading = physical.reader(ofInput: number)
         keeper = physical.keeper(ofInput: number)
+        hasKeeper = keeper != nil
         side = (reading?.side ?? .left).rawValue
         source = plan.source
         badRows = plan.badRows
@@ -390,7 +393,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             counters.filteredRows &+= 1
             return false
         }
-        guard facts.keeper != nil, let eventTime else { return true }
+        guard facts.hasKeeper, let eventTime else { return true }
         let compared = facts.latenessWindowMicros.map { windowEnd(eventTime, $0) } ?? eventTime
         if compared <= bounds.lateMicros {
             if counters.lateRows == 0 { firstLate = LateRow(place: decoder.place, timeMicros: eventTime) }

@@ -162,7 +162,8 @@ private struct RowAccount {
         let isAlone = join.map { plan.direct(plan.stages[$0.stage].input($0.side)) == [input] } ?? false
         waiting = isAlone ? join.map { WaitingRows(plan, $0.stage, $0.side, stateRows) } : nil
         isPart = join != nil && !isAlone
-        tables = join != nil
+        tables =
+            join != nil
             ? [] : readers.compactMap { plan.stages[$0.stage].lookup.map { plan.tables[$0.table].name } }
         outputRows = plan.inputs.count == 1 && !tables.isEmpty ? 0 : nil
         columns = FirstRowColumns(plan.inputs[input])
