@@ -100,6 +100,7 @@ final class QueryTables {
 
     /// Takes over what has changed. Returns the versions that the next batch joins.
     func look() throws -> [String: Int64] {
+        if entries.isEmpty { return [:] }
         for index in entries.indices { try look(index) }
         return Dictionary(entries.map { ($0.plan.name, $0.version) }, uniquingKeysWith: { first, _ in first })
     }
