@@ -88,6 +88,31 @@ import Testing
         #expect(!(try run(folder).standardError.contains(" read")))
     }
 
+    @Test func `What waits behind a join has a line of its own, of whatever the join puts out`() throws {
+        let folder = try TemporaryFolder()
+        let names = ["a", "b", "c"]
+        let sources = names.map {
+            "  \($0): { file: { path: \($0).jsonl }, columns: { id: long, t: timestamp }, "
+                + "watermark: { column: t, delay: 1m } }"
+        }
+        func join(_ name: String, _ type: String) -> String {
+            "{ with: \(name), type: \(type), keys: { a.id: \(name).id }, "
+                + "within: \(name).t between a.t and a.t + 1m }"
+        }
+        for name in names { try folder.write("\(name).jsonl", "{\"id\":1,\"t\":\"2024-01-01T00:00:00Z\"}\n") }
+        for (type, line) in [
+            ("left semi", "a behind b: 1 still wait for c"), ("left outer", "pairs of a and b: 1 still wait for c"),
+        ] {
+            try folder.write(
+                "spec.yaml",
+                "sluice: 1\nsources:\n\(sources.joined(separator: "\n"))\n"
+                    + "queries:\n  q: { from: a, join: [\(join("b", type)), \(join("c", "right outer"))], "
+                    + "select: { id: a.id }, trigger: available_now, to: out }\nsinks:\n  out: { stdout: {} }\n")
+            let lines = try run(folder, ["--checkpoint", "at \(type)"]).standardError.split(separator: "\n")
+            #expect(lines.last.map(String.init) == line)
+        }
+    }
+
     @Test func `A file that is no text is refused by name, by check and by run`() throws {
         let folder = try TemporaryFolder()
         try folder.write("spec.yaml", Self.spec())

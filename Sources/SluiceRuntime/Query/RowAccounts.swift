@@ -291,7 +291,8 @@ private struct WaitingRows {
 
 /// What a join keeps of a union, or of the pairs of another join.
 private struct SharedRows {
-    /// As `explain` has it: `shipments`, `pairs of orders and payments`.
+    /// As `explain` has it: `shipments`, `pairs of orders and payments`; of a join that puts out one side alone, whose
+    /// source has a line already, `orders behind payments`.
     let name: String
     /// The parts of the union; empty for pairs, whose number nobody counts.
     private let parts: [Int]
@@ -305,10 +306,15 @@ private struct SharedRows {
                 let parts = plan.direct(stage.input(side)) ?? []
                 if parts.count == 1 { return nil }
                 return SharedRows(
-                    name: plan.readRows(side, stage), parts: parts,
-                    waiting: WaitingRows(plan, number, side, stateRows))
+                    name: name(plan, side, stage), parts: parts, waiting: WaitingRows(plan, number, side, stateRows))
             }
         }
+    }
+
+    private static func name(_ plan: PhysicalPlan, _ side: JoinInput, _ stage: StagePlan) -> String {
+        let rows = plan.readRows(side, stage)
+        guard case .stage(let number) = stage.input(side), !plan.stages[number].outputs(.right) else { return rows }
+        return "\(rows) behind \(plan.readRows(.right, plan.stages[number]))"
     }
 
     func text(_ sources: [RowAccount]) -> String {
