@@ -127,21 +127,6 @@ package struct WatermarkTracker: Sendable {
     }
 }
 
-extension PhysicalPlan {
-    /// The inputs that have a watermark, those together that have one together.
-    fileprivate var watermarkedInputs: [[Int]] {
-        var groups: [[Int]] = []
-        for (number, input) in inputs.enumerated() {
-            guard let watermark = input.watermark else { continue }
-            let together = groups.firstIndex { group in
-                watermark.isOfUnion && inputs[group[0]].union == input.union
-            }
-            if let together { groups[together].append(number) } else { groups.append([number]) }
-        }
-        return groups
-    }
-}
-
 extension WatermarkTracker.Side {
     fileprivate func isIdle(at nowMillis: Int64) -> Bool {
         guard let idleTimeoutMillis else { return false }

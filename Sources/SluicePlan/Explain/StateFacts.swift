@@ -133,10 +133,12 @@ extension PhysicalPlan {
 
     /// How the watermark moves and which rows are late.
     package func timeFacts() -> [String] {
-        let ends = inputs.enumerated().compactMap { index, input -> String? in
-            guard let watermark = input.watermark else { return nil }
+        let ends = watermarkedInputs.compactMap { indices -> String? in
+            guard let watermark = inputs[indices[0]].watermark else { return nil }
+            // The parts of a union may share one.
+            let names = indices.map { name(watermark.column, ofInput: $0) }.joined(separator: " or ")
             let place = watermark.parts.part.map { " of the slowest \($0)" } ?? ""
-            return "the latest \(name(watermark.column, ofInput: index))\(place)\(spokenOffset(-watermark.delayMicros))"
+            return "the latest \(names)\(place)\(spokenOffset(-watermark.delayMicros))"
         }
         guard let first = ends.first else { return ["there is no watermark: no row is late"] }
         let (few, many) = watermarkPolicy == .min ? ("earlier", "earliest") : ("later", "latest")

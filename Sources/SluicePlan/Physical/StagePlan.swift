@@ -269,6 +269,19 @@ extension PhysicalPlan {
         }
     }
 
+    /// The inputs that have a watermark, those together that have one together.
+    package var watermarkedInputs: [[Int]] {
+        var groups: [[Int]] = []
+        for (number, input) in inputs.enumerated() {
+            guard let watermark = input.watermark else { continue }
+            let together = groups.firstIndex { group in
+                watermark.isOfUnion && inputs[group[0]].union == input.union
+            }
+            if let together { groups[together].append(number) } else { groups.append([number]) }
+        }
+        return groups
+    }
+
     /// The positions of the stages that keep state, each before those that it reads, left before right: Spark's order
     /// of operators.
     package var stagesFromTop: [Int] {
