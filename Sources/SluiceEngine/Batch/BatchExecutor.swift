@@ -120,8 +120,8 @@ package struct RoutedRows: Sendable {
 package struct StageResult: Sendable {
     /// Shards whose state changed.
     package var deltas: [ShardDelta] = []
-    /// Per side, the newest join time in the deltas; Int64.min where there is none.
-    package var newestDeltaMicros: [Int64] = [.min, .min]
+    /// Per side, the newest join time in the deltas; Int64.min where there is none. Empty for a stage without state.
+    package var newestDeltaMicros: [Int64] = []
     package var rowsUpdated = 0
     /// Rows that were the same as one before, by input of the plan.
     package var duplicates: [Int: Int] = [:]
@@ -130,8 +130,8 @@ package struct StageResult: Sendable {
     package var left = SideCounters()
     /// Nothing where there is one input only.
     package var right = SideCounters()
-    /// Per side, the join time at or below which rows have left state.
-    package var evictedThroughMicros: [Int64] = [.min, .min]
+    /// Per side, the join time at or below which rows have left state. Empty for a stage without state.
+    package var evictedThroughMicros: [Int64] = []
 
     /// Live rows of both sides.
     package var rowsTotal: Int { left.rowsTotal + right.rowsTotal }
@@ -248,7 +248,6 @@ package final class BatchExecutor {
         for shard in shards { shard.begin() }
         // One side after the other, so that the decoded rows of only one are in memory, and its chunks serve the next.
         var rowCount = 0
-        let newest = SharedSlots<[Int64?]>(count: shards.count, initial: [nil, nil])
         var duplicates: [Int: Int] = [:]
         for step in run.steps {
             let chunks: [DecodedChunk]
@@ -265,7 +264,7 @@ package final class BatchExecutor {
                 guard step.isLast else { return }
                 shard.evict(watermarkMillis: evictionMillis)
                 if !isSmall { shard.checkRoomForDelta() }
-                newest[number] = shard.writeDelta()
+                shard.writeDelta()
             }
             forEachShard(shards.count, of: chunks, isSmall: isSmall) { unsafe work($0) }
             try throwFailure(of: shards)
@@ -276,7 +275,7 @@ package final class BatchExecutor {
                 duplicates[input] = all - duplicates.values.reduce(0, +)
             }
         }
-        var result = result(of: shards, newest.values)
+        var result = result(of: shards)
         result.duplicates = duplicates
         return result
     }
@@ -335,9 +334,9 @@ package final class BatchExecutor {
         parallel(count) { body(order[$0]) }
     }
 
-    private func result(of shards: [any StageShard], _ newest: [[Int64?]]) -> StageResult {
+    private func result(of shards: [any StageShard]) -> StageResult {
         var result = StageResult()
-        result.newestDeltaMicros = newest[0].map { _ in .min }
+        var newest = NewestTimes()
         for (number, shard) in shards.enumerated() {
             let counters = shard.counters
             result.rowsUpdated += counters.updated
@@ -347,12 +346,12 @@ package final class BatchExecutor {
             if shard.delta.buffer.count > 0 {
                 result.deltas.append(ShardDelta(shard: number, payload: shard.delta))
             }
-            for side in newest[number].indices {
-                result.newestDeltaMicros[side] = max(result.newestDeltaMicros[side], newest[number][side] ?? .min)
-            }
+            newest.left = max(newest.left, shard.newestDelta.left)
+            newest.right = max(newest.right, shard.newestDelta.right)
         }
-        // All shards evict by the same watermark.
+        // All shards evict by the same watermark, and have as many sides.
         result.evictedThroughMicros = shards[0].evictedThrough
+        result.newestDeltaMicros = result.evictedThroughMicros.count == 1 ? [newest.left] : [newest.left, newest.right]
         return result
     }
 
@@ -480,35 +479,4 @@ extension PhysicalPlan {
         case .table: []
         }
     }
-}
-
-/// One value per worker index; each index is written by one worker.
-@safe final class SharedSlots<Value>: @unchecked Sendable {
-    // @unchecked: workers write disjoint slots, and the owner reads after they have ended.
-    private let slots: UnsafeMutablePointer<Value>
-    private let count: Int
-
-    init(count: Int, initial: Value) {
-        self.count = count
-        unsafe slots = .allocate(capacity: count)
-        unsafe slots.initialize(repeating: initial, count: count)
-    }
-
-    deinit {
-        unsafe slots.deinitialize(count: count)
-        unsafe slots.deallocate()
-    }
-
-    subscript(index: Int) -> Value {
-        get {
-            precondition(index >= 0 && index < count)
-            return unsafe slots[index]
-        }
-        set {
-            precondition(index >= 0 && index < count)
-            unsafe slots[index] = newValue
-        }
-    }
-
-    var values: [Value] { (0..<count).map { self[$0] } }
 }

@@ -28,6 +28,7 @@ final class DeduplicateShard: StageShard {
     private let shortage: MemoryShortage
     private(set) var failure: ShardFailure?
     let delta = OutputBytes()
+    private(set) var newestDelta = NewestTimes()
 
     init(
         _ number: Int, _ physical: PhysicalPlan, stage: Int, _ plan: DeduplicatePlan, tables: [TableSlot],
@@ -92,14 +93,15 @@ final class DeduplicateShard: StageShard {
         _ = mayGoOn()
     }
 
-    func writeDelta() -> [Int64?] {
+    func writeDelta() {
         delta.recycle()
-        if failure != nil { return [nil] }
+        newestDelta = NewestTimes()
+        if failure != nil { return }
         delta.buffer.append(segmentMagic)
         delta.buffer.append(segmentVersion)
         let newest = writer.write(&driver.store, into: &delta.buffer)
         if newest == nil { delta.buffer.removeAll() }
-        return [newest]
+        newestDelta.left = newest ?? .min
     }
 
     func restoreEvictedThrough(_ thresholds: [Int64]) { driver.store.restoreEvictedThrough(thresholds[0]) }

@@ -97,6 +97,7 @@ final class JoinShard: StageShard {
     var rows: DecodedChunk? { driver.emitter.rows }
 
     let delta = OutputBytes()
+    private(set) var newestDelta = NewestTimes()
 
     // MARK: State
 
@@ -113,17 +114,16 @@ final class JoinShard: StageShard {
         _ = mayGoOn()
     }
 
-    func writeDelta() -> [Int64?] {
+    func writeDelta() {
         delta.recycle()
-        if failure != nil { return [nil, nil] }
+        newestDelta = NewestTimes()
+        if failure != nil { return }
         delta.buffer.append(segmentMagic)
         delta.buffer.append(segmentVersion)
-        let newest = [
-            leftDelta.write(&left.store, into: &delta.buffer),
-            rightDelta.write(&right.store, into: &delta.buffer),
-        ]
-        if newest.allSatisfy({ $0 == nil }) { delta.buffer.removeAll() }
-        return newest
+        let newestLeft = leftDelta.write(&left.store, into: &delta.buffer)
+        let newestRight = rightDelta.write(&right.store, into: &delta.buffer)
+        if newestLeft == nil, newestRight == nil { delta.buffer.removeAll() }
+        newestDelta = NewestTimes(left: newestLeft ?? .min, right: newestRight ?? .min)
     }
 
     func restoreEvictedThrough(_ thresholds: [Int64]) {

@@ -24,6 +24,8 @@ protocol StageShard: AnyObject {
 
     /// What the last batch changed, empty for nothing; valid until the next.
     var delta: OutputBytes { get }
+    /// Of what is in `delta`.
+    var newestDelta: NewestTimes { get }
     /// Live rows, by side.
     var rowCounts: [Int] { get }
     /// Memory that state holds.
@@ -32,15 +34,20 @@ protocol StageShard: AnyObject {
     var evictedThrough: [Int64] { get }
     /// Looks whether there is room for `writeDelta`, whose failure would be the end of the process.
     func checkRoomForDelta()
-    /// Writes what the batch changed to `delta` and starts the next one. Returns the newest join time per side in it,
-    /// nil where nothing of that side is in it.
-    func writeDelta() -> [Int64?]
+    /// Writes what the batch changed to `delta` and starts the next one.
+    func writeDelta()
     /// Says before the first payload which rows are dead.
     func restoreEvictedThrough(_ thresholds: [Int64])
     /// Applies one payload of the checkpoint; oldest first.
     func restore(_ payload: UnsafeRawBufferPointer) throws(StateError)
     /// All payloads have been applied.
     func finishRestore()
+}
+
+/// The newest join time per side in microseconds; Int64.min where a side has no row, or a stage no such side.
+struct NewestTimes {
+    var left = Int64.min
+    var right = Int64.min
 }
 
 /// What one shard did in one batch.

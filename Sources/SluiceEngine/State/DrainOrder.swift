@@ -29,7 +29,7 @@ struct DrainOrder {
     private var stragglersAreSorted = true
 
     /// Takes in all rows of the bucket, in the order of their positions, whose times are within `times`.
-    /// O(rows) for each 11 bits of the span of times.
+    /// O(rows) for each 11 bits of the span of times, or each 8 bits for few rows.
     mutating func build(_ items: [Item], times: ClosedRange<Int64>) {
         sorted = items
         cursor = 0
@@ -62,37 +62,49 @@ struct DrainOrder {
 }
 
 extension [DrainOrder.Item] {
-    /// Stable radix sort by time, lowest digit first.
+    /// Stable radix sort by time, lowest digit first. Few rows get short digits: counting 2048 of them costs more than
+    /// going over a few hundred rows once more.
     fileprivate mutating func sortByTime(_ times: ClosedRange<Int64>) {
-        let first = UInt64(bitPattern: times.lowerBound)
-        let span = UInt64(bitPattern: times.upperBound) &- first
+        let digits = Digits(bits: count < 2048 ? 8 : 11, first: times.lowerBound)
+        let span = UInt64(bitPattern: times.upperBound) &- UInt64(bitPattern: times.lowerBound)
         var other = self
+        var next = [UInt32](repeating: 0, count: digits.count)
         var shift: UInt64 = 0
         while shift < 64, span &>> shift > 0 {
-            var next = [Int](repeating: 0, count: 1 << digitBits)
-            for item in self { next[item.digit(first, shift)] += 1 }
-            var start = 0
+            for item in self { next[digits.digit(item.time, shift)] += 1 }
+            var start: UInt32 = 0
             for digit in next.indices {
                 let count = next[digit]
                 next[digit] = start
                 start += count
             }
             for item in self {
-                let digit = item.digit(first, shift)
-                other[next[digit]] = item
+                let digit = digits.digit(item.time, shift)
+                other[Int(next[digit])] = item
                 next[digit] += 1
             }
             swap(&self, &other)
-            shift += UInt64(digitBits)
+            shift += digits.bits
+            for digit in next.indices { next[digit] = 0 }
         }
     }
 }
 
-private let digitBits = 11
+/// How times are cut into digits.
+private struct Digits {
+    let bits: UInt64
+    private let first: UInt64
 
-extension DrainOrder.Item {
+    init(bits: UInt64, first: Int64) {
+        self.bits = bits
+        self.first = UInt64(bitPattern: first)
+    }
+
+    /// How many there are.
+    var count: Int { 1 << Int(bits) }
+
     @inline(__always)
-    fileprivate func digit(_ first: UInt64, _ shift: UInt64) -> Int {
-        Int(truncatingIfNeeded: (UInt64(bitPattern: time) &- first) &>> shift) & (1 << digitBits - 1)
+    func digit(_ time: Int64, _ shift: UInt64) -> Int {
+        Int(truncatingIfNeeded: (UInt64(bitPattern: time) &- first) &>> shift) & (count &- 1)
     }
 }

@@ -146,7 +146,7 @@ private final class KillRun {
         counts[trouble.rawValue, default: 0] += 1
         let sluice = try SluiceProcess(["run", "spec.yaml"], in: folder)
         try feed(sluice)
-        #expect(sluice.isRunning, "seed \(seed), round \(round): \(sluice.standardError.suffix(2000))")
+        #expect(sluice.isRunning, "seed \(seed), round \(round): \(Self.said(sluice))")
         switch trouble {
         case .queryKilled: sluice.kill()
         case .brokerKilled:
@@ -154,7 +154,7 @@ private final class KillRun {
             try kafka.resume()
             // It goes on by itself; how far it comes before it is killed is left to chance.
             try feed(sluice)
-            #expect(sluice.isRunning, "seed \(seed), round \(round): \(sluice.standardError.suffix(2000))")
+            #expect(sluice.isRunning, "seed \(seed), round \(round): \(Self.said(sluice))")
             sluice.kill()
         case .bothKilled:
             kafka.kill()
@@ -192,9 +192,15 @@ private final class KillRun {
                 deadline = Date() + Double.random(in: 0...0.05, using: &random)
             }
             try #require(
-                Date() < start + 60, "seed \(seed): no batch in a minute: \(sluice.standardError.suffix(2000))")
+                Date() < start + 60, "seed \(seed): no batch in a minute: \(Self.said(sluice))")
         }
         longestWaitSeconds = max(longestWaitSeconds, Date().timeIntervalSince(start))
+    }
+
+    /// What a process has said, without the middle: an assertion of the Kafka client's stands before a long backtrace.
+    private static func said(_ sluice: SluiceProcess) -> String {
+        let text = sluice.standardError
+        return text.count <= 6000 ? text : "\(text.prefix(2000))\n…\n\(text.suffix(4000))"
     }
 
     /// The newest batch of a log.

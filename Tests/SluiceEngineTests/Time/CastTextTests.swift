@@ -1,5 +1,6 @@
 // Text to values as Spark's try_cast does it (ANSI mode, where a failed cast is an error that try_cast makes null).
 
+import SluiceSystem
 import Testing
 
 @testable import SluiceEngine
@@ -17,6 +18,23 @@ import Testing
         ] as [(String, Int64?)])
     func longs(text: String, expected: Int64?) {
         #expect(bytes(text, parseLong) == expected)
+    }
+
+    /// Digits are read eight at a time: at every place another character ends it, whatever its bits.
+    @Test(arguments: 0..<20)
+    func longsOfRandomDigits(seed: Int) {
+        var random = SplitMix64(seed: UInt64(seed))
+        for _ in 0..<2_000 {
+            let count = Int.random(in: 1...24, using: &random)
+            var text = (0..<count).map { _ in UInt8(ascii: "0") + UInt8.random(in: 0...9, using: &random) }
+            if Bool.random(using: &random) { text[0] = UInt8(ascii: "-") }
+            if Int.random(in: 0..<3, using: &random) == 0 {
+                text[Int.random(in: 0..<count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            // The standard library reads no other digits, and no blanks.
+            let expected = Int64(String(decoding: text, as: UTF8.self))
+            #expect(text.withUnsafeBytes(integer) == expected, "seed \(seed): \(text)")
+        }
     }
 
     @Test func intsAreOfThirtyTwoBits() {
