@@ -146,6 +146,7 @@ private final class KillRun {
         counts[trouble.rawValue, default: 0] += 1
         let sluice = try SluiceProcess(["run", "spec.yaml"], in: folder)
         try feed(sluice)
+        if hasClientGivenUp(sluice) { return }
         #expect(sluice.isRunning, "seed \(seed), round \(round): \(Self.said(sluice))")
         switch trouble {
         case .queryKilled: sluice.kill()
@@ -154,6 +155,7 @@ private final class KillRun {
             try kafka.resume()
             // It goes on by itself; how far it comes before it is killed is left to chance.
             try feed(sluice)
+            if hasClientGivenUp(sluice) { return }
             #expect(sluice.isRunning, "seed \(seed), round \(round): \(Self.said(sluice))")
             sluice.kill()
         case .bothKilled:
@@ -188,6 +190,7 @@ private final class KillRun {
                 cutsLeft -= 1
             }
             usleep(500)
+            if proxy != nil, !sluice.isRunning { break }
             if deadline == nil, newest("offsets") != before {
                 deadline = Date() + Double.random(in: 0...0.05, using: &random)
             }
@@ -195,6 +198,15 @@ private final class KillRun {
                 Date() < start + 60, "seed \(seed): no batch in a minute: \(Self.said(sluice))")
         }
         longestWaitSeconds = max(longestWaitSeconds, Date().timeIntervalSince(start))
+    }
+
+    /// No check sum covers the sizes that frame records. Where one of them is changed on its way, librdkafka may read
+    /// it as one of an older format, which it trusts, and end the process by an assertion: one more kill for the query.
+    private func hasClientGivenUp(_ sluice: SluiceProcess) -> Bool {
+        guard proxy != nil, !sluice.isRunning else { return false }
+        let isAssertion = sluice.standardError.contains("rd_slice_narrow_copy: Assertion")
+        if isAssertion { counts["clientGaveUp", default: 0] += 1 }
+        return isAssertion
     }
 
     /// What a process has said, without the middle: an assertion of the Kafka client's stands before a long backtrace.
