@@ -96,7 +96,7 @@ extension Checkpoint {
         let files = step.liveInputs
         let opened = try open(files)
         let parts = step.evictions.flatMap { eviction in
-            Set(files.flatMap(\.header.stages).filter { $0.isOf(eviction.stage) }.flatMap { $0.shards.map(\.shard) })
+            Set(files.flatMap(\.header.stages).filter { $0.stage == eviction.stage }.flatMap { $0.shards.map(\.shard) })
                 .sorted().map { StatePart(stage: eviction.stage, shard: $0) }
         }
         let results = Mutex<[Int: (StateShard, OutputBytes)]>([:])
@@ -119,9 +119,7 @@ extension Checkpoint {
     ) throws(CheckpointError) -> [UInt8] {
         var payloads: [[UInt8]] = []
         for (file, open) in zip(files, opened) {
-            let position = file.header.parts.firstIndex { part, _ in
-                part.shard == wanted.shard && (part.stage == wanted.stage || part.stage.isEmpty)
-            }
+            let position = file.header.parts.firstIndex { $0.part == wanted }
             guard let position else { continue }
             payloads.append(try stateFolder.readPayload(position, of: file, from: open))
         }

@@ -20,26 +20,31 @@ extension Checkpoint {
         case .refuse(let error): throw error
         case .finishRollback: preconditionFailure("a rollback is finished before")
         case .fresh(let stored):
-            if let stored { try accept(StoredQuery(stored, newest: nil)) }
+            if let stored { try accept(StoredQuery(stored, newest: nil, inHand: nil)) }
             let metadata = try opening.makeFresh(stored, contents, options)
             let recovered = Recovered(foreignFiles: contents.foreignFiles)
             return (Checkpoint(options, metadata: metadata, lock: lock, book: Book()), recovered)
         case .resume(let folder), .rerun(let folder):
-            try accept(StoredQuery(folder.metadata, newest: folder.offsets.last))
+            try accept(StoredQuery(folder.metadata, newest: folder.offsets.last, inHand: folder.inHand))
             return try opening.goOn(folder, contents, options, lock)
         }
     }
 }
 
 /// What a checkpoint says of the query that it is of.
-package struct StoredQuery: Hashable, Sendable {
+package struct StoredQuery: Sendable {
     package var metadata: CheckpointMetadata
     /// By source, the partitions that have a position; none of sources whose positions are their history.
     package var positions: [String: [String]]
+    /// The batch that was logged and not committed, and the sources that it reads.
+    package var inHand: (batch: Int64, sources: Set<String>)?
 
-    /// - Parameter newest: the newest offsets that are whole.
-    init(_ metadata: CheckpointMetadata, newest: OffsetsRecord?) {
+    /// - Parameters:
+    ///   - newest: the newest offsets that are whole.
+    ///   - inHand: those of the batch that was interrupted; nil also where the query may be running.
+    init(_ metadata: CheckpointMetadata, newest: OffsetsRecord?, inHand: OffsetsRecord?) {
         self.metadata = metadata
+        self.inHand = inHand.map { ($0.batch, Set($0.sources.map(\.source))) }
         positions = [:]
         for source in newest?.sources ?? [] {
             if case .complete(let next) = source.position { positions[source.source] = Array(next.keys) }
@@ -52,6 +57,12 @@ package struct StoredQuery: Hashable, Sendable {
         var reasons = changes.refusals.map(\.sentence)
         if reasons.isEmpty, let left = plan.objection(toPositions: positions, stored: metadata.fingerprint) {
             reasons = [left]
+        }
+        if reasons.isEmpty, let inHand, inHand.sources != Set(plan.inputs.map(\.source)) {
+            reasons = [
+                "batch \(inHand.batch) was begun before a source was added, and has to be finished without it: run the "
+                    + "query once with the spec as it was"
+            ]
         }
         return (changes.warnings.map(\.sentence), reasons.isEmpty ? nil : reasons.joined(separator: "; "))
     }
@@ -170,6 +181,8 @@ struct Opening {
     ) throws(CheckpointError) -> CheckpointMetadata {
         var metadata = recovered.metadata
         metadata.bringUpToDate(formatOneThrough: recovered.offsets.last?.batch ?? noBatch, life: options.newLife)
+        let isOfSeveral = options.stages.count > 1 && metadata.format1Through != noBatch
+        metadata.format1Stage = isOfSeveral ? metadata.nameOfFormat1 : nil
         metadata.stages = metadata.goneOn(with: options.stages)
         if metadata != recovered.metadata { try replaceMetadata(metadata) }
         return metadata

@@ -13,6 +13,8 @@ package struct CheckpointMetadata: Hashable, Sendable {
     package var lives: [CheckpointLife]
     /// Files of batches up to this one may be of format 1, in a checkpoint that was made by an earlier version.
     var format1Through: Int64 = noBatch
+    /// The stage that files of format 1 speak of without a name; nil where it is the only one there is.
+    var format1Stage: String?
     /// The query's stages in order of execution, as the spec was last accepted; never empty.
     package var stages: [StoredStage]
     /// After a rollback: what of the past had been given up by then. The newest commit may promise more, in vain.
@@ -25,10 +27,11 @@ package struct CheckpointMetadata: Hashable, Sendable {
         self.stages = stages
     }
 
-    /// The stage that files call so; those of format 1 name none, as there was one.
-    func stage(named name: String) -> StoredStage? {
-        name.isEmpty ? stages.first : stages.first { $0.name == name }
-    }
+    /// The stage that files call so.
+    func stage(named name: String) -> StoredStage? { stages.first { $0.name == name } }
+
+    /// The name of the stage that files of format 1 speak of.
+    var nameOfFormat1: String { format1Stage ?? stages[0].name }
 
     /// The stages of a spec that goes on with this checkpoint: what was stored of state's layout stays.
     func goneOn(with new: [StoredStage]) -> [StoredStage] {
@@ -49,7 +52,7 @@ package struct CheckpointMetadata: Hashable, Sendable {
 
 /// What a checkpoint knows of a stage, or of a query without one.
 package struct StoredStage: Hashable, Sendable {
-    /// `PhysicalPlan.stageNames`: what it joins. Empty in a checkpoint of format 1 that this version has not opened.
+    /// `PhysicalPlan.stageNames`: what it joins.
     package var name: String
     package var facts: [PlanFact]
     /// How state is cut up; nil without a join. What was stored first wins over what a later plan would choose.
@@ -102,6 +105,7 @@ extension CheckpointMetadata {
                         })),
                 JSONMember("format1Through", .integer(format1Through)),
             ]
+                + (format1Stage.map { [JSONMember("format1Stage", .string($0))] } ?? [])
                 + (stages.count == 1
                     ? stages[0].members : [JSONMember("stages", .array(stages.map { .object($0.members) }))])
                 + [
@@ -139,6 +143,7 @@ extension CheckpointMetadata {
             throw JSONError("its lives do not follow each other")
         }
         format1Through = try json.integer("format1Through")
+        if json["format1Stage"] != nil { format1Stage = try json.string("format1Stage") }
     }
 }
 
@@ -160,7 +165,7 @@ extension StoredStage {
         }
         let layout = try json.member("layout")
         self.init(
-            name: isFormat1 ? "" : try json.string("stage"), facts: facts,
+            name: isFormat1 ? PhysicalPlan.stageName(format1: facts) : try json.string("stage"), facts: facts,
             layout: layout == .null ? nil : try PlanLayout(json: layout))
     }
 }

@@ -29,7 +29,7 @@ extension CheckpointReader {
             }
         }
         guard let metadata else { return }
-        if let reason = StoredQuery(metadata, newest: newest).judge(plan).refusal {
+        if let reason = StoredQuery(metadata, newest: newest, inHand: nil).judge(plan).refusal {
             throw .incompatibleSpec(folder: folder, reason: reason)
         }
         for source in newest?.sources ?? [] where source.isHistory != historySources.contains(source.source) {

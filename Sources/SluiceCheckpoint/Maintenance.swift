@@ -72,7 +72,7 @@ struct MergeStep: Hashable, Sendable {
     var header: StateHeader {
         let stages = evictions.map { eviction in
             var lastJoinTimeMicros = [Int64](repeating: .min, count: eviction.throughMicros.count)
-            for section in liveInputs.flatMap(\.header.stages) where section.isOf(eviction.stage) {
+            for section in liveInputs.flatMap(\.header.stages) where section.stage == eviction.stage {
                 for (side, time) in section.lastJoinTimeMicros.enumerated() where side < lastJoinTimeMicros.count {
                     lastJoinTimeMicros[side] = max(lastJoinTimeMicros[side], time)
                 }

@@ -33,7 +33,7 @@ extension CommitRecord {
         guard origin == nil else { return }
         let offsets = plans[batch]
         origin = metadata.origin(at: batch)
-        for index in entry.stages.indices { entry.stages[index].stage = metadata.stages[index].name }
+        for index in entry.stages.indices { entry.stages[index].stage = metadata.nameOfFormat1 }
         plan = offsets?.entry(histories: [:]).fingerprint ?? ""
         sources = offsets?.sources.map(\.source) ?? entry.inputMaximaMillis.map { _ in "" }
     }
@@ -70,6 +70,11 @@ struct RecoveredFolder: Equatable, Sendable {
             offsets[index].previousCommit?.adopt(metadata, plans)
         }
         committed?.adopt(metadata, plans)
+        for index in stateFiles.indices where stateFiles[index].header.origin == nil {
+            for section in stateFiles[index].header.stages.indices {
+                stateFiles[index].header.stages[section].stage = metadata.nameOfFormat1
+            }
+        }
         if inHand != nil { inHand = offsets.last }
     }
 

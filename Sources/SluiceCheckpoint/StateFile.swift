@@ -114,16 +114,13 @@ struct StateHeader: Hashable, Sendable {
 
 /// What a state file has of one stage.
 struct StateSection: Hashable, Sendable {
-    /// `PhysicalPlan.stageNames`.
+    /// `PhysicalPlan.stageNames`. Empty in a file of format 1 until the metadata has said which it is.
     var stage: String
     var shards: [StateShard] = []
     /// Per side: no row in the file, and no row that its marks speak of, has a later join time. `Int64.min`: none.
     var lastJoinTimeMicros: [Int64]
     /// Per side, as in `CommitEntry.stages`: of a delta's own batch, or what a merge went by.
     var evictedThroughMicros: [Int64]
-
-    /// Format 1 names no stage, as there was one.
-    func isOf(_ name: String) -> Bool { stage == name || stage.isEmpty }
 
     /// True when all that it holds has left state. Without sides nothing ever does.
     func isEvicted(through evictions: [StageEviction]) -> Bool {

@@ -36,8 +36,14 @@ struct JoinWorkload {
 
     /// The next row of each side, as lines.
     mutating func next() -> (left: String, right: String) {
+        let lines = next(of: ["l", "r"])
+        return (lines[0], lines[1])
+    }
+
+    /// The next row of each stream, as lines; ids begin with the stream's name.
+    mutating func next(of streams: [String]) -> [String] {
         defer { count += 1 }
-        return (line("l"), line("r"))
+        return streams.map { line($0) }
     }
 
     /// The next rows, as lines by side.

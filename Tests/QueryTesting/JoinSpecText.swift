@@ -1,5 +1,5 @@
-// Specs and rows for tests of one query over two sources: `l` and `r`, each with an `id`, a key `k`, a time `t` and a
-// number `v`. Times are seconds after the start of 2024, so that tests read like the semantics do.
+// Specs and rows for tests of one query over two sources: `l` and `r`, or a third, `s`, each with an `id`, a key `k`, a
+// time `t` and a number `v`. Times are seconds after the start of 2024, so that tests read like the semantics do.
 
 package import SluiceRuntime
 package import SluiceSimulation
@@ -42,6 +42,10 @@ package struct JoinSpecText: Sendable {
     /// nil: the default.
     package var retainBatches: Int?
     package var shards: Int?
+    /// The second entry of `join` but for `with: s`, such as `type: inner, keys: { l.k: s.k }, within: …`.
+    package var thirdJoin: String?
+    /// Further fields of `s`, which has the delay of `r`.
+    package var thirdField: String?
 
     /// A left outer join of whole files within ten seconds, but for what is given.
     package init(
@@ -81,6 +85,7 @@ package struct JoinSpecText: Sendable {
         var lines = ["sluice: 1", "sources:"]
         lines += source("l", leftDelay, leftField)
         if type != nil { lines += source("r", rightDelay, rightField) }
+        if thirdJoin != nil { lines += source("s", rightDelay, thirdField) }
         lines += ["queries:", "  q:", "    from: l"]
         if let type {
             lines += ["    join:", "      - with: r", "        type: \(type)"]
@@ -89,6 +94,7 @@ package struct JoinSpecText: Sendable {
             if let within { lines.append("        within: \"\(within)\"") }
             if let window { lines.append("        window: \(window)") }
             if let joinWhere { lines.append("        where: \"\(joinWhere)\"") }
+            if let thirdJoin { lines.append("      - { with: s, \(thirdJoin) }") }
         }
         lines.append("    select:")
         lines += (select ?? defaultColumns).map { "      \($0)" }
@@ -107,7 +113,9 @@ package struct JoinSpecText: Sendable {
     private var defaultColumns: [String] {
         let left = ["lid: l.id", "lk: l.k", "lt: l.t"]
         let hasRight = type.map { !["left semi", "left anti"].contains($0) } ?? false
-        return hasRight ? left + ["rid: r.id", "rk: r.k", "rt: r.t"] : left
+        let hasThird = thirdJoin.map { !$0.contains("left semi") && !$0.contains("left anti") } ?? false
+        let third = !hasThird ? [] : ["sid: s.id", "sk: s.k", "st: s.t"]
+        return (hasRight ? left + ["rid: r.id", "rk: r.k", "rt: r.t"] : left) + third
     }
 
     private func source(_ name: String, _ delay: String?, _ field: String?) -> [String] {
@@ -147,19 +155,22 @@ package struct Step: Sendable {
     package var left: [String]
     /// Lines of `r`.
     package var right: [String]
+    /// Lines of `s`.
+    package var third: [String]
 
     /// Rows as `row` makes them, or lines that are none.
-    package init(left: [String] = [], right: [String] = []) {
+    package init(left: [String] = [], right: [String] = [], third: [String] = []) {
         self.left = left
         self.right = right
+        self.third = third
     }
 }
 
 extension SimulatedFileSystem {
-    /// Puts a step's rows there: as file `number` of both folders, or at the ends of both followed files. Durable, and
-    /// doing it twice is doing it once.
+    /// Puts a step's rows there: as file `number` of each folder, or at the ends of the followed files. Durable, and
+    /// doing it twice is doing it once. A query that does not read `s` does not see its files.
     package func feed(_ step: Step, number: Int, isFollowed: Bool, isCompressed: Bool = false) {
-        for (name, rows) in [("l", step.left), ("r", step.right)] {
+        for (name, rows) in [("l", step.left), ("r", step.right), ("s", step.third)] {
             let text = rows.map { $0 + "\n" }.joined()
             if isFollowed {
                 let path = "/in/\(name).jsonl"

@@ -65,6 +65,8 @@ struct ChainWorkload {
     var deduplicated: Set<Int> = []
     /// Inputs that are tables.
     var tables: Set<Int> = []
+    /// The entries of `joins` in the order in which the spec has them.
+    private(set) var order: [Int] = []
     /// What arrives: `rows`, some of them twice.
     private(set) var arrivals: [ChainRow] = []
     /// Inputs whose columns are there in the end.
@@ -73,18 +75,19 @@ struct ChainWorkload {
     static let names: [Character] = ["a", "b", "c", "d", "e"]
     private static let types = ["inner", "left outer", "right outer", "full outer", "left semi", "left anti"]
 
-    init(seed: UInt64) {
+    /// - Parameter isStar: every join is inner or left outer, and names `a` only.
+    init(seed: UInt64, isStar: Bool = false) {
         var random = SplitMix64(seed: seed)
         func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
         let inputCount = 2 + below(4)
         visible = [0]
         var timed = [0]
         for input in 1..<inputCount {
-            let type = below(3) == 0 ? "left outer" : Self.types[below(Self.types.count)]
-            let left = visible[below(visible.count)]
+            let type = below(3) == 0 ? "left outer" : Self.types[below(isStar ? 2 : Self.types.count)]
+            let left = isStar ? 0 : visible[below(visible.count)]
             let time: ChainJoin.Time
             let isTable = below(5) == 0 && ["inner", "left outer", "left semi", "left anti"].contains(type)
-            switch isTable ? -1 : below(12) {
+            switch isTable ? -1 : isStar ? 3 : below(12) {
             case -1: time = .table
             case 0: time = .window(of: timed[below(timed.count)], seconds: 5 + below(20))
             case 1: time = .key(timed[below(timed.count)])
@@ -92,18 +95,19 @@ struct ChainWorkload {
                 time = .within(Array(timed.shuffled(using: &random).prefix(2)), lower: -below(8), upper: below(15))
             default:
                 let lower = below(20) - 10
-                time = .within([timed[below(timed.count)]], lower: lower, upper: lower + below(20))
+                time = .within([isStar ? 0 : timed[below(timed.count)]], lower: lower, upper: lower + below(20))
             }
             joins.append(
                 ChainJoin(
                     type: type, keyInput: left, keyColumn: below(2) == 0 ? "k" : "j", time: time,
-                    filterInput: below(5) == 0 ? visible[below(visible.count)] : nil))
+                    filterInput: below(5) == 0 ? (isStar ? 0 : visible[below(visible.count)]) : nil))
             if isTable { tables.insert(input) }
             if type != "left semi" && type != "left anti" {
                 visible.append(input)
                 if !isTable { timed.append(input) }
             }
         }
+        order = Array(joins.indices)
         if below(5) == 0 { filterInput = visible[below(visible.count)] }
         shards = 1 << below(3)
         let disorder = below(3) * 5
@@ -131,6 +135,14 @@ struct ChainWorkload {
 
     var inputCount: Int { joins.count + 1 }
 
+    /// The same with the entries of `join` in another order.
+    func reordered(seed: UInt64) -> ChainWorkload {
+        var random = SplitMix64(seed: seed)
+        var other = self
+        other.order.shuffle(using: &random)
+        return other
+    }
+
     // MARK: As a spec
 
     var spec: String {
@@ -152,7 +164,7 @@ struct ChainWorkload {
             lines.append("    columns: { id: string, k: string, j: int, t: timestamp }")
         }
         lines += ["queries:", "  q:", "    from: a", "    state: { shards: \(shards) }", "    join:"]
-        for (number, join) in joins.enumerated() { lines += entry(join, Self.names[number + 1]) }
+        for number in order { lines += entry(joins[number], Self.names[number + 1]) }
         if let filterInput { lines.append("    where: \(Self.names[filterInput]).j < 3") }
         let select = visible.map { "\(Self.names[$0]): \(Self.names[$0]).id" }
         lines += ["    select: { \(select.joined(separator: ", ")) }", "    to: out"]

@@ -36,7 +36,17 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
         steps = Self.makeSteps(isCompressed ? 4 : type == nil ? 20 : 10, seed: UInt64(name.utf8.count))
     }
 
-    private static func makeSteps(_ count: Int, seed: UInt64) -> [Step] {
+    /// Three streams, the last with rows that come twice.
+    private init(chainOf type: String, thirdType: String, isFollowed: Bool) {
+        self.init(type: type, isFollowed: isFollowed)
+        name = "\(type), then \(thirdType), \(isFollowed ? "followed" : "whole") files"
+        spec.thirdJoin =
+            "type: \(thirdType), keys: { l.k: s.k }, within: s.t between l.t - 3s and l.t + 4s"
+        spec.thirdField = "deduplicate: id"
+        steps = Self.makeSteps(8, seed: UInt64(name.utf8.count), hasThird: true)
+    }
+
+    private static func makeSteps(_ count: Int, seed: UInt64, hasThird: Bool = false) -> [Step] {
         var random = SplitMix64(seed: seed)
         var ids = 0
         func rows(_ side: String, _ step: Int) -> [String] {
@@ -53,6 +63,15 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
         let matching = (0..<6).map { row("m\($0)", "k\($0)", end - 3) }
         steps.append(Step(left: matching, right: matching))
         steps.append(Step(left: [row("z1", "z", end + 100)], right: [row("z2", "y", end + 100)]))
+        if !hasThird { return steps }
+        for step in 0..<count {
+            let new = rows("s", step)
+            // Some come again, in the same step or the next.
+            steps[step].third += new + new.prefix(1)
+            steps[step + 1].third += new.suffix(1)
+        }
+        steps[count].third += matching
+        steps[count + 1].third = [row("z3", "x", end + 100)]
         return steps
     }
 
@@ -61,7 +80,12 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
             ["left outer", "right outer", "full outer", "inner", "left semi", "left anti", nil].map {
                 CrashWorkload(type: $0, isFollowed: isFollowed)
             }
-        } + [CrashWorkload(type: "left outer", isFollowed: false, isCompressed: true)]
+        } + [
+            CrashWorkload(type: "left outer", isFollowed: false, isCompressed: true),
+            CrashWorkload(chainOf: "left outer", thirdType: "left outer", isFollowed: false),
+            CrashWorkload(chainOf: "full outer", thirdType: "left anti", isFollowed: true),
+            CrashWorkload(chainOf: "left outer", thirdType: "full outer", isFollowed: true),
+        ]
 
     func feed(_ disk: SimulatedFileSystem, _ number: Int) {
         disk.feed(steps[number], number: number, isFollowed: spec.isFollowed, isCompressed: spec.isCompressed)

@@ -241,6 +241,11 @@ extension PhysicalPlan {
         }
     }
 
+    /// The name of the only stage of a checkpoint of format 1, which does not say it: of its sources.
+    package static func stageName(format1 facts: [PlanFact]) -> String {
+        facts.filter { $0.name == FactName.source }.map(\.value.description).joined(separator: "+")
+    }
+
     /// Compares the facts a checkpoint was made with to those of the plan that is to go on with it. A stage that is new
     /// begins with nothing in state; one that is gone is refused.
     package static func compareFingerprints(

@@ -32,12 +32,6 @@ struct OpenedCheckpoint {
             }
         }
         self.checkpoint = checkpoint
-        if let entry = stored.inHand, Set(entry.sources.map(\.source)) != Set(query.plan.inputs.map(\.source)) {
-            throw .incompatibleSpec(
-                folder: query.checkpointFolder,
-                reason: "batch \(entry.batch) was begun before a source was added, and has to be finished without it: "
-                    + "run the query once with the spec as it was")
-        }
         recovered = PartitionNames(query.plan, checkpoint.metadata.fingerprint).renamed(stored)
         for file in recovered.foreignFiles {
             log.warning("A file in the checkpoint's folder is not the checkpoint's", [.path: .string(file)])

@@ -27,6 +27,21 @@ extension KafkaEndToEndTests {
             print("KafkaKillTests: \(run.summary)")
         }
 
+        @Test func `A chain of three streams, query and broker killed at random moments: every row is there once`()
+            throws
+        {
+            let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
+            // Each takes longer than with two.
+            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12) / 2
+            print("KafkaKillTests: \(rounds) rounds with three streams, SLUICE_KILL_SEED=\(seed)")
+            let run = try KillRun(seed: seed, streams: ["left", "right", "third"])
+            for round in 0..<rounds { try run.play(round) }
+            try run.finish()
+            try run.expectEveryRowOnce()
+            #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
+            print("KafkaKillTests: \(run.summary)")
+        }
+
         @Test func `Behind a proxy that cuts, delays and changes bytes, with kills: every row is there once`() throws {
             let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
             let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12)
@@ -41,14 +56,15 @@ extension KafkaEndToEndTests {
     }
 }
 
-/// A join from two topics to a third, on a broker of its own.
+/// A left outer join of two topics or a chain of more, to another topic, on a broker of its own.
 private final class KillRun {
     private let kafka: KafkaCluster
     private let folder: TemporaryFolder
     private let seed: UInt64
     private var random: SeededRandom
-    private let left: String
-    private let right: String
+    private let streams: [String]
+    /// By stream.
+    private let topics: [String]
     private let output: String
     private var load: Load
     private let proxy: KafkaProxy?
@@ -61,16 +77,17 @@ private final class KillRun {
     private static let options = "{ socket.timeout.ms: 10000 }"
     static let boundSeconds = 10
 
-    init(seed: UInt64, isBehindProxy: Bool = false) throws {
+    init(seed: UInt64, streams: [String] = ["left", "right"], isBehindProxy: Bool = false) throws {
         self.seed = seed
+        self.streams = streams
         random = SeededRandom(seed: seed)
-        kafka = try KafkaCluster()
+        let kafka = try KafkaCluster()
+        self.kafka = kafka
         proxy = isBehindProxy ? try KafkaProxy(kafka.brokers[0]) : nil
         folder = try TemporaryFolder()
-        left = try kafka.makeTopic("left", partitions: 2)
-        right = try kafka.makeTopic("right", partitions: 2)
+        topics = try streams.map { try kafka.makeTopic($0, partitions: 2) }
         output = try kafka.makeTopic("joined", partitions: 2)
-        load = Load(kafka.kcat, left: left, right: right, seed: seed)
+        load = Load(kafka.kcat, streams, topics: topics, seed: seed)
         let brokers = proxy?.address ?? kafka.plain
         try folder.write(
             "spec.yaml",
@@ -88,20 +105,24 @@ private final class KillRun {
                 watermark: { column: t, delay: \(Self.delaySeconds)s }
             """
         }
+        let joins = streams.dropFirst().map { stream in
+            """
+                  - with: \(stream)
+                    type: left outer
+                    keys: { left.k: \(stream).k }
+                    within: \(stream).t between left.t - \(Self.boundSeconds)s and left.t + \(Self.boundSeconds)s
+            """
+        }
         return """
             sluice: 1
             sources:
-            \(source("left", left))
-            \(source("right", right))
+            \(zip(streams, topics).map(source).joined(separator: "\n"))
             queries:
               killed:
                 from: left
                 join:
-                  - with: right
-                    type: left outer
-                    keys: k
-                    within: right.t between left.t - \(Self.boundSeconds)s and left.t + \(Self.boundSeconds)s
-                select: { l: left.id, r: right.id }
+            \(joins.joined(separator: "\n"))
+                select: { \(streams.map { "\($0): \($0).id" }.joined(separator: ", ")) }
                 trigger: as_fast_as_possible
                 to: out
             sinks:
@@ -113,7 +134,7 @@ private final class KillRun {
 
     var summary: String {
         """
-        \(counts), \(interruptedCount) batches cut short, \(load.rowCount) rows a side, \
+        \(counts), \(interruptedCount) batches cut short, \(load.rowCount) rows a stream, \
         a batch begun within \(Int(longestWaitSeconds.rounded(.up))) s at most
         """
     }
@@ -236,15 +257,15 @@ private final class KillRun {
 
     func expectEveryRowOnce() throws {
         let rows = try kafka.kcat.values(output)
-        let expected = joined(try inputRows(left), try inputRows(right))
-        let found = rows.compactMap { JoinedRow($0) }
+        let expected = joined(try topics.map(inputRows))
+        let found = rows.compactMap { JoinedRow($0, streams) }
         #expect(found.count == rows.count)
         let difference = Self.difference(found, expected)
         #expect(difference.isEmpty, "seed \(seed): \(difference.prefix(20))")
         let files = folder.rows(in: "files/out")
         #expect(rows.asMultiset == files.asMultiset, "seed \(seed): \(rows.count) rows, in files \(files.count)")
         // What makes the test worth running.
-        let matched = expected.count { $0.right != nil }
+        let matched = expected.count { !$0.ids.contains(nil) }
         #expect(matched > 20 && expected.count - matched > 10, "\(matched) of \(expected.count) rows are matches")
     }
 
@@ -255,15 +276,17 @@ private final class KillRun {
     }
 
     private struct JoinedRow: Hashable {
-        var left: String
-        var right: String?
+        /// By stream.
+        var ids: [String?]
 
-        init(left: String, right: String?) { (self.left, self.right) = (left, right) }
+        init(ids: [String?]) { self.ids = ids }
 
-        init?(_ text: String) {
-            guard let row = jsonObject(text), let left = row["l"] as? String else { return nil }
-            self.init(left: left, right: row["r"] as? String)
+        init?(_ text: String, _ streams: [String]) {
+            guard let row = jsonObject(text) else { return nil }
+            ids = streams.map { row[$0] as? String }
         }
+
+        var description: String { ids.map { $0 ?? "nothing" }.joined(separator: "-") }
     }
 
     private func inputRows(_ topic: String) throws -> [InputRow] {
@@ -271,13 +294,16 @@ private final class KillRun {
         return try kafka.kcat.values(topic).map { try decoder.decode(InputRow.self, from: Data($0.utf8)) }
     }
 
-    /// The left outer join, pair by pair of a key; only the rows that moved the watermark at the end have not come out.
-    private func joined(_ left: [InputRow], _ right: [InputRow]) -> [JoinedRow] {
-        let byKey = Dictionary(grouping: right.filter { $0.k != nil }, by: \.k)
-        return left.filter { !$0.id.hasPrefix(Load.lastPrefix) }.flatMap { row -> [JoinedRow] in
-            let partners = (byKey[row.k] ?? []).filter { abs($0.t - row.t) <= Self.boundSeconds }
-            if partners.isEmpty { return [JoinedRow(left: row.id, right: nil)] }
-            return partners.map { JoinedRow(left: row.id, right: $0.id) }
+    /// The left outer joins, pair by pair of a key; only the rows that moved the watermark at the end have not come out.
+    private func joined(_ inputs: [[InputRow]]) -> [JoinedRow] {
+        let partnersByKey = inputs.dropFirst().map { Dictionary(grouping: $0.filter { $0.k != nil }, by: \.k) }
+        return inputs[0].filter { !$0.id.hasPrefix(Load.lastPrefix) }.flatMap { row in
+            partnersByKey.reduce([JoinedRow(ids: [row.id])]) { rows, byKey in
+                let partners = (byKey[row.k] ?? []).filter { abs($0.t - row.t) <= Self.boundSeconds }.map(\.id)
+                return rows.flatMap { row in
+                    (partners.isEmpty ? [nil] : partners.map(Optional.some)).map { JoinedRow(ids: row.ids + [$0]) }
+                }
+            }
         }
     }
 
@@ -286,7 +312,7 @@ private final class KillRun {
         for row in found { counts[row, default: 0] += 1 }
         for row in expected { counts[row, default: 0] -= 1 }
         return counts.filter { $0.value != 0 }.map { row, count in
-            "\(row.left)-\(row.right ?? "nothing"): \(abs(count)) too \(count > 0 ? "many" : "few")"
+            "\(row.description): \(abs(count)) too \(count > 0 ? "many" : "few")"
         }.sorted()
     }
 }
@@ -295,8 +321,8 @@ private final class KillRun {
 /// piece waits for it.
 private struct Load {
     private let kcat: Kcat
-    private let left: String
-    private let right: String
+    private let streams: [String]
+    private let topics: [String]
     private var workload: JoinWorkload
     private var waiting: [(topic: String, lines: [String])] = []
     private var current: KcatProducer?
@@ -306,8 +332,8 @@ private struct Load {
     /// Begins the id of rows that only move the watermark.
     static let lastPrefix = "last"
 
-    init(_ kcat: Kcat, left: String, right: String, seed: UInt64) {
-        (self.kcat, self.left, self.right) = (kcat, left, right)
+    init(_ kcat: Kcat, _ streams: [String], topics: [String], seed: UInt64) {
+        (self.kcat, self.streams, self.topics) = (kcat, streams, topics)
         workload = JoinWorkload(seed: seed)
     }
 
@@ -315,23 +341,23 @@ private struct Load {
     mutating func keepWriting(_ random: inout SeededRandom) throws {
         if try current?.isWriting == true { return }
         if waiting.isEmpty {
-            let rows = (0..<Int.random(in: 1...30, using: &random)).map { _ in workload.next() }
+            let rows = (0..<Int.random(in: 1...30, using: &random)).map { _ in workload.next(of: streams) }
             rowCount += rows.count
-            waiting = [
-                (left, rows.map { String($0.left.dropLast()) }), (right, rows.map { String($0.right.dropLast()) }),
-            ]
+            waiting = topics.enumerated().map { stream, topic in
+                (topic, rows.map { String($0[stream].dropLast()) })
+            }
         }
         let (topic, lines) = waiting.removeFirst()
         pieceCount += 1
-        current = try kcat.startProducing(lines, to: topic, partition: pieceCount / 2 % 2)
+        current = try kcat.startProducing(lines, to: topic, partition: pieceCount / topics.count % 2)
     }
 
-    /// Writes what is left, and a row a side long after all others. The two do not match each other; without a key the
-    /// right one would not move the watermark.
+    /// Writes what is left, and a row a stream long after all others. They do not match each other; without a key those
+    /// of the streams that are joined would not move the watermark.
     mutating func finish() throws {
         try current?.finish()
         for (topic, lines) in waiting { try kcat.produce(lines, to: topic, partition: 0) }
-        for topic in [left, right] {
+        for topic in topics {
             let row = "{\"id\":\"\(Self.lastPrefix)\",\"k\":\"\(topic)\",\"t\":1800000000}"
             try kcat.produce([row], to: topic, partition: 0)
         }
