@@ -70,6 +70,12 @@ struct Scenario: Sendable {
             name: "formats", summary: "nested JSON, CSV, Avro and gzip against flat JSON; 60 fields, 5 of them used",
             measure: measureFormats),
         Scenario(
+            name: "chains", summary: "three and five streams against two, and what their state takes",
+            measure: measureChains),
+        Scenario(
+            name: "tables", summary: "a table of 100,000 rows, and deduplication, against neither",
+            measure: measureTables),
+        Scenario(
             name: "many-queries", summary: "20 light queries beside a heavy one, and 100 that wait",
             measure: measureManyQueries),
         Scenario(

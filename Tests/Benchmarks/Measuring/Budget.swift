@@ -41,6 +41,14 @@ struct Budget: Sendable {
         "rate of Protobuf from Kafka, 60 fields of which 5 are used", .times, .atLeast, must: 0.8, goal: 1.0)
     static let kafkaFixedCost = Budget("a Kafka batch with 1 row a side", .millis, .atMost, must: 25, goal: 10)
 
+    static let threeStreams = Budget(
+        "rate by input row, three streams against two", .times, .atLeast, must: 0.5, goal: 0.8)
+    static let fiveStreams = Budget(
+        "cost by input row and join, five streams against two", .times, .atMost, must: 1.0, goal: 0.8)
+    static let starState = Budget("state of a star of five, by its rows", .times, .atMost, must: 1.2, goal: 1.1)
+    static let table = Budget("rate with a table of 100,000 rows", .times, .atLeast, must: 0.8, goal: 0.95)
+    static let deduplicate = Budget("rate with deduplication", .times, .atLeast, must: 0.8, goal: 0.95)
+
     private init(_ name: String, _ unit: Unit, _ direction: Direction, must: Double, goal: Double) {
         (self.name, self.unit, self.direction, self.must, self.goal) = (name, unit, direction, must, goal)
     }

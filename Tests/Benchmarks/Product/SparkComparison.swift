@@ -19,16 +19,12 @@ enum SparkComparison {
         let place = "\(bench.folder)/spark"
         makeFolder(place)
         let workload = input.workload
-        let script = "\(place)/spark_join.py"
-        writeFile(script, readFile(scriptPath))
-        _ = run(
+        let numbers = runScript(
+            "spark_join.py", place,
             [
-                "/usr/bin/env", "python3", script, input.folder, place, String(Processors.own.count),
-                String(workload.delayMillis), String(workload.boundMillis),
-            ], output: "\(place)/log.txt")
-        // Seconds in batches, without the start of the virtual machine; batches; seconds of CPU; peak memory.
-        let numbers = readText("\(place)/figures").split { $0 == " " || $0 == "\n" }.compactMap { Double($0) }
-        guard numbers.count == 4 else { fail("Spark left no figures in \(place)") }
+                input.folder, place, String(Processors.own.count), String(workload.delayMillis),
+                String(workload.boundMillis),
+            ])
         let answer = workload.answer(in: "\(place)/out", suffix: ".txt")
         guard answer == truth else { fail("Spark's answer is \(answer), the truth is \(truth)") }
         removeFolder(place)
@@ -45,10 +41,40 @@ enum SparkComparison {
         ]
     }
 
-    /// The script stands beside this file in the repository.
-    private static var scriptPath: String {
+    /// The same of a left outer chain of three streams.
+    /// - Parameter seconds: of the product's runs.
+    static func measureChain(
+        _ bench: Bench, _ input: StreamRows, _ truth: StreamAnswer, _ seconds: [Double]
+    ) -> [Figure] {
+        let place = "\(bench.folder)/spark"
+        makeFolder(place)
+        let figures = runScript(
+            "spark_chain.py", place,
+            [
+                input.folder, place, String(Processors.own.count), String(StreamRows.delayMillis),
+                String(StreamRows.boundMillis),
+            ])
+        let answer = input.answer(in: "\(place)/out", 3, suffix: ".txt")
+        guard answer == truth else { fail("Spark's answer is \(answer), the truth is \(truth)") }
+        removeFolder(place)
+        return [
+            Figure(
+                "rows/s of Spark, three streams", .number, Double(input.rows * 3) / figures[0],
+                note: "\(Int(figures[1])) batches, time in batches only, the answer is right"),
+            Figure("rate of Sluice against Spark, three streams", .times, seconds.map { figures[0] / $0 }),
+        ]
+    }
+
+    /// Runs a script that stands beside this folder in the repository. Seconds in batches, without the start of the
+    /// virtual machine; batches; seconds of CPU; peak memory.
+    private static func runScript(_ name: String, _ place: String, _ arguments: [String]) -> [Double] {
         let path = "\(#filePath)"
         let folder = path[..<(path.firstRange(of: "/Product/")?.lowerBound ?? path.endIndex)]
-        return "\(folder)/spark_join.py"
+        let script = "\(place)/\(name)"
+        writeFile(script, readFile("\(folder)/\(name)"))
+        _ = run(["/usr/bin/env", "python3", script] + arguments, output: "\(place)/log.txt")
+        let numbers = readText("\(place)/figures").split { $0 == " " || $0 == "\n" }.compactMap { Double($0) }
+        guard numbers.count == 4 else { fail("Spark left no figures in \(place)") }
+        return numbers
     }
 }

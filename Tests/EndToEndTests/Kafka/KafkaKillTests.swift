@@ -294,7 +294,7 @@ private final class KillRun {
         return try kafka.kcat.values(topic).map { try decoder.decode(InputRow.self, from: Data($0.utf8)) }
     }
 
-    /// The left outer joins, pair by pair of a key; only the rows that moved the watermark at the end have not come out.
+    /// The left outer joins, pair by pair of a key; only the rows that moved the watermark at the end are not out.
     private func joined(_ inputs: [[InputRow]]) -> [JoinedRow] {
         let partnersByKey = inputs.dropFirst().map { Dictionary(grouping: $0.filter { $0.k != nil }, by: \.k) }
         return inputs[0].filter { !$0.id.hasPrefix(Load.lastPrefix) }.flatMap { row in
