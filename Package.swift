@@ -181,7 +181,7 @@ let package = Package(
             name: "SluiceAdviceTests",
             dependencies: [
                 "SluiceAdvice", "SluiceRuntime", "SluiceCheckpoint", "SluiceConnectors", "SluiceSimulation",
-                "SluiceSpec", "SluiceSystem", "QueryTesting",
+                "SluicePlan", "SluiceSpec", "SluiceSystem", "QueryTesting",
             ],
             swiftSettings: strict),
         .testTarget(

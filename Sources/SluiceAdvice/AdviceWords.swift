@@ -116,13 +116,14 @@ struct AdviceWords {
 }
 
 extension PhysicalPlan {
-    /// What no trigger changes: when rows come out that have no match.
-    package var latencyFloors: [String] {
-        // What leaves a stage below waits in the last one too.
-        guard let last = stages.last, let join = last.join else { return [] }
+    /// What no trigger changes: when rows come out that have no match, by stage.
+    package var latencyFloors: [String] { stages.flatMap(latencyFloors(of:)) }
+
+    private func latencyFloors(of stage: StagePlan) -> [String] {
+        guard let join = stage.join else { return [] }
         return JoinInput.allCases.filter { join.side($0).isPreserved }.map { side in
-            let rows = readRows(side, last)
-            guard let retention = retention(of: side, in: last) else {
+            let rows = readRows(side, stage)
+            guard let retention = retention(of: side, in: stage) else {
                 return "Unmatched rows of \(rows) never come out: nothing proves that no match will come."
             }
             return

@@ -30,9 +30,9 @@ package struct StateLife: Hashable, Sendable {
 }
 
 extension StateLife {
-    /// nil without a join.
+    /// nil without state.
     init?(_ plan: PhysicalPlan, retainBatches: Int) {
-        if plan.stages.isEmpty { return nil }
+        if plan.statefulStages.isEmpty { return nil }
         let lives = plan.stages.flatMap { stage in
             stage.sides.map { side in
                 plan.retention(of: side, in: stage).map { Double($0.totalMicros) } ?? .infinity

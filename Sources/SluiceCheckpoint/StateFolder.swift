@@ -158,7 +158,7 @@ struct StateFolder: Sendable {
         do {
             let json = try JSONValue(text: text[...])
             let format = try json.integer("format")
-            if format > stagesFormat { return .futureFormat(format) }
+            if format > checkpointFormat { return .futureFormat(format) }
             let file = StateFile(
                 header: try StateHeader(json: json, name: name), headerByteCount: headerByteCount,
                 headerChecksum: crc32(text))
