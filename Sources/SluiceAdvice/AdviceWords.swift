@@ -116,17 +116,18 @@ struct AdviceWords {
 }
 
 extension PhysicalPlan {
-    /// What no trigger changes: when rows come out that have no match.
+    /// What no trigger changes: when rows come out that have no match, or are given one when they leave.
     package var latencyFloors: [String] {
         // What leaves a stage below waits in the last one too.
         guard let last = stages.last, let join = last.join else { return [] }
-        return JoinInput.allCases.filter { join.side($0).isPreserved }.map { side in
+        let isChosen = join.choice != nil
+        return JoinInput.allCases.filter { join.side($0).isPreserved || (isChosen && $0 == .left) }.map { side in
             let rows = readRows(side, last)
             guard let retention = retention(of: side, in: last) else {
                 return "Unmatched rows of \(rows) never come out: nothing proves that no match will come."
             }
             return
-                "Unmatched rows of \(rows) come out \(spoken(retention.totalMicros)) after "
+                "\(isChosen ? "Rows" : "Unmatched rows") of \(rows) come out \(spoken(retention.totalMicros)) after "
                 + "\(retention.timeColumn) at the earliest (\(retention.spokenParts)), by event time, and "
                 + "then within two triggers: no trigger changes that."
         }

@@ -24,12 +24,14 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    init(type: String?, isFollowed: Bool, isCompressed: Bool = false) {
-        name = "\(type ?? "no join"), \(isCompressed ? "compressed" : isFollowed ? "followed" : "whole") files"
+    init(type: String?, isFollowed: Bool, isCompressed: Bool = false, match: String? = nil) {
+        let join = (type ?? "no join") + (match.map { " to the \($0)" } ?? "")
+        name = "\(join), \(isCompressed ? "compressed" : isFollowed ? "followed" : "whole") files"
         spec = JoinSpecText(
             type: type, within: "r.t between l.t - 2s and l.t + 6s", leftDelay: "3s", rightDelay: "2s",
             isFollowed: isFollowed, retainBatches: 2, shards: 2)
         spec.isCompressed = isCompressed
+        spec.match = match
         // One or two rows: files are cut, and fewer steps make as many batches.
         if isCompressed { spec.limits = "max_bytes_per_trigger: 120" }
         // Without a join there are no no-data batches: more steps for as many batches.
@@ -61,7 +63,11 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
             ["left outer", "right outer", "full outer", "inner", "left semi", "left anti", nil].map {
                 CrashWorkload(type: $0, isFollowed: isFollowed)
             }
-        } + [CrashWorkload(type: "left outer", isFollowed: false, isCompressed: true)]
+        } + [
+            CrashWorkload(type: "left outer", isFollowed: false, isCompressed: true),
+            CrashWorkload(type: "left outer", isFollowed: false, match: "nearest"),
+            CrashWorkload(type: "inner", isFollowed: true, match: "latest"),
+        ]
 
     func feed(_ disk: SimulatedFileSystem, _ number: Int) {
         disk.feed(steps[number], number: number, isFollowed: spec.isFollowed, isCompressed: spec.isCompressed)
