@@ -116,18 +116,19 @@ struct AdviceWords {
 }
 
 extension PhysicalPlan {
-    /// What no trigger changes: when rows come out that have no match, by stage.
+    /// What no trigger changes: when rows come out that have no match, or are given one when they leave, by stage.
     package var latencyFloors: [String] { stages.flatMap(latencyFloors(of:)) }
 
     private func latencyFloors(of stage: StagePlan) -> [String] {
         guard let join = stage.join else { return [] }
-        return JoinInput.allCases.filter { join.side($0).isPreserved }.map { side in
+        let isChosen = join.choice != nil
+        return JoinInput.allCases.filter { join.side($0).isPreserved || (isChosen && $0 == .left) }.map { side in
             let rows = readRows(side, stage)
             guard let retention = retention(of: side, in: stage) else {
                 return "Unmatched rows of \(rows) never come out: nothing proves that no match will come."
             }
             return
-                "Unmatched rows of \(rows) come out \(spoken(retention.totalMicros)) after "
+                "\(isChosen ? "Rows" : "Unmatched rows") of \(rows) come out \(spoken(retention.totalMicros)) after "
                 + "\(retention.timeColumn) at the earliest (\(retention.spokenParts)), by event time, and "
                 + "then within two triggers: no trigger changes that."
         }

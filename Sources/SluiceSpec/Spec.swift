@@ -54,6 +54,8 @@ package struct ColumnSpec: Hashable, Sendable {
         case eachPlace
         /// Computed from other columns of the source, before its watermark.
         case computed(Expression<ColumnReference>)
+        /// Where the record is; no spec says this.
+        case place(PlaceColumn)
     }
 
     package init(name: String, type: DataType, origin: Origin, position: SourcePosition) {
@@ -334,6 +336,17 @@ package enum JoinType: String, Hashable, Sendable, CaseIterable {
     case leftAnti = "left anti"
 }
 
+/// Which of the rows of the new input that match a row are joined to it.
+package enum JoinMatch: String, Hashable, Sendable, CaseIterable {
+    case all
+    /// One: the nearest in time, of two equally near the earlier.
+    case nearest
+    /// One: the last by event time.
+    case latest
+    /// One: the first by event time.
+    case earliest
+}
+
 /// A pair of columns that must be equal.
 package struct JoinKeySpec: Hashable, Sendable {
     package var left: Located<ColumnReference>
@@ -359,6 +372,8 @@ package struct JoinSpec: Sendable {
     package var windowMicros: Located<Int64>?
     /// The source whose event time stands for the left side in `window`; nil for that of `from`.
     package var windowSource: Located<String>?
+    /// nil where the spec does not say it, which is `all`.
+    package var match: Located<JoinMatch>?
     /// The residual predicate over both sides.
     package var filter: Expression<ColumnReference>?
 

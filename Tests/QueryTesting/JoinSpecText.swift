@@ -19,6 +19,8 @@ package struct JoinSpecText: Sendable {
     package var window: String?
     /// The join's residual predicate.
     package var joinWhere: String?
+    /// Which of the rows that match join; nil: not said.
+    package var match: String?
     /// nil: no watermark on that side.
     package var leftDelay: String?
     package var rightDelay: String?
@@ -93,6 +95,7 @@ package struct JoinSpecText: Sendable {
             if let nullSafe { lines.append("        null_safe: \(nullSafe)") }
             if let within { lines.append("        within: \"\(within)\"") }
             if let window { lines.append("        window: \(window)") }
+            if let match { lines.append("        match: \(match)") }
             if let joinWhere { lines.append("        where: \"\(joinWhere)\"") }
             if let thirdJoin { lines.append("      - { with: s, \(thirdJoin) }") }
         }

@@ -24,16 +24,19 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    init(type: String?, isFollowed: Bool, isCompressed: Bool = false) {
-        name = "\(type ?? "no join"), \(isCompressed ? "compressed" : isFollowed ? "followed" : "whole") files"
+    init(type: String?, isFollowed: Bool, isCompressed: Bool = false, match: String? = nil) {
+        let join = (type ?? "no join") + (match.map { " to the \($0)" } ?? "")
+        name = "\(join), \(isCompressed ? "compressed" : isFollowed ? "followed" : "whole") files"
         spec = JoinSpecText(
             type: type, within: "r.t between l.t - 2s and l.t + 6s", leftDelay: "3s", rightDelay: "2s",
             isFollowed: isFollowed, retainBatches: 2, shards: 2)
         spec.isCompressed = isCompressed
+        spec.match = match
         // One or two rows: files are cut, and fewer steps make as many batches.
         if isCompressed { spec.limits = "max_bytes_per_trigger: 120" }
-        // Without a join there are no no-data batches: more steps for as many batches.
-        steps = Self.makeSteps(isCompressed ? 4 : type == nil ? 20 : 10, seed: UInt64(name.utf8.count))
+        // Without a join there are no no-data batches, and a row that gets one partner comes out once: more steps for
+        // as many batches with output.
+        steps = Self.makeSteps(isCompressed ? 4 : type == nil || match != nil ? 20 : 10, seed: UInt64(name.utf8.count))
     }
 
     /// Three streams, the last with rows that come twice.
@@ -85,6 +88,8 @@ struct CrashWorkload: Sendable, CustomTestStringConvertible {
             CrashWorkload(chainOf: "left outer", thirdType: "left outer", isFollowed: false),
             CrashWorkload(chainOf: "full outer", thirdType: "left anti", isFollowed: true),
             CrashWorkload(chainOf: "left outer", thirdType: "full outer", isFollowed: true),
+            CrashWorkload(type: "left outer", isFollowed: false, match: "nearest"),
+            CrashWorkload(type: "inner", isFollowed: true, match: "latest"),
         ]
 
     func feed(_ disk: SimulatedFileSystem, _ number: Int) {

@@ -97,13 +97,18 @@ final class FileInputBytes: InputBytes {
         return index == 0 && ranges[range].start == 0
     }
 
-    func place(chunk: Int, record: RecordPlace) -> String {
+    func origin(of chunk: Int) -> ChunkOrigin {
         let (range, index) = locate(chunk)
+        let start = starts.withLock { $0[chunk] } ?? nominalStart(ranges[range], index)
+        return ChunkOrigin(path: ranges[range].path, firstOffset: start)
+    }
+
+    func place(chunk: Int, record: RecordPlace) -> String {
+        let (range, _) = locate(chunk)
         // What has a frame says itself where in its file it is.
         if let offset = record.offset { return "\(ranges[range].path)@\(offset)" }
-        let start = starts.withLock { $0[chunk] } ?? nominalStart(ranges[range], index)
-        let offset = start + Int64(record.byteOffset)
-        let path = ranges[range].path
+        let origin = origin(of: chunk)
+        let (path, offset) = (origin.path, origin.firstOffset + Int64(record.byteOffset))
         return line(ranges[range], at: offset).map { "\(path):\($0)" } ?? "\(path)@\(offset)"
     }
 

@@ -153,6 +153,11 @@ private enum RunLimit {
 
     func topic(of chunk: Int) -> String? { run(chunk).partition.topic }
 
+    func origin(of chunk: Int) -> ChunkOrigin {
+        let partition = run(chunk).partition
+        return ChunkOrigin(partition: partition.partition, path: partition.topic)
+    }
+
     func place(chunk: Int, record: RecordPlace) -> String { "\(run(chunk).partition)@\(record.offset ?? -1)" }
 }
 

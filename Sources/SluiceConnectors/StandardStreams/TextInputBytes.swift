@@ -62,6 +62,10 @@ package final class TextInputBytes: InputBytes {
 
     package func startsFile(_ chunk: Int) -> Bool { chunk == 0 && startsStream }
 
+    package func origin(of chunk: Int) -> ChunkOrigin {
+        ChunkOrigin(path: origin, firstOffset: originOffset + Int64(cuts[chunk]))
+    }
+
     package func place(chunk: Int, record: RecordPlace) -> String {
         "\(origin)@\(originOffset + Int64(cuts[chunk] + record.byteOffset))"
     }

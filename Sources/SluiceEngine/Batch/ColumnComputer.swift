@@ -1,5 +1,5 @@
 // Computed columns: what is worked out of a row as soon as it is decoded, before the watermark looks at it, and then
-// stands in the row like any other column.
+// stands in the row like any other column. The place of the row's record, where a plan keeps it, is one of them.
 
 internal import SluicePlan
 internal import SluiceSpec
@@ -15,6 +15,7 @@ struct ColumnComputer: ~Copyable {
     /// Keep the programs alive.
     private let expressions: [CompiledExpression]
     private let side: Int
+    private var places: PlaceWriter
     private var builder: RowBuilder
     private var text = ByteBuffer()
 
@@ -22,7 +23,9 @@ struct ColumnComputer: ~Copyable {
     init(_ physical: PhysicalPlan, _ number: Int, zone: TimeZoneRules, zones: TimeZones) {
         let input = physical.inputs[number]
         let layout = RowLayout(columns: input.columns)
-        isEmpty = input.computed.isEmpty
+        let places = PlaceWriter(input, part: physical.partNumber(ofInput: number))
+        self.places = places
+        isEmpty = input.computed.isEmpty && places.isEmpty
         side = physical.side(ofInput: number).rawValue
         builder = RowBuilder(layout: layout)
         expressions = input.computed.map {
@@ -35,9 +38,16 @@ struct ColumnComputer: ~Copyable {
 
     let isEmpty: Bool
 
+    /// Starts on a chunk.
+    mutating func begin(_ chunk: borrowing InputChunk) { if !places.isEmpty { places.begin(chunk.origin) } }
+
     /// Sets the computed columns of the only row in `arena`; returns its new byte count.
-    mutating func compute(_ arena: inout ByteBuffer, _ scratch: inout EvaluationScratch) -> Int {
+    /// - Parameter place: of its record.
+    mutating func compute(
+        _ arena: inout ByteBuffer, _ place: RecordPlace, _ scratch: inout EvaluationScratch
+    ) -> Int {
         builder.reopen(at: 0)
+        if !places.isEmpty { places.write(place, builder, into: &arena) }
         for column in columns {
             let rows = unsafe RowPair(UnsafeRawPointer(arena.base), ofInput: side)
             let value = column.runner.evaluate(rows, &scratch)
@@ -53,5 +63,45 @@ struct ColumnComputer: ~Copyable {
             }
         }
         return builder.finish(&arena)
+    }
+}
+
+/// Writes the places of records into their rows, see `PlaceColumn`.
+struct PlaceWriter {
+    private let offset: Int?
+    private let partition: Int?
+    private let path: Int?
+    /// The number of a union's part, above the 32 bits of a partition's.
+    private let part: Int64
+    /// Of the chunk.
+    private var partitionValue: Int64 = 0
+    private var firstOffset: Int64 = 0
+    private var pathBytes: [UInt8] = []
+
+    init(_ input: InputPlan, part: Int) {
+        func slot(_ column: PlaceColumn) -> Int? { input.columns.firstIndex { $0.origin == .place(column) } }
+        offset = slot(.offset)
+        partition = slot(.partition)
+        path = slot(.path)
+        self.part = Int64(part) << 32
+    }
+
+    /// Whether the plan keeps no places.
+    var isEmpty: Bool { offset == nil && partition == nil && path == nil }
+
+    /// Starts on a chunk.
+    mutating func begin(_ origin: ChunkOrigin) {
+        partitionValue = part | Int64(origin.partition)
+        firstOffset = origin.firstOffset
+        pathBytes = Array(origin.path.utf8)
+    }
+
+    /// Sets the columns of the row that `builder` has open.
+    func write(_ place: RecordPlace, _ builder: RowBuilder, into arena: inout ByteBuffer) {
+        if let offset {
+            builder.set(offset, integer: place.offset ?? (firstOffset + Int64(place.byteOffset)), in: &arena)
+        }
+        if let partition { builder.set(partition, integer: partitionValue, in: &arena) }
+        if let path { unsafe pathBytes.withUnsafeBytes { unsafe builder.set(path, bytes: $0, in: &arena) } }
     }
 }

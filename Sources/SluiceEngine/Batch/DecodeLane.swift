@@ -63,6 +63,7 @@ final class DecodeLane: @unchecked Sendable {
         } catch {
             return fail(chunk, .input(source: lane.facts.source, error))
         }
+        if lane.facts.keepsPlaces { input.origin = bytes.origin(of: number) }
         input.text.reserve(inputPaddingByteCount)
         let startsFile = bytes.startsFile(number)
         let isGood = unsafe input.records.withUnsafeBufferPointer { records in

@@ -153,6 +153,8 @@ struct LaneFacts {
     let stateKinds: [KeyKind]
     /// The slots of timestamps.
     let timeSlots: [Int]
+    /// Whether rows have the places of their records.
+    let keepsPlaces: Bool
 
     init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
         let plan = physical.inputs[number]
@@ -193,6 +195,7 @@ struct LaneFacts {
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
         timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
+        keepsPlaces = !PlaceWriter(plan, part: 0).isEmpty
     }
 
     /// The column that lateness is judged by.
@@ -279,6 +282,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         hasFailed = false
         emitter?.begin()
         lookup?.driver.emitter.begin()
+        computer.begin(chunk)
         unsafe decoder.begin(chunk, records: records, startsFile: startsFile)
     }
 
@@ -328,7 +332,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
             case .row: break
             case .badRow: badSlot = decoder.fault.slot
             }
-            if !computer.isEmpty { _ = computer.compute(&row, &scratch) }
+            if !computer.isEmpty { _ = computer.compute(&row, decoder.place, &scratch) }
             let base = unsafe UnsafeRawPointer(row.base)
             let rows = unsafe RowPair(base, ofInput: facts.side)
             if let filter = facts.filterBelow, !filter.isTrue(rows, &scratch) { continue }
@@ -346,7 +350,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
     /// Filters, counts and stores the row that was decoded last.
     @inline(__always)
     private mutating func take(_ decodedByteCount: Int, isBad: Bool, _ output: inout DecodedRows) {
-        let byteCount = computer.isEmpty ? decodedByteCount : computer.compute(&row, &scratch)
+        let byteCount = computer.isEmpty ? decodedByteCount : computer.compute(&row, decoder.place, &scratch)
         let base = unsafe UnsafeRawPointer(row.base)
         let packed = unsafe PackedRow(base: base, slotsOffset: facts.slotsOffset)
         guard unsafe isKept(packed, base, isBad: isBad) else { return }

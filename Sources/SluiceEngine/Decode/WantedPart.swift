@@ -53,7 +53,7 @@ extension WantedPart {
             switch column.origin {
             case .field(let path): record.add(path.steps, slot: slot)
             case .each(let path): element.add(path?.steps ?? [], slot: slot)
-            case .eachPlace, .kafka, .computed: break
+            case .eachPlace, .kafka, .computed, .place: break
             }
         }
         if let each { record.add(each.path.steps, slot: nil) }

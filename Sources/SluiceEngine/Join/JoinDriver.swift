@@ -8,11 +8,11 @@ internal import SluiceSpec
 struct JoinDriver: ~Copyable {
     private let residual: CompiledExpression?
     /// Of `residual`, which keeps its program alive.
-    private let residualRunner: ExpressionRunner?
-    private var block = ProbeBlock()
-    private var scratch = EvaluationScratch()
+    let residualRunner: ExpressionRunner?
+    var block = ProbeBlock()
+    var scratch = EvaluationScratch()
     var emitter: RowEmitter
-    private var updated = 0
+    var updated = 0
     private var left = SideCounters()
     private var right = SideCounters()
 
@@ -40,7 +40,7 @@ struct JoinDriver: ~Copyable {
             updated: updated, emitted: emitter.emittedCount, left: left, right: right)
     }
 
-    private mutating func count(_ side: Int, removed: Int = 0, matched: Int = 0, unmatched: Int) {
+    mutating func count(_ side: Int, removed: Int = 0, matched: Int = 0, unmatched: Int) {
         if side == 0 {
             left.count(removed: removed, matched: matched, unmatched: unmatched)
         } else {

@@ -11,6 +11,9 @@
 // Source: Spark's StreamingSymmetricHashJoinExec (SPARK-38684 for the place of eviction, SPARK-49829 for what is stored
 // although it is evictable).
 //
+// Where a left row is given one partner (`match`), 1 and 2 only store, and the left rows that 3 evicts are met with the
+// right state then: JoinDriver+Choice.
+//
 // A shard is worked on by one thread at a time and shares nothing with the others.
 
 internal import SluicePlan
@@ -23,6 +26,8 @@ final class JoinShard: StageShard {
     private var driver: JoinDriver
     private var leftDelta: DeltaWriter
     private var rightDelta: DeltaWriter
+    /// nil where all rows that match are joined.
+    private let choice: PartnerChoice?
 
     private let resources: BatchResources
     private let shortage: MemoryShortage
@@ -42,6 +47,7 @@ final class JoinShard: StageShard {
         right = JoinSide(1, of: join, columns: columns)
         leftDelta = DeltaWriter(layout: left.layout)
         rightDelta = DeltaWriter(layout: right.layout)
+        choice = join.choice.map(PartnerChoice.init)
         driver = JoinDriver(
             plan, stage: stage, join, layouts: [left.layout, right.layout], tables: tables, zones: zones,
             resources: resources)
@@ -54,6 +60,7 @@ final class JoinShard: StageShard {
 
     /// Left, then right.
     func drive(side: JoinInput, _ chunks: [DecodedChunk], evictionWatermarkMillis: Int64) {
+        if choice != nil { return store(side: side, chunks) }
         // Left rows are stored even if evictable: this batch's right rows have not been seen.
         let threshold = side == .left ? nil : right.threshold(evictionWatermarkMillis: evictionWatermarkMillis)
         for chunk in chunks where mayGoOn() {
@@ -61,6 +68,18 @@ final class JoinShard: StageShard {
                 driver.drive(chunk, shard: number, own: &left, other: &right, skipStoringThrough: nil)
             } else {
                 driver.drive(chunk, shard: number, own: &right, other: &left, skipStoringThrough: threshold)
+            }
+        }
+        _ = mayGoOn()
+    }
+
+    /// Rows are met when left ones leave: until then a better partner may come.
+    private func store(side: JoinInput, _ chunks: [DecodedChunk]) {
+        for chunk in chunks where mayGoOn() {
+            if side == .left {
+                driver.store(chunk, shard: number, &left)
+            } else {
+                driver.store(chunk, shard: number, &right)
             }
         }
         _ = mayGoOn()
@@ -79,7 +98,12 @@ final class JoinShard: StageShard {
 
     func evict(watermarkMillis: Int64) {
         if failure != nil { return }
-        driver.evict(&left, through: left.threshold(evictionWatermarkMillis: watermarkMillis))
+        let leftThreshold = left.threshold(evictionWatermarkMillis: watermarkMillis)
+        if let choice {
+            driver.evict(&left, through: leftThreshold, choosing: choice, among: right)
+        } else {
+            driver.evict(&left, through: leftThreshold)
+        }
         driver.evict(&right, through: right.threshold(evictionWatermarkMillis: watermarkMillis))
         driver.emitter.finish()
         _ = mayGoOn()

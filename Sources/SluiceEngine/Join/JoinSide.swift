@@ -49,10 +49,12 @@ struct JoinSide: ~Copyable {
         // lower <= right - left <= upper, so left = right - upper ... right - lower.
         reach = number == 0 ? bounds : TimeBounds(lower: bounds.upper.map { -$0 }, upper: bounds.lower.map { -$0 })
         let isSemi = join.type == .leftSemi && number == 0
+        // Whether a row has a partner is found out when it leaves, where it is given one then.
+        let isAsked = plan.isPreserved && join.choice == nil
         store = StateStore(
             layout: StateLayout(
                 bucketWidthMicros: plan.bucketWidthMicros, cellWidthMicros: plan.cellWidthMicros),
-            tracksMatches: plan.isPreserved || isSemi)
+            tracksMatches: isAsked || isSemi)
     }
 
     /// The state watermark in microseconds that an eviction watermark means for this side; nil: nothing ever leaves.

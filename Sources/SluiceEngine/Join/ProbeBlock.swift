@@ -58,6 +58,14 @@ internal import Glibc
         rowCount &+= 1
     }
 
+    /// As `plan`, for a row that is not about to be stored: it leaves, and looks at times `reached` in `store`.
+    @inline(__always)
+    mutating func plan(_ row: JoinRow, reaching reached: ClosedRange<Int64>?, _ store: borrowing StateStore) {
+        if let reached { addTargets(row, reached, store) }
+        unsafe ends[rowCount] = count
+        rowCount &+= 1
+    }
+
     @inline(__always)
     private mutating func addTargets(_ row: JoinRow, _ times: ClosedRange<Int64>, _ store: borrowing StateStore) {
         let positions = store.bucketPositions(times.lowerBound, times.upperBound)

@@ -33,6 +33,9 @@ package protocol InputBytes: Sendable {
     /// The topic a chunk is from, where a watermark per topic can be asked for.
     func topic(of chunk: Int) -> String?
 
+    /// Where the records of a chunk that has been read stand in the source, whatever batch they are read in.
+    func origin(of chunk: Int) -> ChunkOrigin
+
     /// How many of the records that were read name each schema, by its number; empty where nobody asked for it.
     var recordsBySchema: [UInt32: Int] { get }
 
@@ -45,8 +48,25 @@ extension InputBytes {
     package func startsFile(_ chunk: Int) -> Bool { false }
     package func partition(of chunk: Int) -> String? { nil }
     package func topic(of chunk: Int) -> String? { nil }
+    package func origin(of chunk: Int) -> ChunkOrigin { ChunkOrigin() }
     package var recordsBySchema: [UInt32: Int] { [:] }
     package func place(chunk: Int, record: RecordPlace) -> String { "chunk \(chunk), byte \(record.byteOffset)" }
+}
+
+/// What a chunk's records have in common of their places.
+package struct ChunkOrigin: Hashable, Sendable {
+    /// The number of their partition; 0 in a file.
+    package var partition: Int32
+    /// The path of their file, or the name of their topic.
+    package var path: String
+    /// In a file, where the chunk's first byte is. Records that say their offset themselves do not need it.
+    package var firstOffset: Int64
+
+    package init(partition: Int32 = 0, path: String = "", firstOffset: Int64 = 0) {
+        self.partition = partition
+        self.path = path
+        self.firstOffset = firstOffset
+    }
 }
 
 /// Where a record is in its chunk.
@@ -78,6 +98,8 @@ package struct InputChunk: ~Copyable {
     package var attributes = ByteBuffer()
     /// The partition all records are from, where it has a number.
     package var partition: Int32 = 0
+    /// Where the records stand in their source; set only where a plan keeps their places.
+    package var origin = ChunkOrigin()
     /// What the file that the text is from says of its records: the first line of CSV, without its end, where that
     /// names fields; the schema of Avro.
     package var header: [UInt8] = []

@@ -266,7 +266,11 @@ struct MatchMark {
     /// Removes every row at or below `threshold` (microseconds of join time). With `emitsUnmatched`, rows without a
     /// match go to `emit`, in order of time inside each bucket. Returns how many rows left.
     /// Cost follows the rows that leave; a bucket is sorted once, when the watermark enters it.
-    mutating func evict(through threshold: Int64, emitsUnmatched: Bool, _ emit: (UnsafeRawPointer) -> Void) -> Int {
+    /// - Parameter finishBucket: called when a bucket's rows have gone to `emit`; their memory may not outlive it.
+    mutating func evict(
+        through threshold: Int64, emitsUnmatched: Bool, finishBucket: () -> Void = {},
+        _ emit: (UnsafeRawPointer) -> Void
+    ) -> Int {
         // Not only when the threshold has moved: a row may be stored although it is evictable, and leaves with its
         // batch.
         let threshold = max(threshold, evictedThrough)
@@ -277,7 +281,8 @@ struct MatchMark {
             let bucket = unsafe buckets[position]
             let start = unsafe bucket.pointee.startMicros
             if layout.bucketWidthMicros != nil && start > threshold { break }
-            removed += unsafe drain(bucket, through: threshold, emitsUnmatched: emitsUnmatched, emit)
+            removed += unsafe drain(
+                bucket, through: threshold, emitsUnmatched: emitsUnmatched, finishBucket: finishBucket, emit)
             guard let width = layout.bucketWidthMicros else { continue }
             let (passed, overflow) = threshold.subtractingReportingOverflow(start)
             guard overflow || passed >= width &- 1 else { continue }
@@ -290,7 +295,8 @@ struct MatchMark {
     }
 
     private func drain(
-        _ bucket: BucketPointer, through threshold: Int64, emitsUnmatched: Bool, _ emit: (UnsafeRawPointer) -> Void
+        _ bucket: BucketPointer, through threshold: Int64, emitsUnmatched: Bool, finishBucket: () -> Void,
+        _ emit: (UnsafeRawPointer) -> Void
     ) -> Int {
         guard unsafe bucket.pointee.liveCount > 0, unsafe bucket.pointee.minTime <= threshold else { return 0 }
         let everythingLeaves = unsafe bucket.pointee.maxTime <= threshold
@@ -309,6 +315,7 @@ struct MatchMark {
                 unsafe emit(bucket.pointee.arena.base + item.position + StateRowHeader.byteCount)
             }
         }
+        finishBucket()
         unsafe bucket.pointee.liveCount -= removed
         if everythingLeaves { unsafe bucket.pointee.releaseRows() }
         return removed

@@ -91,9 +91,10 @@ struct JoinChecks {
         return []
     }
 
-    /// Bounds the other way round are right for some joins and a slip in most.
+    /// Bounds the other way round are right for some joins and a slip in most; who asks for one row before another has
+    /// thought of it.
     private func checkDirection() -> [Diagnostic] {
-        guard let time = join.time, time.basis == .range, let upper = time.bounds.upper, upper <= 0,
+        guard !join.choosesOne, let time = join.time, time.basis == .range, let upper = time.bounds.upper, upper <= 0,
             time.bounds.lower ?? .min < 0, !time.bounds.isEmpty
         else { return [] }
         let (left, right) = (name(time.left), name(time.right))
@@ -114,6 +115,7 @@ struct JoinChecks {
         if case .timeWithoutLimit(let columns, let others)? = join.leftState.keptForever {
             return [refuse(columns, others)]
         }
+        if join.choosesOne, let problem = choiceProblem { return [problem] }
         let kept = JoinInput.allCases.filter { join.state($0).keptForever != nil }
         let refused = kept.filter(join.type.mustEvict)
         let growing = kept.filter { !join.type.mustEvict($0) }
@@ -124,6 +126,34 @@ struct JoinChecks {
             found.append(warn(growing, reason))
         }
         return found
+    }
+
+    /// Why a partner can never be chosen: only bounds on both sides, and watermarks, say when no better one can come.
+    private var choiceProblem: Diagnostic? {
+        let what = "`match: \(join.match.rawValue)`"
+        func refuse(_ message: String, _ fix: String) -> Diagnostic {
+            Diagnostic(
+                .error, .matchCondition, at: join.matchPosition ?? join.declaredType.position, length: "match".count,
+                message, fix: fix)
+        }
+        // Windows, and joins without `within`, the reader has refused.
+        guard let time = join.time else { return refuse("\(what) without a time condition", timeConditionFix()) }
+        let (left, right) = (name(time.left), name(time.right))
+        guard time.basis == .range else {
+            return refuse(
+                "\(what) in a join whose `keys` make \(right) equal to \(left): there is no time to choose by",
+                "take the event times out of `keys`")
+        }
+        let ends = [(time.bounds.lower, "from below"), (time.bounds.upper, "from above")]
+        if let open = ends.first(where: { $0.0 == nil }) {
+            return refuse(
+                "\(what) needs a `within` that is closed on both sides, and this one does not bound \(right) \(open.1)",
+                "write `\(right) between … and …`")
+        }
+        guard case .missingWatermark(let sources)? = join.leftState.keptForever else { return nil }
+        return refuse(
+            "\(what) in a join that \(why(.missingWatermark(sources), [.left])): nothing says when no better row can "
+                + "come, so none would ever come out", fix(.missingWatermark(sources), [.left]))
     }
 
     /// A time condition over a time that old rows of a join below may still come with.

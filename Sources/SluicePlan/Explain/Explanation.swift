@@ -165,6 +165,7 @@ extension PhysicalPlan {
             "declaredType": .optional(join.declaredType?.rawValue), "keys": .array(keys),
             "lowerMicros": .optional(join.bounds?.lower), "upperMicros": .optional(join.bounds?.upper),
             "windowMicros": .optional(join.left.windowMicros),
+            "match": .string((join.choice?.match ?? .all).rawValue),
             "residual": .optional(join.residual.map { text($0, stage) }), "shards": .integer(Int64(join.shards)),
             "watermarkMs": .optional(stage.watermarkMillis),
             "left": json(of: .left, stage), "right": json(of: .right, stage),

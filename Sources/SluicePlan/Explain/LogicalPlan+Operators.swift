@@ -77,6 +77,7 @@ extension Join {
                 }
             details.append(("time", time.bounds.spoken(difference)))
         }
+        if choosesOne { details.append(("match", match.rawValue)) }
         if !conditions.isEmpty { details.append(("condition", LogicalPlan.text(conditions))) }
         if !leftConditions.isEmpty { details.append(("left only", LogicalPlan.text(leftConditions))) }
         if !rightConditions.isEmpty { details.append(("right only", LogicalPlan.text(rightConditions))) }

@@ -103,6 +103,7 @@ extension PhysicalPlan {
         if let bounds = join.bounds, let left = timeName(.left, stage), let right = timeName(.right, stage) {
             node.details.append(("time", bounds.spoken("\(right) - \(left)")))
         }
+        if let choice = join.choice { node.details.append(("match", choice.match.spokenRule)) }
         if let residual = join.residual { node.details.append(("residual", text(residual, stage))) }
         if statefulStages.count > 1 {
             node.details.append(("stage", stage.name))
@@ -253,6 +254,18 @@ extension RowColumn {
 extension StagePlan {
     /// Its watermark in words, such as `watermark - 2 min`; nil when it has none.
     var watermarkText: String? { watermarkMillis.map { "watermark\(spokenOffset($0 * 1000))" } }
+}
+
+extension JoinMatch {
+    /// Which row it is, for people.
+    fileprivate var spokenRule: String {
+        switch self {
+        case .all: "all"
+        case .nearest: "nearest (of two the earlier), when the left row leaves"
+        case .latest: "latest, when the left row leaves"
+        case .earliest: "earliest, when the left row leaves"
+        }
+    }
 }
 
 extension WatermarkParts {

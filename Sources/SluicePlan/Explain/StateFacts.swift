@@ -89,6 +89,7 @@ extension PhysicalPlan {
         let unmatched =
             switch join.type {
             case .leftAnti where side == .left: "a row that never matched comes out then"
+            case _ where join.choice != nil && side == .left: chosen(join, other)
             case _ where plan.isPreserved: "a row that never matched comes out then, with nulls for \(other)"
             default: ""
             }
@@ -102,12 +103,23 @@ extension PhysicalPlan {
         return [unmatched.isEmpty ? leaves : "\(leaves); \(unmatched)"]
     }
 
+    /// What comes out with a row that is given one partner, when it leaves.
+    private func chosen(_ join: JoinPlan, _ other: String) -> String {
+        let word = (join.choice?.match ?? .all).rawValue
+        let alone = join.type == .leftOuter ? ", or with nulls where none matches" : " if any does"
+        return "it comes out then, and not before, with the \(word) row of \(other) that matches\(alone)"
+    }
+
     private func matching(_ side: JoinInput, _ stage: StagePlan) -> [String] {
         guard let join = stage.join else {
             return stage.deduplicate?.time == nil ? [] : ["a row without a time passes, and is not remembered"]
         }
         let plan = join.side(side)
         var sentences: [String] = []
+        if join.choice != nil, side == .right {
+            sentences.append(
+                "until then every row of \(readRows(.left, stage)) that it could be chosen for has come out")
+        }
         if join.type == .leftSemi, side == .left {
             sentences.append("a row comes out with its first match, and leaves state then")
         }
@@ -163,12 +175,14 @@ extension PhysicalPlan {
             return []
         }
         return JoinInput.allCases.compactMap { side in
-            guard join.side(side).isPreserved, let retention = retention(of: side, in: top),
+            let isChosen = join.choice != nil && side == .left
+            guard join.side(side).isPreserved || isChosen, let retention = retention(of: side, in: top),
                 let time = timeName(side, top)
             else { return nil }
             let waits = spokenOffset(saturatingSum(retention.boundMicros, retention.behindMicros))
-            return "a row of \(readRows(side, top)) without a match comes out of the last stage once the watermark "
-                + "reaches \(time)\(waits), a few milliseconds later at most"
+            let which = isChosen ? "" : " without a match"
+            return "a row of \(readRows(side, top))\(which) comes out of the last stage once the watermark reaches "
+                + "\(time)\(waits), a few milliseconds later at most"
         }
     }
 }

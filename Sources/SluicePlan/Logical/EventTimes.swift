@@ -156,7 +156,21 @@ struct JoinTimes {
                 : EvictionRule(offsetMicros: 0, isInclusive: false)
             if evictions[side.rawValue] == nil { keptForever[side.rawValue] = .openEnd }
         }
+        if join.choosesOne { keepCandidates(time) }
         output = EventTimes(joined: join, inputs, time, limits, evictions, watermarkMillis: watermarkMillis ?? 0)
+    }
+
+    /// A row that gets one partner is given it when it leaves, so right rows stay until all left rows that they could
+    /// be chosen for have left. With T the left threshold and `lower` the least that a right row may be after a left
+    /// one, that is at T + lower: right - left >= lower, so every left row in reach is at or below T. Thresholds are
+    /// rounded down to whole milliseconds, or a left row before 1970 would leave a millisecond early.
+    private mutating func keepCandidates(_ time: JoinTime) {
+        guard let left = evictions[0], let right = evictions[1], let lower = time.bounds.lower else { return }
+        let leaves = EvictionRule(offsetMicros: floorMillis(left.offsetMicros) * 1000, isInclusive: left.isInclusive)
+        let reached = EvictionRule(
+            offsetMicros: saturatingSum(leaves.offsetMicros, floorMillis(lower) * 1000), isInclusive: left.isInclusive)
+        let own = EvictionRule(offsetMicros: floorMillis(right.offsetMicros) * 1000, isInclusive: right.isInclusive)
+        evictions = [leaves, reached.offsetFloorMillis < own.offsetFloorMillis ? reached : own]
     }
 
     /// Why nothing can be evicted by a time condition; nil when it can.
@@ -206,7 +220,21 @@ extension EventTimes {
             limits[time] = output
             limits[EventTime(time.columns[0])] = output - (time.windowMicros.map(ceilingMillis) ?? 0)
         }
+        if join.choosesOne, let left = evictions[0] {
+            limitChosen(time, min(watermarkMillis, watermarkMillis + left.offsetFloorMillis))
+        }
         limitOthers(inputs, sides.map { time.eventTime($0).point })
+    }
+
+    /// A row comes out with the one that is chosen for it when it leaves, and not before: in a batch after the one in
+    /// which the left threshold, or the watermark where that is lower, was still behind it.
+    private mutating func limitChosen(_ time: JoinTime, _ leaving: Int64) {
+        let chosen = time.bounds.lower.map { saturatingSum(leaving, floorMillis($0)) } ?? leaving
+        for (side, limit) in [(JoinInput.left, leaving), (.right, chosen)] {
+            limits[time.eventTime(side)] = limit
+            limits[EventTime(time.eventTime(side).columns[0])] = limit
+        }
+        watermarkMillis = min(leaving, chosen)
     }
 
     /// Times that the join does not name are as old as the named ones of their row let them be; a row whose named time

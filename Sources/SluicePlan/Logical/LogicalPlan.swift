@@ -127,6 +127,10 @@ package struct Join: Hashable, Sendable {
     package var keys: [LogicalJoinKey]
     /// The tumbling window both event times must share; part of the key.
     package var window: JoinWindow?
+    /// Which of the right rows that match a left row join it.
+    package var match = JoinMatch.all
+    /// Where the spec says it.
+    package var matchPosition: SourcePosition?
     /// Conjuncts of `within` and `where` that no rule has looked at yet.
     package var conditions: [LogicalExpression]
     /// Conjuncts over one side's columns alone (constants go left, as in Spark).
@@ -156,6 +160,9 @@ package struct Join: Hashable, Sendable {
     }
 
     package var type: JoinType { runsAs ?? declaredType.value }
+
+    /// Whether it gives a left row one partner, chosen when the row leaves.
+    package var choosesOne: Bool { match != .all }
 
     package func conditions(_ side: JoinInput) -> [LogicalExpression] {
         side == .left ? leftConditions : rightConditions
@@ -311,6 +318,7 @@ extension LogicalPlan {
     /// The type of a column of one of the sources below; nil if there is none of that name.
     func columnType(_ column: ColumnReference) -> DataType? {
         relations.first { $0.source == column.source }?.columns.first { $0.name == column.column }?.type
+            ?? PlaceColumn(named: column.column)?.type
     }
 
     /// What the stage of a join is called: by the streams it joins.

@@ -61,7 +61,7 @@ enum LogicalPlanBuilder {
     }
 
     private static func join(_ join: JoinSpec, in query: QuerySpec) -> Join {
-        Join(
+        var plan = Join(
             type: join.type,
             keys: join.keys.map {
                 LogicalJoinKey(
@@ -73,6 +73,8 @@ enum LogicalPlanBuilder {
             },
             conditions: (join.within?.conjuncts ?? []) + (join.filter?.conjuncts ?? []),
             shards: query.state.shards?.value)
+        if let match = join.match { (plan.match, plan.matchPosition) = (match.value, match.position) }
+        return plan
     }
 }
 

@@ -167,6 +167,7 @@ extension PhysicalPlan {
             PlanFact(nil, FactName.window, join.left.windowMicros.map { .micros($0) } ?? .text("none")),
             policyFact,
         ]
+        if let choice = join.choice { facts.append(PlanFact(nil, FactName.match, .text(choice.match.rawValue))) }
         if join.declaredType != nil { facts.append(PlanFact(nil, FactName.runsAs, .text(join.type.rawValue))) }
         for side in JoinInput.allCases {
             facts += sourceFacts(stage.input(side), side)
@@ -175,7 +176,8 @@ extension PhysicalPlan {
                 PlanFact(
                     side, FactName.joinTime, .text(plan.joinTime.map { name(own[$0], stage.input(side)) } ?? "none"))
             )
-            facts += own.prefix(plan.stateColumnCount).map {
+            // That places are among them follows from `match`.
+            facts += own.prefix(plan.stateColumnCount).filter { PlaceColumn(named: $0.name.column) == nil }.map {
                 PlanFact(side, FactName.column(name($0, stage.input(side))), .text("\($0.type)"))
             }
         }
@@ -335,6 +337,8 @@ private enum FactName {
     static let remembered = "duplicates are remembered"
     /// Of a union.
     static let parts = "union"
+    /// Which of the right rows that match join a left row; checkpoints of before it, and of joins of all, lack it.
+    static let match = "match"
     /// The type that a join runs as where that is not the one declared.
     static let runsAs = "effective join type"
 
@@ -365,6 +369,9 @@ private enum FactName {
         }
         if fact.name == perPartition { return partsSentence(label, "partition", isNow: after != nil) }
         if fact.name == perTopic { return partsSentence(label, "topic", isNow: after != nil) }
+        if fact.name == match {
+            return "\(label) was `\(before ?? JoinMatch.all.rawValue)`, is now `\(after ?? JoinMatch.all.rawValue)`"
+        }
         let isPlural = fact.name == keys || fact.name == bounds
         let change =
             "\(label) \(isPlural ? "were" : "was") `\(before ?? "none")`, \(isPlural ? "are" : "is") now "

@@ -236,6 +236,8 @@ package struct JoinPlan: Hashable, Sendable {
     package var right: JoinSidePlan
     /// What else a pair must satisfy; evaluated after keys and bounds, over state columns only.
     package var residual: Expression<ColumnSlot>?
+    /// How one right row is chosen for a left row when that leaves; nil where all that match join it.
+    package var choice: ChoicePlan?
     /// A power of two; fixed for the life of a checkpoint.
     package var shards: Int
 
@@ -250,6 +252,24 @@ package struct JoinPlan: Hashable, Sendable {
         self.right = right
         self.residual = residual
         self.shards = shards
+    }
+}
+
+/// Which of the right rows that match joins a left row.
+package struct ChoicePlan: Hashable, Sendable {
+    /// By time; not `all`.
+    package var match: JoinMatch
+    /// Right slots of the place of its record, which decides among rows of one time: the lower partition, the path
+    /// that sorts first, the lower offset.
+    package var partition: Int
+    package var path: Int
+    package var offset: Int
+
+    package init(match: JoinMatch, partition: Int, path: Int, offset: Int) {
+        self.match = match
+        self.partition = partition
+        self.path = path
+        self.offset = offset
     }
 }
 

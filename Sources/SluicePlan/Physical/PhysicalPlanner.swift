@@ -264,7 +264,18 @@ struct PhysicalPlanner {
             type: join.type, keys: keys, bounds: join.time?.bounds, left: sides[0], right: sides[1],
             residual: Self.condition(join.residual, slots), shards: shards)
         if join.runsAs != nil { plan.declaredType = join.declaredType.value }
+        if join.choosesOne { plan.choice = choice(join, slots) }
         return plan
+    }
+
+    private func choice(_ join: Join, _ slots: Slots) -> ChoicePlan? {
+        func slot(_ column: PlaceColumn) -> Int? {
+            (join.time?.right.source).flatMap { slots[ColumnReference(source: $0, column: column.name)]?.index }
+        }
+        guard let partition = slot(.partition), let path = slot(.path), let offset = slot(.offset) else {
+            preconditionFailure("rows to choose from have their places")
+        }
+        return ChoicePlan(match: join.match, partition: partition, path: path, offset: offset)
     }
 
     private func side(_ side: JoinInput, of join: Join, _ slots: Slots, judged: Slots) -> JoinSidePlan {
@@ -339,7 +350,7 @@ extension ColumnSpec {
     fileprivate var isFieldOfText: Bool {
         switch origin {
         case .field, .each, .eachPlace: true
-        case .kafka, .computed: false
+        case .kafka, .computed, .place: false
         }
     }
 }

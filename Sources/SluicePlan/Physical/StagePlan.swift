@@ -269,6 +269,14 @@ extension PhysicalPlan {
         }
     }
 
+    /// The place of an input among the parts of its union; 0 where it is none.
+    package func partNumber(ofInput number: Int) -> Int {
+        guard let union = inputs[number].union, let first = inputs.firstIndex(where: { $0.union == union }) else {
+            return 0
+        }
+        return number - first
+    }
+
     /// The inputs that have a watermark, those together that have one together.
     package var watermarkedInputs: [[Int]] {
         var groups: [[Int]] = []

@@ -6,6 +6,9 @@
 //     the left side                               left outer    -             inner
 //     the right side                              right outer   inner         -
 //
+// A join that chooses one partner (`match`) is narrowed like any other: the choice is made before anything above it
+// asks, and a row without one has nulls either way.
+//
 // Source: Spark's EliminateOuterJoin with the `is not null` that InferFiltersFromConstraints finds. The `where` of a
 // query with one join changes nothing here: its checkpoint says which type its state is of.
 //

@@ -38,6 +38,7 @@ enum PruneColumns: RewriteRule {
             var paired = join.residual.reduce(into: needed) { $0.formUnion($1.columns) }
             for key in join.keys { paired.formUnion([key.left, key.right]) }
             if let time = join.time { paired.formUnion([time.left, time.right]) }
+            if join.choosesOne { paired.formUnion(places(right)) }
             let prunedLeft = pruneSide(left, of: join.leftConditions, paired, computed: join.time?.computedLeft)
             let prunedRight = pruneSide(right, of: join.rightConditions, paired)
             join.leftState.columns = stateColumns(left, paired)
@@ -49,6 +50,12 @@ enum PruneColumns: RewriteRule {
                 deduplicate, pruneInput(child, state: needed.union(own), others: [], isJoined: true))
         case .relation, .watermark, .filter: return pruneInput(plan, state: needed, others: [], isJoined: false)
         }
+    }
+
+    /// The place of a side's records, which says which of two rows of one time is chosen.
+    private static func places(_ side: LogicalPlan) -> [ColumnReference] {
+        let source = side.relations[0].source
+        return PlaceColumn.allCases.map { ColumnReference(source: source, column: $0.name) }
     }
 
     /// The columns of a side that state keeps, in the order of their names.
@@ -91,7 +98,10 @@ enum PruneColumns: RewriteRule {
         func reference(_ column: ColumnSpec) -> ColumnReference {
             ColumnReference(source: source, column: column.name)
         }
-        let declared = chain.relation.columns
+        let position = chain.relation.position
+        let declared =
+            chain.relation.columns
+            + PlaceColumn.allCases.map { ColumnSpec($0, at: position) }.filter { decoded.contains(reference($0)) }
         decoded.formUnion(inputs(of: decoded, declared, source))
         let kept = declared.filter { state.contains(reference($0)) }.sorted { $0.name < $1.name }
         let rest = declared.filter { column in
@@ -119,7 +129,10 @@ enum PruneColumns: RewriteRule {
         for conjunct in chain.conditions { decoded.formUnion(conjunct.columns) }
         if let watermark = chain.watermark { decoded.insert(watermark.column) }
         decoded.formUnion(inputs(of: decoded, part.columns, source))
-        let first = names.compactMap { name in part.columns.first { $0.name == name } }
+        let first = names.compactMap { name in
+            part.columns.first { $0.name == name }
+                ?? PlaceColumn(named: name).map { ColumnSpec($0, at: part.name.position) }
+        }
         let isAll = part.badRows.value.judgesAllColumns
         let rest = part.columns.filter { column in
             !names.contains(column.name)

@@ -15,7 +15,8 @@
 // The first three are what Spark does (PushPredicateThroughJoin, PushPredicateThroughNonJoin on EventTimeWatermark,
 // InferFiltersFromConstraints). The last keeps the rows that come out: on a side whose columns are never replaced by
 // nulls, the predicate gives one answer for a row, whatever the row is joined with. Inner: both sides; left outer, semi
-// and anti: left; right outer: right; full outer: none. Spark pushes those conjuncts below the watermark as well, so
+// and anti: left; right outer: right; full outer: none; of a join that chooses one partner (`match`) left only, as
+// another would be chosen among fewer. Spark pushes those conjuncts below the watermark as well, so
 // that what a query selects moves its watermark; with one join Sluice does not, on purpose. In a chain, whose batches
 // are Spark's one by one, it does. There conjuncts of every kind go on through the joins below, as far as the same rule
 // lets them; what speaks of several sources stands above the lowest join that has them.
@@ -98,7 +99,10 @@ enum PushPredicates: RewriteRule {
         case .filter(let filter, let child):
             return placing(filter.conjuncts, over: placing(conjuncts, low: low, in: child))
         case .join(let join, let left, let right):
-            let sides = JoinInput.allCases.filter { !join.type.replacesWithNulls($0) && join.type.outputs($0) }
+            // A choice among right rows comes before what is asked of the chosen one.
+            let sides = JoinInput.allCases.filter {
+                !join.type.replacesWithNulls($0) && join.type.outputs($0) && !(join.choosesOne && $0 == .right)
+            }
             func goes(_ conjunct: LogicalExpression) -> JoinInput? {
                 sides.first { conjunct.sources.isSubset(of: ($0 == .left ? left : right).sources) }
             }

@@ -4,7 +4,8 @@
 //
 // Source: Spark's PushLeftSemiLeftAntiThroughJoin (below inner, left outer and right outer joins). One exception: a
 // join by `window` stays above one by `within`. Its watermark is compared with the ends of windows, and below it would
-// move which rows are late.
+// move which rows are late. It does not go to the right of a join that chooses one partner (`match`) either: among
+// fewer rows another would be chosen.
 //
 //     before   Join LeftSemi, a.k = c.k        after   Join Inner, a.k = b.k
 //              ├─ Join Inner, a.k = b.k                ├─ Join LeftSemi, a.k = c.k
@@ -28,7 +29,7 @@ enum PushSemiJoins: RewriteRule {
         if [.inner, .leftOuter].contains(below.type), sources.isSubset(of: first.sources) {
             return .join(below, left: push(semi, first, right), right: second)
         }
-        if [.inner, .rightOuter].contains(below.type), sources.isSubset(of: second.sources) {
+        if [.inner, .rightOuter].contains(below.type), !below.choosesOne, sources.isSubset(of: second.sources) {
             return .join(below, left: first, right: push(semi, second, right))
         }
         return stays

@@ -27,7 +27,7 @@ extension AvroResolution {
             case .each(let path):
                 // Without elements there is nothing to say but what was said of `each`.
                 problem = elements.nodes.isEmpty ? nil : self.problem(column, path?.steps ?? [], from: elements.nodes)
-            case .eachPlace, .kafka, .computed: problem = nil
+            case .eachPlace, .kafka, .computed, .place: problem = nil
             }
             if let problem {
                 problems.append(SchemaColumnProblem(column: column, message: problem.message, fix: problem.fix))

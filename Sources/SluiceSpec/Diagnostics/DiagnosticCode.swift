@@ -145,6 +145,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
     case eventTime = "event-time"
     /// Two settings that contradict each other.
     case conflictingKeys = "conflicting-keys"
+    /// A `match` of one row in a join where nothing says which one, or when it comes out.
+    case matchCondition = "match-condition"
     /// A join with a table of a type that has no answer.
     case tableJoinType = "table-join-type"
     /// Something that only a Kafka source has.

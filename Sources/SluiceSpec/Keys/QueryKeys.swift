@@ -94,6 +94,12 @@ struct JoinKeys: SpecKeys {
             "a duration, or `{ size: …, of: SOURCE }`",
             .object(["anyOf": .array([.text, .reference(to: WindowKeys.self)])]), inner: [WindowKeys.self]),
         "Both event times lie in one tumbling window of this size.", example: "10 seconds")
+    let match = DefaultedKey(
+        "match",
+        .word(["all": JoinMatch.all, "nearest": .nearest, "latest": .latest, "earliest": .earliest]), default: .all,
+        "Which rows of the new input join a row: all that match it, or of them the nearest, latest or earliest by "
+            + "event time. One comes out once the watermark proves that no better one can come; it needs a closed "
+            + "`within`, and `type` to be `inner` or `left outer`.", example: "latest")
     let filter = Key(
         "where", .expression("a condition over the columns of both sides"), "What else a pair of rows must satisfy.",
         example: "ads.price > visits.budget")

@@ -26,7 +26,7 @@ extension ProtobufSchema {
                 case .field(let path): try check(column, path.steps, from: root)
                 // Without elements there is nothing to say but what was said of `each`.
                 case .each(let path): if let element { try check(column, path?.steps ?? [], from: element) }
-                case .eachPlace, .kafka, .computed: break
+                case .eachPlace, .kafka, .computed, .place: break
                 }
             } catch { problems.append(SchemaColumnProblem(column, error)) }
         }

@@ -48,12 +48,18 @@ extension SpecBuilder {
                 .joinWithoutEquality, at: with.map { Place(position: $0.position, length: $0.length) } ?? place,
                 "a join needs at least one equality", fix: "add `keys: { left.column: right.column }` or `window`")
         }
+        let matchPlace = map.keyPlace(\.match)
+        let match =
+            map.contains(\.match)
+            ? Located(map[\.match], at: matchPlace.position, length: matchPlace.length) : nil
+        if let match, match.value != .all { checkMatch(map, match, type, isTable: isTable, inputs) }
         if let type { hideInputs(type.value, left: left, &inputs) }
         guard let with, let type else { return nil }
         var join = JoinSpec(
             with: with, type: type, keys: keys, within: within, windowMicros: window?.size, filter: filter)
         join.windowSource = window?.source
         join.isTable = isTable
+        join.match = match
         return join
     }
 

@@ -34,7 +34,7 @@ struct EachRecordDecoder: FormatDecoder, ~Copyable {
                 column.origin = .field(FieldPath([.name("each")] + (path?.steps ?? [])))
                 inside.append((slot, column))
             case .eachPlace: places.append(slot)
-            case .kafka, .computed: break
+            case .kafka, .computed, .place: break
             }
         }
         arraySlot = outside.count
