@@ -1,5 +1,6 @@
 // `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test.
-// Labels are `query`, `source`, `table`, `stage`, `side` and `phase` only: there are as many series as the specs have of these.
+// Labels are `query`, `source`, `table`, `stage`, `side` and `phase` only: there are as many series as the specs have
+// of these.
 
 internal import SluiceEngine
 internal import SluiceRuntime

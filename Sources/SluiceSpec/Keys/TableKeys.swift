@@ -17,8 +17,8 @@ struct TableKeys: SpecKeys {
         .node(
             "a column or a list of columns",
             .object(["anyOf": .array([.text, .object(["type": .string("array"), "items": .text])])])),
-        "The columns that are in the key of a topic's records, and read from it unless they say `from`: the key itself, "
-            + "or the fields of a key that is a JSON object.",
+        "The columns that are in the key of a topic's records, and read from it unless they say `from`: the key "
+            + "itself, or the fields of a key that is a JSON object.",
         example: "device_id")
     let format = Key(
         "format",
