@@ -1,6 +1,6 @@
 // A query with a topic's table below a join of streams and a table of files above it is stopped at every numbered
-// file operation, by a loss of power and by the end of its process, and goes on. At the end the sink must hold the same files
-// as without any stop.
+// file operation, by a loss of power and by the end of its process, and goes on. At the end the sink must hold the
+// same files as without any stop.
 
 import QueryTesting
 import SluiceRuntime

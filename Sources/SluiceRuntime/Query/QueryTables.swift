@@ -1,5 +1,6 @@
 // The tables that a query looks up: looked at before every batch, taken whole when they have changed, and durable in
-// the checkpoint before the offsets that name their version are. How each kind of table does that: FileTable, TopicTable.
+// the checkpoint before the offsets that name their version are. How each kind of table does that: FileTable,
+// TopicTable.
 
 internal import SluiceCheckpoint
 internal import SluiceConnectors

@@ -1,6 +1,6 @@
 // A table that is a compacted topic: read to its end before the first batch, and up to its end of the moment before
-// each one. What a look brings is one list of changes, durable before the batch; the checkpoint has now and then a whole
-// content, so that a start reads as much as the table has, and not as much as has ever changed.
+// each one. What a look brings is one list of changes, durable before the batch; the checkpoint has now and then a
+// whole content, so that a start reads as much as the table has, and not as much as has ever changed.
 //
 // Where the topic does not go on from where the table is (it was deleted and made again, or records were deleted that
 // the table has not seen) all of it is read anew, and the table is what the topic says now. So it is after half a day
