@@ -61,7 +61,10 @@ package struct CheckpointFork {
         metadata.rolledBack = RollbackMark(
             retainedFrom: start, stateFrom: max(metadata.rolledBack.stateFrom, newest.stateFrom), pendingBatch: nil)
         do throws(FileError) {
-            for name in [FolderLayout.offsets, FolderLayout.commits, FolderLayout.state, FolderLayout.sources] {
+            for name in [
+                FolderLayout.offsets, FolderLayout.commits, FolderLayout.state, FolderLayout.sources,
+                FolderLayout.tables,
+            ] {
                 try fileSystem.makeFolders("\(target)/\(name)")
             }
             try fileSystem.write("\(target)/\(FolderLayout.metadata)", bytes: checksummedText(metadata.json))
@@ -72,9 +75,21 @@ package struct CheckpointFork {
             for name in contents.stateFiles.keys where name.to <= start {
                 try copy("\(FolderLayout.state)/\(name)", to: target)
             }
+            for name in try tableFiles(of: contents.offsets[start]?.content) {
+                try copy("\(FolderLayout.tables)/\(name)", to: target)
+            }
             for name in contents.historyFiles { try copy("\(FolderLayout.sources)/\(name)", to: target) }
         } catch { throw .file(error) }
         return start
+    }
+
+    /// What a batch has joined of tables.
+    private func tableFiles(of record: OffsetsRecord?) throws(FileError) -> [TableFileName] {
+        guard let tables = record?.tables, !tables.isEmpty else { return [] }
+        let names = try reader.names(in: FolderLayout.tables).compactMap { TableFileName($0) }
+        return tables.sorted { $0.key < $1.key }.flatMap { table, version in
+            TableFileName.chain(of: version, table: table, in: names) ?? []
+        }
     }
 
     private func copy(_ name: String, to target: String) throws(FileError) {

@@ -91,6 +91,9 @@ package struct ColumnPattern: Hashable, Sendable {
 
 /// A part of a Kafka record that a column can be taken from.
 package enum KafkaField: Hashable, Sendable {
+    /// A column that a table's `key` names, of that name: the field of a key that is a JSON object, or, where it is the
+    /// only one, the key itself.
+    case keyField(String, isOnly: Bool)
     /// The record's key. Key, value and headers are text for any column type, read as a CSV field is; a key, a value
     /// or a header that is not there is null.
     case key
@@ -166,11 +169,16 @@ package struct TableSpec: Sendable {
     package var reload: Reload
     /// No two rows may have the keys that a join names.
     package var isUnique: Bool
+    /// Of a topic the columns that are in the key of its records; empty for files.
+    package var key: [Located<String>]
 
-    package init(source: SourceSpec, reload: Reload = .onChange, isUnique: Bool = false) {
+    package init(
+        source: SourceSpec, reload: Reload = .onChange, isUnique: Bool = false, key: [Located<String>] = []
+    ) {
         self.source = source
         self.reload = reload
         self.isUnique = isUnique
+        self.key = key
     }
 
     package var name: Located<String> { source.name }

@@ -1,5 +1,6 @@
 // `/metrics`: Prometheus' text format. All names stand in one list, which the documentation is held to by a test.
-// Labels are `query`, `source`, `stage`, `side` and `phase` only: there are as many series as the specs have of these.
+// Labels are `query`, `source`, `table`, `stage`, `side` and `phase` only: there are as many series as the specs have
+// of these.
 
 internal import SluiceEngine
 internal import SluiceRuntime
@@ -35,7 +36,8 @@ struct MetricsText {
     }
 
     var text: String {
-        (queryFamilies + sideFamilies + sourceFamilies + [schemaRecords] + processFamilies).map(\.text).joined()
+        (queryFamilies + sideFamilies + sourceFamilies + [schemaRecords] + tableFamilies + processFamilies)
+            .map(\.text).joined()
     }
 
     // MARK: Families
@@ -215,6 +217,28 @@ struct MetricsText {
         return family
     }
 
+    private var tableFamilies: [MetricFamily] {
+        func family(_ name: String, _ help: String, _ value: (QueryProgress.Table) -> Double) -> MetricFamily {
+            var family = MetricFamily(name, .gauge, help)
+            for (query, metrics) in queries {
+                for table in metrics.last?.tables ?? [] {
+                    family.add(value(table), query: query.name, table: table.name)
+                }
+            }
+            return family
+        }
+        return [
+            family("sluice_table_rows", "Rows of a table that the last batch has joined.") { Double($0.rows) },
+            family("sluice_table_bytes", "Memory that a table and its index take.") { Double($0.byteCount) },
+            family("sluice_table_version", "Counts up as the table's content changes, over restarts too.") {
+                Double($0.version)
+            },
+            family("sluice_table_age_seconds", "Since the version was taken over, as of the last batch.") {
+                Double($0.ageMillis) / 1000
+            },
+        ]
+    }
+
     private var processFamilies: [MetricFamily] {
         func family(_ name: String, _ kind: MetricDefinition.Kind, _ help: String, _ value: Double?) -> MetricFamily {
             var family = MetricFamily(name, kind, help)
@@ -259,12 +283,12 @@ private struct MetricFamily {
 
     mutating func add(
         _ value: Double?, query: String? = nil, source: String? = nil, stage: String? = nil, side: String? = nil,
-        phase: String? = nil, schema: String? = nil
+        phase: String? = nil, schema: String? = nil, table: String? = nil
     ) {
         guard let value else { return }
         let all = [
             ("query", query), ("source", source), ("stage", stage), ("side", side), ("phase", phase),
-            ("schema", schema),
+            ("schema", schema), ("table", table),
         ]
         let labels = all.compactMap { name, value in value.map { "\(name)=\"\(escaped($0))\"" } }
         add(definition.name, labels, value)

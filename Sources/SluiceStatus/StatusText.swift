@@ -18,6 +18,7 @@ package enum StatusText {
             if let error = text(query["error"]) { errors.append("\(row[0]): \(error)") }
             if let backlog = backlog(query["backlog"]) { errors.append("\(row[0]): not read yet: \(backlog)") }
             if let what = text(query["waitingFor"]) { errors.append("\(row[0]): waits for \(what)") }
+            errors += tables(query["lastProgress"]?["tables"]).map { "\(row[0]): \($0)" }
         }
         return (table(rows) + errors).joined(separator: "\n")
     }
@@ -76,6 +77,19 @@ package enum StatusText {
             return "\(counted(Int(count), "\(amount.name.dropLast())", amount.name)) of \(source.name)"
         }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+
+    /// A line for each table that a query has joined.
+    private static func tables(_ value: JSONValue?) -> [String] {
+        guard case .array(let tables)? = value else { return [] }
+        return tables.compactMap { table in
+            guard let name = text(table["name"]), let rows = try? table.integer("numRows"),
+                let bytes = try? table.integer("memoryUsedBytes"), let version = try? table.integer("version"),
+                let age = try? table.integer("ageMs")
+            else { return nil }
+            return "table \(name): \(counted(Int(rows), "row", "rows")), \(counted(Int(bytes), "byte", "bytes")), "
+                + "version \(version), \(spoken(age / 1000 * 1_000_000)) old"
+        }
     }
 
     private static func text(_ value: JSONValue?) -> String? {

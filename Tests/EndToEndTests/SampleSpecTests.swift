@@ -223,7 +223,9 @@ let repositoryRoot = URL(filePath: #filePath).deletingLastPathComponent().deleti
             ["run", "plans/readings-sites.yaml", "--trigger", "available_now"], in: folder)
         #expect(refused.exitCode == 1)
         #expect(
-            refused.standardError.contains("table `meters` says `unique: true`, and its rows 1 and 2 both have"),
+            refused.standardError.contains("table `meters` says `unique: true`, and its rows ")
+                && refused.standardError.contains("meters.csv:2 and ")
+                && refused.standardError.contains("meters.csv:3 both have"),
             "\(refused.standardError)")
     }
 

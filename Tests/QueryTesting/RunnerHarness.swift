@@ -33,6 +33,8 @@ package final class RunnerHarness {
     private let pool: WorkerPool
     private let log: Log
     private var runner: QueryRunner?
+    /// Topics that tables read, by name.
+    package var topics: [String: MemoryTopic] = [:]
 
     /// The simulated disk has no zone files.
     package static let zones = systemTimeZones(RealFileSystem())
@@ -62,7 +64,11 @@ package final class RunnerHarness {
             fileSystem: disk, clock: clock, pool: pool,
             zones: Self.zones, log: log,
             report: { [reports] in reports.add($0) })
-        let query = try QuerySet.makeQuery(planned, spec: loaded, options: QuerySetOptions(), environment: environment)
+        var query = try QuerySet.makeQuery(planned, spec: loaded, options: QuerySetOptions(), environment: environment)
+        query.tables = query.tables.map { table in
+            guard case .topic(let name, _) = table, let topic = topics[name] else { return table }
+            return .topic(name) { topic.source() }
+        }
         runner = try QueryRunner(
             query, environment: environment, runID: "test", wakeup: Wakeup(), shouldStop: { false })
     }

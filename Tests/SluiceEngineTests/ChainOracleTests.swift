@@ -109,7 +109,10 @@ struct ChainUnderTest {
             for stage in plan.stages {
                 guard let lookup = stage.lookup, lookup.table == number else { continue }
                 let types = plan.columns(of: stage)[0].map(\.type)
-                executor.setTable(number, try TableIndex(rows, lookup, leftTypes: types, isUnique: false))
+                var keys = TableKeys(
+                    lookup, columns: rows.columns, leftTypes: types, isUnique: false, capacity: rows.rowCount)
+                try keys.insertAll(of: rows)
+                executor.setTable(number, keys.index(of: rows))
             }
         }
     }

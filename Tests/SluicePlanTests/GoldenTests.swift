@@ -55,14 +55,15 @@ func readSpec(
         try Golden.expect(text, in: "\(name).txt")
     }
 
-    /// Three streams, one of them a union and one deduplicated: what somebody new is shown of a chain.
-    @Test func theChainAmongTheSamplesIsExplained() throws {
+    /// What somebody new is shown: three streams, one of them a union and one deduplicated; a stream and two tables.
+    @Test(arguments: [("orders-payments-shipments", "chain"), ("readings-sites", "lookups")])
+    func aSampleIsExplained(sample: String, name: String) throws {
         let root = Golden.folder.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let path = root.appending(path: "plans/orders-payments-shipments.yaml")
-        let (spec, diagnostics, _) = readSpec(try String(contentsOf: path, encoding: .utf8), name: "chain.yaml")
+        let path = root.appending(path: "plans/\(sample).yaml")
+        let (spec, diagnostics, _) = readSpec(try String(contentsOf: path, encoding: .utf8), name: "\(name).yaml")
         #expect(diagnostics.isEmpty)
         let results = try #require(spec.map { spec in spec.queries.map { Planner.plan(query: $0, in: spec) } })
-        try Golden.expect(Explanation.text(results), in: "chain.txt")
+        try Golden.expect(Explanation.text(results), in: "\(name).txt")
     }
 
     @Test func theSeedJobIsExplainedAsJSON() throws {

@@ -3,6 +3,7 @@
 
 import Foundation
 import QueryTesting
+import SluiceCheckpoint
 import SluiceRuntime
 import SluiceSimulation
 import SluiceSpec
@@ -60,6 +61,12 @@ import Testing
             disk.put("/devices/\(file)", rows.map { "{\"k\":\"\($0)\",\"site\":\"\($1)\",\"size\":1}\n" }.joined())
         }
 
+        /// A new process with another spec.
+        func restart(_ spec: String) throws {
+            harness.stop()
+            harness = try RunnerHarness(spec: spec, disk: disk)
+        }
+
         func run() throws -> [String] {
             try harness.runPending()
             return try harness.allRows()
@@ -105,7 +112,9 @@ import Testing
         setup.devices("a.jsonl", ("k1", "north"), ("k2", "east"), ("k1", "south"))
         setup.feed("k1")
         let error = #expect(throws: TableError.self) { try setup.run() }
-        #expect("\(error as Any)".contains("its rows 1 and 3 both have k = 'k1'"), "\(error as Any)")
+        #expect(
+            "\(error as Any)".contains("its rows /devices/a.jsonl:1 and /devices/a.jsonl:3 both have k = 'k1'"),
+            "\(error as Any)")
     }
 
     @Test func `A table that is not there fails the query, and the batch is run once it is`() throws {
@@ -180,6 +189,79 @@ import Testing
             if wasLogged, rows.contains(#"{"id":"r1","site":"north"}"#) { replayed += 1 }
         }
         #expect(replayed > 5)
+    }
+
+    @Test func `A changed condition, zone or column in the spec has the same files read anew`() throws {
+        let setup = try Setup(Self.spec())
+        setup.disk.put("/devices/a.jsonl", "{\"k\":\"k1\",\"site\":\"closed\",\"place\":\"north\",\"size\":1}\n")
+        setup.feed("k1")
+        #expect(try setup.run() == [#"{"id":"r0","site":"closed"}"#])
+        try setup.restart(Self.spec("where: site <> 'closed'"))
+        setup.feed("k1")
+        #expect(try setup.run().last == #"{"id":"r1"}"#)
+        try setup.restart(
+            Self.spec("reload: never").replacing(
+                "site: string, size", with: "site: { type: string, from: place }, size"))
+        setup.feed("k1")
+        #expect(try setup.run().last == #"{"id":"r2","site":"north"}"#)
+        // `unique` that is added looks at what is there.
+        setup.devices("a.jsonl", ("k1", "north"), ("k1", "south"))
+        try setup.restart(Self.spec())
+        setup.feed("k1")
+        _ = try setup.run()
+        try setup.restart(Self.spec("unique: true"))
+        setup.feed("k1")
+        let error = #expect(throws: TableError.self) { try setup.run() }
+        #expect("\(error as Any)".contains("/devices/a.jsonl:1 and /devices/a.jsonl:2"), "\(error as Any)")
+    }
+
+    @Test func `Places of two rows are those of their lines, over files, chunks and bad lines, and packed files`()
+        throws
+    {
+        let setup = try Setup(Self.spec("unique: true\n    bad_rows: drop"))
+        setup.disk.put("/devices/a.jsonl", "\u{FEFF}nonsense\n{\"k\":\"k0\"}\n\n{\"k\":\"k1\"}\n")
+        let lines = (0..<3000).map { "{\"k\":\"x\($0)\",\"site\":\"\(String(repeating: "s", count: 100))\"}\n" }
+        setup.disk.put("/devices/b.jsonl", lines.joined() + "{\"k\":\"k1\"}\n")
+        setup.feed("k1")
+        let error = #expect(throws: TableError.self) { try setup.run() }
+        #expect(
+            "\(error as Any)".contains("/devices/a.jsonl:4 and /devices/b.jsonl:3001 both have k = 'k1'"),
+            "\(error as Any)")
+    }
+
+    @Test func `A file that goes takes its rows along, and an empty folder is a table without rows`() throws {
+        let setup = try Setup(Self.spec())
+        setup.devices("a.jsonl", ("k1", "north"))
+        setup.devices("b.jsonl", ("k2", "south"))
+        setup.feed("k1", "k2")
+        #expect(try setup.run() == [#"{"id":"r0","site":"north"}"#, #"{"id":"r0","site":"south"}"#])
+        try setup.disk.remove("/devices/a.jsonl")
+        setup.feed("k1", "k2")
+        #expect(try setup.run().suffix(2) == [#"{"id":"r1","site":"south"}"#, #"{"id":"r1"}"#])
+        try setup.disk.remove("/devices/b.jsonl")
+        setup.feed("k1")
+        #expect(try setup.run().last == #"{"id":"r2"}"#)
+    }
+
+    @Test func `Rows come only from a source`() throws {
+        let disk = SimulatedFileSystem()
+        try disk.makeFolders("/spec")
+        disk.put("/spec/spec.yaml", Self.spec().replacing("from: rows", with: "from: devices"))
+        let loaded = try SpecLoader(fileSystem: disk, environment: { _ in nil }, zones: RunnerHarness.zones)
+            .load(["/spec/spec.yaml"])
+        #expect(loaded.diagnostics.contains { $0.code == "unknown-source" && $0.message.contains("is a table") })
+    }
+
+    @Test func `A copy of a checkpoint has the versions that its batch needs`() throws {
+        let setup = try Setup(Self.spec())
+        for round in 0..<3 {
+            setup.devices("a.jsonl", ("k1", "site-\(round)"))
+            setup.feed("k1")
+            _ = try setup.run()
+        }
+        setup.harness.stop()
+        #expect(try CheckpointFork(folder: "/check", fileSystem: setup.disk).copy(from: 1, to: "/copy") == 1)
+        #expect(try setup.disk.list("/copy/tables") == ["devices-1.gz"])
     }
 
     @Test(arguments: ["right outer", "full outer"])

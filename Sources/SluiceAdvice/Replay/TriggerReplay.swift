@@ -157,6 +157,7 @@ final class TriggerReplay {
         var query = try QuerySet.makeQuery(
             planned, spec: spec, options: options, environment: environment, shouldStop: shouldStop)
         query.checkpointFolder = "\(folder)/checkpoint"
+        query.keepsTables = true
         query.sources = zip(zip(query.plan.inputs, query.sources), query.positionsAreHistory).map { pair, isWhole in
             let (input, source) = pair
             return ReplaySource(

@@ -18,6 +18,10 @@ package func fileFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagno
         let files = PathFindings(spec, path, fileSystem)
         findings += files.ofSource(source, isFollowed: isFollowed)
     }
+    for table in spec.tables {
+        guard let path = table.source.connector.path else { continue }
+        findings += PathFindings(spec, path, fileSystem, isTable: true).ofSource(table.source, isFollowed: false)
+    }
     for sink in spec.sinks {
         guard let path = sink.connector.folder else { continue }
         findings += PathFindings(spec, path, fileSystem).unexpanded.map { [$0] } ?? []
@@ -55,9 +59,11 @@ func fileTrouble(_ path: String, mayBeFolder: Bool = false, _ fileSystem: any Fi
 private struct PathFindings {
     private let path: Located<String>
     private let fileSystem: any FileSystem
+    private let isTable: Bool
     private let hide: (String) -> String
 
-    init(_ spec: Spec, _ path: Located<String>, _ fileSystem: any FileSystem) {
+    init(_ spec: Spec, _ path: Located<String>, _ fileSystem: any FileSystem, isTable: Bool = false) {
+        self.isTable = isTable
         self.path = path
         self.fileSystem = fileSystem
         let mask = spec.secretMask
@@ -117,7 +123,10 @@ private struct PathFindings {
             case .nothing, .file: "there is no file or folder \(pattern.path)"
             }
         return finding(
-            .warning, "no-files", what, fix: "what turns up there later is read; check the path if it should be there")
+            .warning, "no-files", what,
+            fix: isTable && kind != .folder
+                ? "put the table's files there before the query starts, or correct `path`"
+                : "what turns up there later is read; check the path if it should be there")
     }
 
     /// Names that a shell would have put in, in a path that is not there.

@@ -255,7 +255,7 @@ private enum RunLimit {
                 unsafe rd_kafka_header_get_last(headers, name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR
             else { return nil }
             return unsafe value.map { unsafe UnsafeRawBufferPointer(start: $0, count: size) }
-        case .value, .topic, .partition, .offset, .timestamp: return nil
+        case .keyField, .value, .topic, .partition, .offset, .timestamp: return nil
         }
     }
 }

@@ -23,7 +23,7 @@ package struct RecordFields: Hashable, Sendable {
 
     package init(_ input: InputPlan) {
         attributes = input.wantedAttributes
-        hasTimestamp = input.columns.contains { $0.origin == .kafka(.timestamp) }
+        hasTimestamp = input.isKeyed || input.columns.contains { $0.origin == .kafka(.timestamp) }
         hasTopic = input.columns.contains { $0.origin == .kafka(.topic) }
         if case .json(let options) = input.format { hasUnusedSchema = options.registry != nil }
         countsSchemas = input.format.registry?.countsRecords ?? false

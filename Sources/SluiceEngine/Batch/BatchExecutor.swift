@@ -310,7 +310,7 @@ package final class BatchExecutor {
     }
 
     /// Says which rows a table has from the next batch on.
-    package func setTable(_ number: Int, _ index: TableIndex) { tables[number].index = index }
+    package func setTable(_ number: Int, _ index: TableIndex?) { tables[number].index = index }
 
     /// What this input used is kept for the next; what an earlier, larger one used is given back.
     private func recycle(_ chunks: [DecodedChunk]) {

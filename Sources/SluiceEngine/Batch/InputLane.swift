@@ -362,7 +362,9 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.side), &scratch) {
             failsPredicate = true
         }
-        let (hash, time, flags) = facts.entrance.judge(packed, failsPredicate: failsPredicate)
+        let (hash, time, flags) = facts.entrance.judge(
+            packed, failsPredicate: failsPredicate,
+            place: decoder.place.offset ?? Int64(decoder.place.byteOffset))
         if facts.needsProjection {
             output.append(hash: hash, time: time, flags: flags) { arena in project(packed, into: &arena) }
         } else {

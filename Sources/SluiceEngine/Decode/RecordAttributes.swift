@@ -11,19 +11,21 @@ package import SluiceSpec
 extension InputPlan {
     /// What a source has to put into the attributes of a record, in this order.
     package var wantedAttributes: [KafkaField] {
-        var wanted: [KafkaField] = []
-        for case .kafka(let field) in columns.map(\.origin) where field.isAttribute && !wanted.contains(field) {
-            wanted.append(field)
+        var wanted: [KafkaField] = isKeyed ? [.key] : []
+        for case .kafka(let field) in columns.map(\.origin) {
+            if let attribute = field.attribute, !wanted.contains(attribute) { wanted.append(attribute) }
         }
         return wanted
     }
 }
 
 extension KafkaField {
-    fileprivate var isAttribute: Bool {
+    /// What of key and headers it is taken from.
+    fileprivate var attribute: KafkaField? {
         switch self {
-        case .key, .header: true
-        case .value, .topic, .partition, .offset, .timestamp: false
+        case .key, .header: self
+        case .keyField: .key
+        case .value, .topic, .partition, .offset, .timestamp: nil
         }
     }
 }
@@ -37,10 +39,29 @@ extension InputChunk {
     }
 }
 
+extension InputChunk {
+    /// One of a record's `wantedAttributes`; nil for null. Valid until the chunk changes.
+    func attribute(_ number: Int, of record: InputRecord) -> UnsafeRawBufferPointer? {
+        unsafe SluiceEngine.attribute(number, at: attributes.base + Int(record.attributesStart))
+    }
+}
+
+/// - Parameter start: of a record's attributes.
+private func attribute(_ number: Int, at start: UnsafeRawPointer) -> UnsafeRawBufferPointer? {
+    var place = unsafe start
+    for _ in 0..<number {
+        let count = unsafe place.loadUnaligned(as: Int32.self)
+        unsafe place += 4 + Int(max(0, count))
+    }
+    let count = unsafe place.loadUnaligned(as: Int32.self)
+    return unsafe count < 0 ? nil : UnsafeRawBufferPointer(start: place + 4, count: Int(count))
+}
+
 /// Sets the columns of one input that come from beside the value.
 @safe struct RecordAttributes {
     private enum Value {
         case text(attribute: Int)
+        case keyField(attribute: Int, name: String, isOnly: Bool)
         case wholeValue
         case topic
         case partition
@@ -76,6 +97,8 @@ extension InputChunk {
             let value: Value =
                 switch field {
                 case .key, .header: .text(attribute: wanted.firstIndex(of: field) ?? 0)
+                case .keyField(let name, let isOnly):
+                    .keyField(attribute: wanted.firstIndex(of: .key) ?? 0, name: name, isOnly: isOnly)
                 case .value: .wholeValue
                 case .topic: .topic
                 case .partition: .partition
@@ -111,6 +134,8 @@ extension InputChunk {
             let isSet =
                 switch column.value {
                 case .text(let attribute): unsafe setText(attributeBytes(attribute), column, &fields, &arena)
+                case .keyField(let attribute, let name, let isOnly):
+                    unsafe setKeyField(attributeBytes(attribute), name, isOnly: isOnly, column, &fields, &arena)
                 case .wholeValue: unsafe setText(record.isNull ? nil : value, column, &fields, &arena)
                 case .topic:
                     unsafe topic.withUnsafeBytes { unsafe setText($0, column, &fields, &arena) }
@@ -143,14 +168,37 @@ extension InputChunk {
         return unsafe text.isEmpty || fields.setCSVText(column.slot, column.decoded, text, in: &arena)
     }
 
+    /// A key that is JSON text, or an object with the field, stands for that; any other is the value of the only column
+    /// there is.
+    private func setKeyField(
+        _ key: UnsafeRawBufferPointer?, _ name: String, isOnly: Bool, _ column: Column, _ fields: inout FieldWriter,
+        _ arena: inout ByteBuffer
+    ) -> Bool {
+        guard let key = unsafe key else { return true }
+        let isText = unsafe isOnly && key.first == UInt8(ascii: "\"")
+        guard unsafe isText || key.first == UInt8(ascii: "{"), let json = unsafe try? JSONValue(report: Array(key)[...])
+        else { return isOnly ? unsafe setText(key, column, &fields, &arena) : false }
+        // As Kafka Connect writes it with `schemas.enable`.
+        let value = json["schema"] == nil ? json : json["payload"] ?? json
+        switch value[name] ?? value {
+        case .null: return true
+        case .string(let text): return set(text, column, &fields, &arena)
+        case .bool(let flag): return set("\(flag)", column, &fields, &arena)
+        case .integer(let number): return set("\(number)", column, &fields, &arena)
+        case .double(let number): return set("\(number)", column, &fields, &arena)
+        case .array, .object: return false
+        }
+    }
+
+    private func set(
+        _ text: String, _ column: Column, _ fields: inout FieldWriter, _ arena: inout ByteBuffer
+    ) -> Bool {
+        var text = text
+        return text.withUTF8 { unsafe setText(UnsafeRawBufferPointer($0), column, &fields, &arena) }
+    }
+
     /// One attribute of the current record; nil for null.
     private func attributeBytes(_ number: Int) -> UnsafeRawBufferPointer? {
-        var place = unsafe attributes + Int(record.attributesStart)
-        for _ in 0..<number {
-            let count = unsafe place.loadUnaligned(as: Int32.self)
-            unsafe place += 4 + Int(max(0, count))
-        }
-        let count = unsafe place.loadUnaligned(as: Int32.self)
-        return unsafe count < 0 ? nil : UnsafeRawBufferPointer(start: place + 4, count: Int(count))
+        unsafe attribute(number, at: attributes + Int(record.attributesStart))
     }
 }

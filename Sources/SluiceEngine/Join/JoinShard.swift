@@ -217,10 +217,14 @@ struct JoinTime {
 
     init(_ plan: JoinSidePlan) { self.init(slot: plan.joinTime, windowMicros: plan.windowMicros) }
 
+    /// What stands for the time of a row that is nothing but read.
+    static var place: JoinTime { JoinTime(slot: nil, windowMicros: 0) }
+
     /// nil when the row has none although the join needs one.
+    /// - Parameter place: of the row, in what it was read from.
     @inline(__always)
-    func of(_ row: PackedRow) -> Int64? {
-        guard let slot else { return 0 }
+    func of(_ row: PackedRow, place: @autoclosure () -> Int64 = 0) -> Int64? {
+        guard let slot else { return windowMicros == nil ? 0 : place() }
         if row.isNull(slot) { return nil }
         let time = row.integer(slot)
         guard let windowMicros else { return time }

@@ -199,7 +199,7 @@ private func canonical(_ value: Double) -> Double {
 
 /// Compares 8 bytes at a time; rows are padded, but neighbours in an arena are not ours to read.
 @inline(__always)
-private func bytesAreEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+func bytesAreEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
     guard a.count == b.count else { return false }
     var offset = 0
     while offset &+ 8 <= a.count {
@@ -216,7 +216,7 @@ private func bytesAreEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPoin
 }
 
 @inline(__always)
-private func hashBytes(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+func hashBytes(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
     var hash = seed ^ UInt64(truncatingIfNeeded: bytes.count)
     var offset = 0
     while offset &+ 8 <= bytes.count {

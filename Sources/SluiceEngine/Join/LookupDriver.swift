@@ -67,7 +67,7 @@ struct LookupDriver: ~Copyable {
             let entry = table.entry(next)
             next = entry.next
             guard entry.hash == hash else { continue }
-            let candidate = unsafe table.rows.row(Int(entry.row))
+            let candidate = unsafe table.row(Int(entry.row))
             let right = unsafe PackedRow(base: candidate, slotsOffset: rightSlotsOffset)
             guard keys.areEqual(left, right, hasWidenings: keys.hasWidenings) else { continue }
             if let residual, unsafe !residual.isTrue(RowPair(left: row, right: candidate), &scratch) { continue }

@@ -23,7 +23,7 @@ struct JoinEntrance {
         case .deduplicate(let deduplicate):
             let pairs = deduplicate.columns.map { JoinKey(left: $0, right: $0, isNullSafe: true) }
             keys = JoinKeyColumns(pairs, side: 0, types: types + types)
-            time = JoinTime(slot: deduplicate.time, windowMicros: nil)
+            time = deduplicate.notesPlaces ? .place : JoinTime(slot: deduplicate.time, windowMicros: nil)
             isPreserved = true
         }
     }
@@ -38,11 +38,14 @@ struct JoinEntrance {
     static var none: JoinEntrance { JoinEntrance() }
 
     /// Works out the head of a packed row; its byte count is left open.
+    /// - Parameter place: of the row in what it was read from, for who wants it in place of a time.
     @inline(__always)
-    func judge(_ row: PackedRow, failsPredicate: Bool) -> (hash: UInt64, time: Int64, flags: JoinRowFlags) {
+    func judge(
+        _ row: PackedRow, failsPredicate: Bool, place: @autoclosure () -> Int64 = 0
+    ) -> (hash: UInt64, time: Int64, flags: JoinRowFlags) {
         var flags: JoinRowFlags = []
         if failsPredicate { flags.insert(.isRejected) }
-        let time = time.of(row)
+        let time = time.of(row, place: place())
         if time == nil { flags.insert(.isRejected) }
         let (hash, neverMatches) = keys.hash(row)
         if neverMatches { flags.insert(.neverMatches) }

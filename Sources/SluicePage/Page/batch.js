@@ -23,6 +23,7 @@ function batchDetails(query, point) {
       ...latencyFacts(point.latency),
       ...watermarkFacts(point),
       ...stateFacts(query, point.state),
+      ...point.tables.flatMap((table) => fact(`Table ${table.name}`, tableText(table, point.at))),
       ...(point.checkpointBytes === null ? [] : fact("Checkpoint", bytes(point.checkpointBytes)))),
     ...point.sources.map((source, index) => sourceDetails(query.sources[index]?.name, source)),
   ]
@@ -69,6 +70,11 @@ function stageFacts(query, stage, isAlone) {
   if (isAlone) return [...sides, ...dropped]
   const mark = stage.watermark === null ? "no watermark yet" : `watermark ${time(stage.watermark)} UTC`
   return [element("dt", { class: "stage", text: stage.name }), element("dd", { class: "stage", text: mark }), ...sides, ...dropped]
+}
+
+/** @param now in milliseconds since the epoch, as `at` is when the batch began. */
+function tableText({ rows, bytes: size, version, age }, at, now = at) {
+  return `${counted(rows, "row")}, ${bytes(size)}; version ${version}, taken over ${duration(age + now - at)} ago`
 }
 
 function sideFacts(name, { rows, bytes: size, removed, matched, unmatched }) {

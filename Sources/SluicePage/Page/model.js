@@ -120,7 +120,13 @@ function digest(record) {
     eventTime: record.eventTime ?? null,
     state: record.stateOperators.length ? stateDigest(record.stateOperators) : null,
     sources: record.sources.map(sourceDigest),
+    tables: (record.tables ?? []).map(tableDigest),
   }
+}
+
+/** A table as the batch has joined it; `age` since it was taken over, in milliseconds. */
+function tableDigest({ name, numRows, memoryUsedBytes, version, ageMs }) {
+  return { name, rows: numRows, bytes: memoryUsedBytes, version, age: ageMs }
 }
 
 /** All stages together, and each: those first whose rows the others read. Their state is made durable at once. */

@@ -8,6 +8,8 @@ const operatorWords = {
   State: "Keep in state",
   SymmetricHashJoin: "Join",
   Deduplicate: "Drop duplicates of",
+  Lookup: "Look up",
+  Table: "Table",
   Union: "Union",
   Filter: "Filter",
   Project: "Columns",
@@ -22,6 +24,7 @@ function boxPlaces(query) {
   const visit = (node) => {
     const below = (node.children ?? []).map(visit)
     let source = below.length === 1 ? below[0] : null
+    if (node.operator === "Table") places.set(node, { table: plainName(node) })
     if (node.operator === "Source") source = query.sources.findIndex(({ name }) => name === plainName(node))
     else if (node.operator === "SymmetricHashJoin" || node.operator === "Deduplicate") {
       source = null
@@ -58,7 +61,7 @@ function drawNode(node, places) {
 
 /** Each lane gets the room of the sources above it; many sources more than the screen may have. */
 function widen(lane, lanes, children) {
-  const counts = children.map((child) => planNodes(child, "Source").length)
+  const counts = children.map((child) => planNodes(child, "Source").length + planNodes(child, "Table").length)
   const total = sum(counts)
   if (total <= 2) return
   // Through the object model: the policy of the page refuses `style` attributes.
@@ -111,6 +114,10 @@ const liveTexts = {
     const kept = stageOf(last, stage)
     const mark = kept && last.state.stages.length > 1 ? markText(kept.watermark, now) : ""
     return kept && `${counted(kept.rows, "row")} in state, ${bytes(kept.bytes)}${mark && `; watermark ${mark}`}`
+  },
+  Table: (query, { last }, { table }, now) => {
+    const known = last.tables.find(({ name }) => name === table)
+    return known && tableText(known, last.at, now)
   },
   Sink: (query, { last }) => `${counted(last.rowsOut, "row")} in the last batch`,
 }

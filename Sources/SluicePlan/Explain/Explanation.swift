@@ -187,7 +187,9 @@ extension PhysicalPlan {
         .object([
             "stage": .string(stage.name), "type": .string("lookup"), "joinType": .string(lookup.type.rawValue),
             "source": .string(name(of: stage.inputs[0])), "table": .string(tables[lookup.table].name),
-            "unique": .bool(tables[lookup.table].isUnique),
+            "unique": .bool(tables[lookup.table].isUnique), "reload": .string(tables[lookup.table].reload.rawValue),
+            "from": .string(tables[lookup.table].origin),
+            "key": .array(tables[lookup.table].key.map { .string($0) }),
         ])
     }
 

@@ -23,11 +23,11 @@ extension LogicalPlan {
         case .project(let columns, _):
             node.name = "Project"
             node.summary = "[\(columns.map(Self.text).joined(separator: ", "))]"
-        case .join(let join, _, _):
+        case .join(let join, _, let right):
             node.name = "Join"
             node.summary = join.type.rawValue
             if join.runsAs != nil { node.summary += " (written \(join.declaredType.value.rawValue))" }
-            node.details = join.details
+            node.details = join.details + (right.isTable ? [] : join.stateDetails)
         case .sink(let sinks, _):
             node.name = "Sink"
             node.summary = "[\(sinks.joined(separator: ", "))]"
@@ -82,6 +82,12 @@ extension Join {
         if !leftConditions.isEmpty { details.append(("left only", LogicalPlan.text(leftConditions))) }
         if !rightConditions.isEmpty { details.append(("right only", LogicalPlan.text(rightConditions))) }
         if !residual.isEmpty { details.append(("residual", LogicalPlan.text(residual))) }
+        return details
+    }
+
+    /// What it keeps of each side; a lookup keeps nothing.
+    fileprivate var stateDetails: [(name: String, value: String)] {
+        var details: [(name: String, value: String)] = []
         for side in JoinInput.allCases {
             let state = state(side)
             if !state.columns.isEmpty {

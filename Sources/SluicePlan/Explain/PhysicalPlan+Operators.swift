@@ -58,10 +58,18 @@ extension PhysicalPlan {
         var tableNode = OperatorNode(
             name: "Table",
             summary: "\(quotedName(table.name)) [\(table.input.columns.map(\.name).joined(separator: ", "))]")
+        let isTopic = table.input.isKeyed
         tableNode.details = [
-            ("format", table.input.format.name),
-            ("reload", table.reload == .never ? "never" : "when its files change, before a batch"),
+            ("source", table.origin), ("format", table.input.format.name),
+            (
+                "reload",
+                table.reload == .never
+                    ? "never" : isTopic ? "up to its end, before each batch" : "when its files change, before a batch"
+            ),
         ]
+        if isTopic {
+            tableNode.details.append(("key", table.key.joined(separator: ", ") + ": the newest record of each counts"))
+        }
         if table.isUnique { tableNode.details.append(("unique", "by the keys")) }
         if let filter = table.input.filterBelowWatermark {
             tableNode.details.append(("where", filter.text { table.input.columns[$0.index].name }))

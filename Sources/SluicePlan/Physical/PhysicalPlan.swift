@@ -114,6 +114,8 @@ package struct InputPlan: Hashable, Sendable {
     package var columns: [InputColumn]
     /// The array whose elements make rows.
     package var each: EachSpec?
+    /// Whether records are told apart by their keys: those of a topic that is a table.
+    package var isKeyed = false
     /// What is computed of each row, each after what it is computed from.
     package var computed: [ComputedColumn] = []
     /// Rows for which this is not true vanish before the watermark sees them.

@@ -97,14 +97,18 @@ struct PhysicalPlanner {
         guard let rows = rows(left, .left, of: join), let chain = InputChain(right),
             let spec = tableSpecs[chain.relation.source]
         else { return nil }
-        let (input, own) = Self.input(spec.source, chain, .right)
+        var (input, own) = Self.input(spec.source, chain, .right)
+        input.isKeyed = !spec.key.isEmpty
         let slots = rows.slots.merging(own) { first, _ in first }
         let keys = join.keys.compactMap { key -> JoinKey? in
             guard let left = slots[key.left], let right = slots[key.right] else { return nil }
             return JoinKey(left: left.index, right: right.index, isNullSafe: key.isNullSafe)
         }
         guard keys.count == join.keys.count else { return nil }
-        tables.append(TablePlan(input: input, reload: spec.reload, isUnique: spec.isUnique))
+        var table = TablePlan(input: input, reload: spec.reload, isUnique: spec.isUnique)
+        table.key = spec.key.map(\.value)
+        table.origin = spec.source.connector.origin.name + " " + spec.source.connector.origin.value
+        tables.append(table)
         let plan = LookupPlan(
             table: tables.count - 1, type: join.type, keys: keys,
             predicate: Self.condition(join.leftConditions, slots), residual: Self.condition(join.residual, slots))

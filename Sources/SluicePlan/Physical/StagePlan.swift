@@ -37,6 +37,10 @@ package struct TablePlan: Hashable, Sendable {
     package var input: InputPlan
     package var reload: TableSpec.Reload
     package var isUnique: Bool
+    /// Of a topic the columns that are in the key of its records; empty for files.
+    package var key: [String] = []
+    /// Where its rows come from, as `explain` shows it.
+    package var origin = ""
 
     package init(input: InputPlan, reload: TableSpec.Reload, isUnique: Bool) {
         self.input = input
@@ -175,6 +179,8 @@ package struct DeduplicatePlan: Hashable, Sendable {
     /// How many of the columns of the rows that come are handed on.
     package var columnCount: Int
     package var shards: Int
+    /// Whether rows go with their places in what they were read from: for who reads a table, and drops none.
+    package var notesPlaces = false
 
     package init(
         columns: [Int], time: Int?, withinMicros: Int64?, state: JoinSidePlan, columnCount: Int, shards: Int

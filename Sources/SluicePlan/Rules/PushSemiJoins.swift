@@ -29,7 +29,10 @@ enum PushSemiJoins: RewriteRule {
         if [.inner, .leftOuter].contains(below.type), sources.isSubset(of: first.sources) {
             return .join(below, left: push(semi, first, right), right: second)
         }
-        if [.inner, .rightOuter].contains(below.type), !below.choosesOne, sources.isSubset(of: second.sources) {
+        // A table is looked up as it is, whatever else is joined.
+        if [.inner, .rightOuter].contains(below.type), !below.choosesOne, sources.isSubset(of: second.sources),
+            !second.isTable
+        {
             return .join(below, left: first, right: push(semi, second, right))
         }
         return stays

@@ -110,6 +110,18 @@ package struct QueryProgress: Hashable, Sendable {
         package var watermarkMillis: Int64?
     }
 
+    /// A table as the batch has joined it.
+    package struct Table: Hashable, Sendable {
+        package var name: String
+        package var rows: Int
+        /// Of rows and index in memory.
+        package var byteCount: Int
+        /// Counts up from 0 as its content changes.
+        package var version: Int64
+        /// Since this process has taken the version over.
+        package var ageMillis: Int64
+    }
+
     package var id: String
     package var runID: String
     package var name: String
@@ -122,6 +134,8 @@ package struct QueryProgress: Hashable, Sendable {
     /// In Spark's order: a stage before those that it reads. Empty without a join.
     package var stages: [State]
     package var sources: [Source]
+    /// In the order in which the query names them.
+    package var tables: [Table] = []
     package var sinkDescription: String
     package var outputRows: Int
     /// Milliseconds since the trigger before fired; nil for the first.
@@ -187,6 +201,7 @@ extension QueryProgress {
         members.append(JSONMember("stateOperators", .array(stages.map(\.jsonValue))))
         members.append(
             JSONMember("sources", .array(sources.map { source in .object(source.members + rates(source.inputRows)) })))
+        if !tables.isEmpty { members.append(JSONMember("tables", .array(tables.map(\.jsonValue)))) }
         members.append(
             JSONMember(
                 "sink",
@@ -265,6 +280,16 @@ extension QueryProgress.Side {
             members.append(JSONMember("\(name)NumRowsUnmatched", .integer(Int64(counters.rowsUnmatched))))
         }
         return members
+    }
+}
+
+extension QueryProgress.Table {
+    fileprivate var jsonValue: JSONValue {
+        .object([
+            JSONMember("name", .string(name)), JSONMember("numRows", .integer(Int64(rows))),
+            JSONMember("memoryUsedBytes", .integer(Int64(byteCount))), JSONMember("version", .integer(version)),
+            JSONMember("ageMs", .integer(ageMillis)),
+        ])
     }
 }
 

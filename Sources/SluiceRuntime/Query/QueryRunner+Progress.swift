@@ -34,7 +34,8 @@ extension QueryRunner {
                         ? inputs[index].recordsBySchema : nil,
                     watermarkMillis: position.watermarkMillis(ofInput: index))
             },
-            sinkDescription: query.sinks.map(\.description).joined(separator: ", "), outputRows: result.outputRowCount,
+            tables: tables.facts, sinkDescription: query.sinks.map(\.description).joined(separator: ", "),
+            outputRows: result.outputRowCount,
             sinceLastTriggerMillis: lastTrigger.map { trigger.millis(since: $0) }, cost: timer.cost)
     }
 

@@ -132,9 +132,12 @@ package final class QuerySet: Sendable {
             guard var source = spec.tables.first(where: { $0.name.value == table.name })?.source else {
                 preconditionFailure("the plan names a table that the spec does not have: \(table.name)")
             }
+            if let topic = source.connector.topics?.named.first {
+                return .topic(topic) { [source] in try makeSource(source, for: table.input, in: connectors) }
+            }
             let path = absolutePath(source.connector.path?.value ?? "")
             source.connector = source.connector.reading(path: path)
-            return (path, { [source] in try openWhole(source, for: table.input, in: connectors) })
+            return .files(path: path) { [source] in try openWhole(source, for: table.input, in: connectors) }
         }
         runnable.acceptsMissingMark = options.acceptsMissingMark
         runnable.stateByteCountMax = query.state.maxBytes

@@ -175,6 +175,7 @@ extension LogKey {
 private func isStopped(_ error: any Error) -> Bool {
     switch error {
     case let error as ConnectorError: error.code == ConnectorError.stopped.code
+    case let error as TableError: error.code == ConnectorError.stopped.code
     case BatchError.input(_, let error): isStopped(error)
     default: false
     }

@@ -17,8 +17,10 @@ package struct RunnableQuery {
     package var sources: [any Source]
     /// True per source whose offsets name every file it ever took.
     package var positionsAreHistory: [Bool]
-    /// One per entry of `plan.tables`: where it is, and all its records as they are now.
-    package var tables: [(path: String, open: () throws -> any InputBytes)] = []
+    /// One per entry of `plan.tables`.
+    package var tables: [TableInput] = []
+    /// True where tables are to stay as the checkpoint has them: for replays.
+    package var keepsTables = false
     /// One per entry of `plan.output.sinks`.
     package var sinks: [any Sink]
     /// Whether a sink's mark may be missing.
@@ -36,6 +38,14 @@ package struct RunnableQuery {
         self.positionsAreHistory = positionsAreHistory
         self.sinks = sinks
     }
+}
+
+/// What a table is read from.
+package enum TableInput {
+    /// Where its files are, and all their records as they are now.
+    case files(path: String, open: () throws -> any InputBytes)
+    /// The topic's name, and what reads it, with connections of its own.
+    case topic(String, open: () throws -> any Source)
 }
 
 extension RunnableQuery {

@@ -6,9 +6,7 @@ struct KafkaSourceKeys: SpecKeys {
     static let home = "inside a source's `kafka: { … }`"
     static let set = KeySet(KafkaSourceKeys())
 
-    let brokers = RequiredKey(
-        "brokers", .node("addresses, separated by commas", .text), "The brokers to begin with.",
-        orElse: "write `brokers: host:9092`", example: "localhost:9092")
+    let brokers = brokersKey
     let topic = Key(
         "topic", .node("the name of a topic", .text),
         "The topic to read; one of `topic`, `topics` and `topic_pattern` must be there.", example: "visits")
@@ -42,10 +40,17 @@ struct KafkaSourceKeys: SpecKeys {
     let onDataLoss = DefaultedKey(
         "on_data_loss", .word(["fail": true, "continue": false]), default: true,
         "What becomes of a query whose records are gone from the topic before they were read.")
-    let isolation = DefaultedKey(
+    let isolation = isolationKey
+    let options = optionsKey
+
+    // What tables have as well.
+    static let brokersKey = RequiredKey(
+        "brokers", .node("addresses, separated by commas", .text), "The brokers to begin with.",
+        orElse: "write `brokers: host:9092`", example: "localhost:9092")
+    static let isolationKey = DefaultedKey(
         "isolation", .word(["read_committed": true, "read_uncommitted": false]), default: true,
         "Whether records of open and aborted transactions are read.")
-    let options = Key(
+    static let optionsKey = Key(
         "options", .options, "Settings of librdkafka, as they are: TLS, SASL, tuning.",
         example: "{ security.protocol: SASL_SSL }")
 }

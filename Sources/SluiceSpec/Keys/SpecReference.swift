@@ -8,7 +8,7 @@ package enum SpecReference {
         StandardInputKeys.self, JSONFormatKeys.self, CSVFormatKeys.self, AvroFormatKeys.self,
         ProtobufFormatKeys.self, RegistryKeys.self, ColumnKeys.self, EachKeys.self, WatermarkKeys.self, RouteKeys.self,
         QueryKeys.self, JoinKeys.self, WindowKeys.self, DeduplicateKeys.self, UnionWatermarkKeys.self, TableKeys.self,
-        FileTableKeys.self,
+        KafkaTableKeys.self, FileTableKeys.self,
         TriggerKeys.self, StateKeys.self, SinkKeys.self, KafkaSinkKeys.self, FileSinkKeys.self,
         StandardOutputKeys.self, JSONOutputKeys.self, CSVOutputKeys.self, AvroOutputKeys.self,
     ]

@@ -6,9 +6,20 @@ struct TableKeys: SpecKeys {
     static let home = "on a table, below `tables:`"
     static let set = KeySet(TableKeys())
 
-    let file = RequiredKey(
-        "file", .map(FileTableKeys.self), "Reads all files there are, each as a whole.",
-        orElse: "name its files, as in `file: { path: devices/ }`", example: "{ path: devices/ }")
+    let kafka = Key(
+        "kafka", .map(KafkaTableKeys.self),
+        "Reads a compacted topic: the newest record of each key counts, and one without a value takes its row away.",
+        example: "{ brokers: \"localhost:9092\", topic: devices }")
+    let file = Key(
+        "file", .map(FileTableKeys.self), "Reads all files there are, each as a whole.", example: "{ path: devices/ }")
+    let key = Key(
+        "key",
+        .node(
+            "a column or a list of columns",
+            .object(["anyOf": .array([.text, .object(["type": .string("array"), "items": .text])])])),
+        "The columns that are in the key of a topic's records, and read from it unless they say `from`: the key "
+            + "itself, or the fields of a key that is a JSON object.",
+        example: "device_id")
     let format = Key(
         "format",
         .node(
@@ -34,10 +45,29 @@ struct TableKeys: SpecKeys {
         "What becomes of a bad row, as on a source.", without: "null", example: "fail")
     let reload = DefaultedKey(
         "reload", .word(["on_change": TableSpec.Reload.onChange, "never": .never]), default: .onChange,
-        "`on_change` looks at the files before every batch, and takes a change as a whole; `never` reads them once.")
+        "`on_change` looks at the files or the topic before every batch, and takes a change as a whole; `never` reads "
+            + "them once.")
     let unique = DefaultedKey(
         "unique", .boolean, default: false,
         "No two rows may have the values of the columns that a join names in `keys`: the query fails if they do.")
+}
+
+extension TableKeys {
+    static let connectors = [set.keys.kafka.facts.name, set.keys.file.facts.name]
+}
+
+struct KafkaTableKeys: SpecKeys {
+    static let id = "table.kafka"
+    static let noun = "a `kafka` table"
+    static let home = "inside a table's `kafka: { … }`"
+    static let set = KeySet(KafkaTableKeys())
+
+    let brokers = KafkaSourceKeys.brokersKey
+    let topic = RequiredKey(
+        "topic", .node("the name of a topic", .text), "The topic to read, from its first record on.",
+        orElse: "name the topic to read", example: "devices")
+    let isolation = KafkaSourceKeys.isolationKey
+    let options = KafkaSourceKeys.optionsKey
 }
 
 struct FileTableKeys: SpecKeys {

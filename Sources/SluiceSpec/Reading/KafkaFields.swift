@@ -22,7 +22,7 @@ extension KafkaField: CustomStringConvertible {
     /// The types a column of it can have, the natural one first; nil when it is text that any type is read from.
     var types: [DataType]? {
         switch self {
-        case .key, .value, .header: nil
+        case .key, .keyField, .value, .header: nil
         case .topic: [.string]
         case .partition: [.int, .long]
         case .offset: [.long]
@@ -41,6 +41,7 @@ extension KafkaField: CustomStringConvertible {
     /// The name as a spec writes it.
     package var description: String {
         if case .header(let name) = self { return Self.headerPrefix + name }
+        if case .keyField = self { return KafkaField.key.description }
         return Self.words.first { $0.field == self }?.name ?? ""
     }
 }

@@ -10,6 +10,14 @@ struct ColumnContext {
     var timeZone: String
     /// Whether the source has `each`, with or without mistakes.
     var hasEach: Bool
+    /// Those that are in the key of records, with or without mistakes.
+    var keyColumns: [String] = []
+
+    /// Where a column's value comes from that does not say.
+    func origin(of column: String) -> ColumnSpec.Origin {
+        guard keyColumns.contains(column) else { return .field(FieldPath(name: column)) }
+        return .kafka(.keyField(column, isOnly: keyColumns.count == 1))
+    }
 }
 
 /// A column on the way to its spec.
@@ -199,7 +207,7 @@ extension SpecBuilder {
         guard case .mapping = entry.value.kind else {
             guard let type = readType(entry.value, of: entry.key, in: context.format) else { return broken }
             let column = ColumnSpec(
-                name: entry.key, type: type, origin: .field(FieldPath(name: entry.key)),
+                name: entry.key, type: type, origin: context.origin(of: entry.key),
                 position: entry.keyPlace.position)
             warnOfUnitInName(column, at: entry.keyPlace)
             return .column(column)
@@ -216,7 +224,7 @@ extension SpecBuilder {
         guard let typeNode = map[\.type]?.value, let type = readType(typeNode, of: entry.key, in: context.format),
             let form = readForm(map, type)
         else { return broken }
-        var origin: ColumnSpec.Origin? = .field(FieldPath(name: entry.key))
+        var origin: ColumnSpec.Origin? = context.origin(of: entry.key)
         if let from { origin = readOrigin(from, type: type, typeNode, context) }
         guard let origin else { return broken }
         var column = ColumnSpec(name: entry.key, type: type, origin: origin, position: entry.keyPlace.position)

@@ -30,6 +30,23 @@ extension SpecBuilder {
         return spec
     }
 
+    // MARK: Table
+
+    /// A topic that is a table: all of it, from its first record on.
+    func readKafkaTable(_ map: MapReader<KafkaTableKeys>) -> KafkaSourceSpec? {
+        let brokers = map[\.brokers].flatMap { readBrokers($0.value) }
+        let topic = map[\.topic].flatMap { readTopic($0.value) }
+        let committed = map[\.isolation]
+        let options = readKafkaOptions(map[\.options]?.value, refused: RefusedOptions.source)
+        guard let brokers, let topic else { return nil }
+        var spec = KafkaSourceSpec(
+            position: map.place.position, brokers: brokers, topics: KafkaTopics(.one(topic.value), partitions: nil))
+        spec.start = .earliest
+        spec.isReadCommitted = committed
+        spec.options = options
+        return spec
+    }
+
     // MARK: Sink
 
     func readKafkaSink(_ map: MapReader<KafkaSinkKeys>) -> KafkaSinkSpec? {
