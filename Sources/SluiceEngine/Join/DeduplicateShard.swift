@@ -8,9 +8,10 @@
 //              stored, and handed on at once
 //
 // The state is a store by time like that of a join's side, so eviction, deltas and merging are the same; but what a row
-// looks for may have been stored under any time, so every bucket is asked. The places in the index that a block of rows
-// needs are asked for ahead of time, as in `ProbeBlock`; a row may be the duplicate of one before it in its block,
-// which is why the entries are read when the row's turn comes, and not before.
+// looks for may have been stored under any time. `SeenHashes` says of nearly all new ones that they are in no bucket;
+// for the others every bucket is asked. The places that a block of rows needs are asked for ahead of time, as in
+// `ProbeBlock`; a row may be the duplicate of one before it in its block, which is why they are read when the row's turn
+// comes, and not before.
 //
 // Source: Spark's StreamingDeduplicateExec and StreamingDeduplicateWithinWatermarkExec: a row is stored although it is
 // evictable, and leaves at the end of its batch.
@@ -85,7 +86,7 @@ final class DeduplicateShard: StageShard {
     // MARK: State
 
     var rowCounts: [Int] { [driver.store.liveCount] }
-    var byteCount: Int { driver.store.byteCount }
+    var byteCount: Int { driver.store.byteCount + driver.seen.byteCount }
     var evictedThrough: [Int64] { [driver.store.evictedThrough] }
 
     func checkRoomForDelta() {
@@ -114,7 +115,7 @@ final class DeduplicateShard: StageShard {
         guard reader.isAtEnd else { throw StateError(description: "bytes are left over behind the state") }
     }
 
-    func finishRestore() { driver.store.beginDelta() }
+    func finishRestore() { driver.finishRestore() }
 }
 
 /// What meets rows with the store. A struct, so that the loop over rows costs no exclusivity checks.
@@ -124,6 +125,8 @@ struct DeduplicateDriver: ~Copyable {
     let stateKeys: JoinKeyColumns
     var emitter: RowEmitter
     var store: StateStore
+    /// Of the rows in `store`.
+    private(set) var seen = SeenHashes()
     /// Those of a row in hand on the left, of a stored one on the right.
     private let keys: JoinKeyColumns
     private let kinds: [KeyKind]
@@ -182,7 +185,7 @@ struct DeduplicateDriver: ~Copyable {
             var count = 0
             while count < Self.blockRowCount, unsafe place < end {
                 let row = unsafe place.load(as: JoinRow.self)
-                if row.flags.isEmpty { store.prefetchEntries(hash: row.hash) }
+                if row.flags.isEmpty { seen.prefetch(row.hash) }
                 unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
                 count &+= 1
             }
@@ -199,7 +202,7 @@ struct DeduplicateDriver: ~Copyable {
         // Without a time nothing says when it could be forgotten.
         if row.flags.isEmpty {
             let packed = unsafe PackedRow(base: bytes, slotsOffset: slotsOffset)
-            if isKnown(packed, row.hash) {
+            if seen.mayContain(row.hash), isKnown(packed, row.hash) {
                 duplicates &+= 1
                 return
             }
@@ -208,7 +211,6 @@ struct DeduplicateDriver: ~Copyable {
         unsafe emitter.emit(left: bytes, right: nil)
     }
 
-    @inline(__always)
     private func isKnown(_ row: PackedRow, _ hash: UInt64) -> Bool {
         // The newest bucket first: duplicates mostly follow soon.
         var position = store.bucketCount
@@ -251,11 +253,24 @@ struct DeduplicateDriver: ~Copyable {
         }
         let byteCount = builder.finish(&row)
         unsafe store.insert(row: row.base, byteCount: byteCount, time: time, hash: head.hash, isMatched: false)
+        seen.insert(head.hash, time: time)
         updated &+= 1
     }
 
     mutating func evict(through threshold: Int64) {
         removed = unsafe store.evict(through: threshold, emitsUnmatched: false) { _ in }
+        seen.forget(through: store.evictedThrough)
+    }
+
+    mutating func finishRestore() {
+        store.beginDelta()
+        let (keys, slotsOffset) = (stateKeys, stateLayout.slotsOffset)
+        var restored = SeenHashes()
+        unsafe store.forEachRow { row, time in
+            let packed = unsafe PackedRow(base: row, slotsOffset: slotsOffset)
+            restored.insert(keys.hash(packed).hash, time: time)
+        }
+        seen = restored
     }
 }
 
@@ -263,17 +278,5 @@ extension DeduplicatePlan {
     /// Of what is kept of a row; `types` are those of the rows that come.
     func stateLayout(_ types: [DataType]) -> RowLayout {
         RowLayout(types: columns.map { types[$0] } + (withinMicros == nil ? [] : [.timestamp]))
-    }
-}
-
-extension StateStore {
-    /// Asks for the places in all buckets where a value with this hash would be.
-    @inline(__always)
-    func prefetchEntries(hash: UInt64) {
-        for position in 0..<bucketCount {
-            let bucket = unsafe bucket(position)
-            let tag = unsafe tag(hash: hash, cell: bucket.pointee.index)
-            unsafe bucket.pointee.prefetchEntry(for: tag)
-        }
     }
 }

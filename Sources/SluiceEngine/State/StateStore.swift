@@ -261,6 +261,11 @@ struct MatchMark {
         marks.sort { a, b in a.bucketIndex != b.bucketIndex ? a.bucketIndex < b.bucketIndex : a.ordinal < b.ordinal }
     }
 
+    /// Goes over all rows whose memory is there, dead ones included, from the oldest bucket on.
+    func forEachRow(_ body: (_ row: UnsafeRawPointer, _ time: Int64) -> Void) {
+        for bucket in 0..<bucketCount { unsafe buckets[bucket].pointee.forEachRow { unsafe body($0, $1) } }
+    }
+
     // MARK: Evicting
 
     /// Removes every row at or below `threshold` (microseconds of join time). With `emitsUnmatched`, rows without a
@@ -351,6 +356,15 @@ private func destroy(_ bucket: BucketPointer) {
 }
 
 extension TimeBucket {
+    fileprivate func forEachRow(_ body: (_ row: UnsafeRawPointer, _ time: Int64) -> Void) {
+        var position = 0
+        while position < arena.count {
+            let header = header(at: position)
+            unsafe body(arena.base + position + StateRowHeader.byteCount, header.time)
+            position += StateRowHeader.byteCount + Int(header.byteCount)
+        }
+    }
+
     fileprivate mutating func buildDrainOrder() {
         var items: [DrainOrder.Item] = []
         items.reserveCapacity(rowCount)
