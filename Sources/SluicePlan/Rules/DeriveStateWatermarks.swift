@@ -10,6 +10,9 @@
 //                     comparison is inclusive; of several comparisons the one with the lowest threshold. Without a
 //                     comparison in that direction the side is never evicted
 //
+// The right rows of a join that chooses one partner (`match`) stay longer, until the left rows that could take them
+// have left; see JoinTimes.
+//
 // In a chain EVICT is the join's own, which is behind the query's watermark by what the joins below hold back; see
 // EventTimes.
 //
