@@ -49,7 +49,7 @@ func integer(_ text: UnsafeRawBufferPointer) -> Int64? {
     return value == .min ? nil : -value
 }
 
-/// The number that the eight bytes from `index` on spell, the first digit in the lowest byte; nil where one is no digit.
+/// The number that the eight bytes from `index` on spell, the first digit in the lowest byte; nil where one is none.
 /// Neighbours are put together pairwise: eight digits, four numbers of two, two of four, one of eight.
 @inline(__always)
 private func eightDigits(_ text: UnsafeRawBufferPointer, _ index: Int) -> Int64? {

@@ -10,8 +10,8 @@
 // The state is a store by time like that of a join's side, so eviction, deltas and merging are the same; but what a row
 // looks for may have been stored under any time. `SeenHashes` says of nearly all new ones that they are in no bucket;
 // for the others every bucket is asked. The places that a block of rows needs are asked for ahead of time, as in
-// `ProbeBlock`; a row may be the duplicate of one before it in its block, which is why they are read when the row's turn
-// comes, and not before.
+// `ProbeBlock`; a row may be the duplicate of one before it in its block, which is why they are read when the row's
+// turn comes, and not before.
 //
 // Source: Spark's StreamingDeduplicateExec and StreamingDeduplicateWithinWatermarkExec: a row is stored although it is
 // evictable, and leaves at the end of its batch.
