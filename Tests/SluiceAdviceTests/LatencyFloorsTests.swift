@@ -3,6 +3,7 @@
 
 import QueryTesting
 import SluicePlan
+import SluiceRuntime
 import Testing
 
 @testable import SluiceAdvice

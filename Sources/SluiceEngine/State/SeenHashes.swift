@@ -54,13 +54,15 @@ private func hashTag(_ hash: UInt64) -> UInt32 {
 }
 
 /// A set of tags by open addressing; the first bits of a tag say where the search for it begins.
-private struct HashTable: ~Copyable {
+@safe private struct HashTable: ~Copyable {
     /// 0 where there is none.
-    private var tags = UnsafeMutablePointer<UInt32>(bitPattern: 16)!
+    private var tags: UnsafeMutablePointer<UInt32>
     /// The table has two to the power of it; -1 for none.
     private var bits = -1
     private(set) var count = 0
     var newestMicros = Int64.min
+
+    init() { unsafe tags = unsafe UnsafeMutablePointer(bitPattern: 16)! }
 
     deinit {
         if bits >= 0 { unsafe free(tags) }
@@ -122,7 +124,7 @@ private struct HashTable: ~Copyable {
     /// The memory too: what comes next may be less.
     mutating func removeAll() {
         if bits >= 0 { unsafe free(tags) }
-        unsafe tags = UnsafeMutablePointer<UInt32>(bitPattern: 16)!
+        unsafe tags = unsafe UnsafeMutablePointer(bitPattern: 16)!
         (bits, count, newestMicros) = (-1, 0, .min)
     }
 }
