@@ -155,6 +155,8 @@ struct LaneFacts {
     let timeSlots: [Int]
     /// Whether rows have the places of their records.
     let keepsPlaces: Bool
+    /// Of `entrance`.
+    let isTimedByPlace: Bool
 
     init(_ physical: PhysicalPlan, _ number: Int, zones: TimeZones) {
         let plan = physical.inputs[number]
@@ -196,6 +198,7 @@ struct LaneFacts {
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
         timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
         keepsPlaces = !PlaceWriter(plan, part: 0).isEmpty
+        isTimedByPlace = entrance.isTimedByPlace
     }
 
     /// The column that lateness is judged by.
@@ -281,7 +284,7 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         self.bounds = bounds
         hasFailed = false
         emitter?.begin()
-        lookup?.driver.emitter.begin()
+        lookup?.driver.begin()
         computer.begin(chunk)
         unsafe decoder.begin(chunk, records: records, startsFile: startsFile)
     }
@@ -362,9 +365,8 @@ private struct LaneInput<Format: FormatDecoder & ~Copyable>: ~Copyable {
         if let predicate = facts.predicate, unsafe !predicate.isTrue(RowPair(base, ofInput: facts.side), &scratch) {
             failsPredicate = true
         }
-        let (hash, time, flags) = facts.entrance.judge(
-            packed, failsPredicate: failsPredicate,
-            place: decoder.place.offset ?? Int64(decoder.place.byteOffset))
+        var (hash, time, flags) = facts.entrance.judge(packed, failsPredicate: failsPredicate)
+        if facts.isTimedByPlace { time = decoder.place.offset ?? Int64(decoder.place.byteOffset) }
         if facts.needsProjection {
             output.append(hash: hash, time: time, flags: flags) { arena in project(packed, into: &arena) }
         } else {

@@ -220,11 +220,13 @@ struct JoinTime {
     /// What stands for the time of a row that is nothing but read.
     static var place: JoinTime { JoinTime(slot: nil, windowMicros: 0) }
 
+    /// Whether whoever reads a row puts its place there.
+    var isPlace: Bool { slot == nil && windowMicros != nil }
+
     /// nil when the row has none although the join needs one.
-    /// - Parameter place: of the row, in what it was read from.
     @inline(__always)
-    func of(_ row: PackedRow, place: @autoclosure () -> Int64 = 0) -> Int64? {
-        guard let slot else { return windowMicros == nil ? 0 : place() }
+    func of(_ row: PackedRow) -> Int64? {
+        guard let slot else { return 0 }
         if row.isNull(slot) { return nil }
         let time = row.integer(slot)
         guard let windowMicros else { return time }

@@ -5,9 +5,15 @@ internal import SluicePlan
 internal import SluiceSpec
 
 /// What a worker needs to look rows up.
-struct LookupDriver: ~Copyable {
+@safe struct LookupDriver: ~Copyable {
     private let slot: TableSlot
-    private let type: JoinType
+    /// The table of the batch, which `slot` keeps: a reference that counts would be two atomic additions a row, of
+    /// which all workers have one.
+    private var table: Unmanaged<TableIndex>?
+    /// What comes out: pairs, rows that have a partner, rows that have none.
+    private let emitsPairs: Bool
+    private let emitsHits: Bool
+    private let emitsMisses: Bool
     private let keys: JoinKeyColumns
     private let predicate: ExpressionRunner?
     private let residual: ExpressionRunner?
@@ -32,7 +38,9 @@ struct LookupDriver: ~Copyable {
             return compiled.runner
         }
         slot = tables[lookup.table]
-        type = lookup.type
+        emitsPairs = lookup.type == .inner || lookup.type == .leftOuter
+        emitsHits = lookup.type == .leftSemi
+        emitsMisses = lookup.type == .leftAnti || lookup.type == .leftOuter
         keys = JoinKeyColumns(lookup.keys, side: 0, types: columns.map { $0.map(\.type) })
         predicate = compiled(lookup.predicate)
         residual = compiled(lookup.residual)
@@ -42,25 +50,27 @@ struct LookupDriver: ~Copyable {
             ofStage: number, layouts: layouts, tables: tables, zones: zones, resources: resources, share: share)
     }
 
+    /// Starts a batch, whose tables are there.
+    mutating func begin() {
+        guard let index = slot.index else { preconditionFailure("a table is there before its batch") }
+        unsafe table = unsafe Unmanaged.passUnretained(index)
+        emitter.begin()
+    }
+
     /// Meets a row with the table.
     mutating func take(_ row: UnsafeRawPointer) {
-        guard let table = slot.index else { preconditionFailure("a table is there before its batch") }
         var isHit = false
         if unsafe predicate?.isTrue(RowPair(left: row, right: nil), &scratch) ?? true {
-            isHit = unsafe meet(row, table)
+            guard let table = unsafe table else { preconditionFailure("a batch has begun") }
+            isHit = unsafe table._withUnsafeGuaranteedRef { unsafe meet(row, $0) }
         }
-        switch type {
-        case .leftSemi: if isHit { unsafe emitter.emit(left: row, right: nil) }
-        case .leftAnti, .leftOuter: if !isHit { unsafe emitter.emit(left: row, right: nil) }
-        default: break
-        }
+        if isHit ? emitsHits : emitsMisses { unsafe emitter.emit(left: row, right: nil) }
     }
 
     private mutating func meet(_ row: UnsafeRawPointer, _ table: TableIndex) -> Bool {
         let left = unsafe PackedRow(base: row, slotsOffset: leftSlotsOffset)
         let (hash, neverMatches) = keys.hash(left)
         if neverMatches { return false }
-        let emitsPairs = type == .inner || type == .leftOuter
         var isHit = false
         var next = table.first(hash)
         while next != 0 {
@@ -81,7 +91,8 @@ struct LookupDriver: ~Copyable {
 
 /// Arrays and optionals of noncopyable values are no place for what a hot loop changes.
 final class LookupBox {
-    var driver: LookupDriver
+    // Of one worker, and never used while it is: a check would be a twentieth of what a lookup costs.
+    @safe @exclusivity(unchecked) var driver: LookupDriver
 
     init(_ driver: consuming LookupDriver) { self.driver = driver }
 }

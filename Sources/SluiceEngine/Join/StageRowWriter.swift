@@ -37,15 +37,15 @@ struct JoinEntrance {
     /// Where nothing is joined.
     static var none: JoinEntrance { JoinEntrance() }
 
+    /// Whether rows have the place in what they were read from in place of a time.
+    var isTimedByPlace: Bool { time.isPlace }
+
     /// Works out the head of a packed row; its byte count is left open.
-    /// - Parameter place: of the row in what it was read from, for who wants it in place of a time.
     @inline(__always)
-    func judge(
-        _ row: PackedRow, failsPredicate: Bool, place: @autoclosure () -> Int64 = 0
-    ) -> (hash: UInt64, time: Int64, flags: JoinRowFlags) {
+    func judge(_ row: PackedRow, failsPredicate: Bool) -> (hash: UInt64, time: Int64, flags: JoinRowFlags) {
         var flags: JoinRowFlags = []
         if failsPredicate { flags.insert(.isRejected) }
-        let time = time.of(row, place: place())
+        let time = time.of(row)
         if time == nil { flags.insert(.isRejected) }
         let (hash, neverMatches) = keys.hash(row)
         if neverMatches { flags.insert(.neverMatches) }
@@ -183,7 +183,7 @@ final class StageRowBox {
     /// Starts a batch.
     func begin() {
         writer.begin()
-        lookup?.driver.emitter.begin()
+        lookup?.driver.begin()
     }
 
     /// All rows of the batch are there.
