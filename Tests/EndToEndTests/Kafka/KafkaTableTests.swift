@@ -134,22 +134,21 @@ extension KafkaEndToEndTests {
             // Killed at any moment of the batch.
             for round in 0..<4 {
                 try query.set("k1", "site-\(round)")
-                // A round may have taken two batches.
                 func newest() -> Int {
                     query.folder.names(in: "checkpoints/\(query.name)/offsets").compactMap { Int($0) }.max() ?? -1
                 }
                 let before = newest()
                 let sluice = try query.start()
-                try query.feed("k1", "k2")
+                // One record, so that it is in the batch that begins.
+                try query.feed("k1")
                 try sluice.waitUntil("no batch began") { newest() > before }
                 sluice.kill()
                 try query.kafka.compact(query.table, with: ("other", "{\"site\":\"x\"}"))
                 try query.set("k1", "changed meanwhile")
                 let again = try query.runAvailable()
                 #expect(again.exitCode == 0, "\(again.standardError)")
-                // Before the next round the table is as this one has it.
-                #expect(
-                    try query.sites().suffix(2) == ["\(round * 2 + 2):site-\(round)", "\(round * 2 + 3):east"])
+                let sites = try query.sites()
+                #expect(sites.last == "\(round + 2):site-\(round)", "\(sites)")
             }
             try query.kafka.deleteTopic(query.table)
             try query.feed("k1")
