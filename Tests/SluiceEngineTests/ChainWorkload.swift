@@ -206,31 +206,12 @@ struct ChainWorkload {
         var pairs = rows.filter { $0.input == 0 }.map { row -> [ChainRow?] in [row] }
         for (number, join) in joins.enumerated() {
             let right = rows.filter { $0.input == number + 1 }
-            pairs = self.join(pairs, right, join, number + 1)
+            pairs = nestedLoopJoin(pairs, inputs: number + 1, right, type: join.type, id: \.id) { pair in
+                right.filter { matches(pair, $0, join) }
+            }
         }
         if let filterInput { pairs = pairs.filter { $0[filterInput]?.j.map { $0 < 3 } ?? false } }
         return pairs.map { pair in visible.map { pair[$0]?.id ?? "-" }.joined(separator: " ") }.sorted()
-    }
-
-    private func join(_ left: [[ChainRow?]], _ right: [ChainRow], _ join: ChainJoin, _ input: Int) -> [[ChainRow?]] {
-        var result: [[ChainRow?]] = []
-        var matchedRight: Set<String> = []
-        for pair in left {
-            let partners = right.filter { matches(pair, $0, join) }
-            matchedRight.formUnion(partners.map(\.id))
-            switch join.type {
-            case "left semi": if !partners.isEmpty { result.append(pair + [nil]) }
-            case "left anti": if partners.isEmpty { result.append(pair + [nil]) }
-            default:
-                result += partners.map { pair + [$0] }
-                if partners.isEmpty, ["left outer", "full outer"].contains(join.type) { result.append(pair + [nil]) }
-            }
-        }
-        if ["right outer", "full outer"].contains(join.type) {
-            let nothing = [ChainRow?](repeating: nil, count: input)
-            result += right.filter { !matchedRight.contains($0.id) }.map { nothing + [$0] }
-        }
-        return result
     }
 
     private func matches(_ pair: [ChainRow?], _ right: ChainRow, _ join: ChainJoin) -> Bool {

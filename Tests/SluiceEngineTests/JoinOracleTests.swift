@@ -31,7 +31,7 @@ import Testing
     /// nil when engine and oracle agree.
     private func compare(_ workload: JoinWorkload) throws -> String? {
         var oracle = JoinOracle(workload)
-        var engine = EngineUnderTest(workload.plan)
+        var engine = try EngineUnderTest(workload.plan)
         let zero = -JoinWorkload.epochMicros / 1000
         var late = zero
         for (number, sides) in workload.batches.enumerated() {
@@ -65,45 +65,25 @@ import Testing
     }
 }
 
-/// The real executor over memory, with its deltas kept as a checkpoint would.
-struct EngineUnderTest {
+/// A join with two inputs on its way through the executor.
+private struct EngineUnderTest {
     private let plan: PhysicalPlan
-    private var executor: BatchExecutor
-    private var tracker: WatermarkTracker
-    /// Payloads per shard, oldest first.
-    private var payloads: [Int: [[UInt8]]] = [:]
-    private var evictedThrough: [Int64] = [.min, .min]
+    private var engine: ExecutorUnderTest
 
-    static let serial: ParallelFor = { count, body in for index in 0..<count { body(index) } }
-
-    init(_ plan: PhysicalPlan) {
+    init(_ plan: PhysicalPlan) throws {
         self.plan = plan
-        executor = Self.makeExecutor(plan)
-        tracker = WatermarkTracker(plan, nowMillis: 0)
+        engine = try ExecutorUnderTest(plan, seed: 0)
     }
 
-    private static func makeExecutor(_ plan: PhysicalPlan) -> BatchExecutor {
-        BatchExecutor(plan: plan, laneCount: 2, zones: TimeZones { _ in nil }, parallel: serial)
-    }
-
-    var watermarkMillis: Int64 { tracker.globalMillis }
+    var watermarkMillis: Int64 { engine.watermarkMillis }
 
     mutating func run(_ sides: [[WorkloadRow]], late: Int64, evict: Int64) throws -> (output: [String], state: Int) {
         let inputs = sides.map { MemoryInput($0.map(\.json), linesPerChunk: 3) }
-        let result = try executor.run(inputs, watermarks: BatchWatermarks(lateMillis: late, evictionMillis: evict))
-        for delta in result.stages[0].deltas { payloads[delta.shard, default: []].append(delta.payload.buffer.array()) }
-        evictedThrough = result.stages[0].evictedThroughMicros
-        for (input, counters) in result.sources.enumerated() {
-            tracker.observe(
-                input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
-                rowCount: counters.watermarkRows, batchTimeMillis: 0)
-        }
-        tracker.advance(nowMillis: 0)
-        let text = result.routes[0].encodings[0].map { String(decoding: $0.buffer.array(), as: UTF8.self) }.joined()
-        let rows = text.split(separator: "\n").map { line in
+        let result = try engine.run(inputs, lateMillis: late, evictionMillis: evict)
+        let rows = result.lines.map { line in
             // {"l":1,"r":2} with either field absent
             func field(_ name: String) -> String {
-                guard let start = line.range(of: "\"\(name)\":")?.upperBound else { return "-" }
+                guard let start = line.firstRange(of: "\"\(name)\":")?.upperBound else { return "-" }
                 return String(line[start...].prefix { $0.isNumber })
             }
             return "\(field("l")) \(field("r"))"
@@ -125,38 +105,12 @@ struct EngineUnderTest {
             let isTold = side.isPreserved == true || join.type != .leftSemi
             #expect(!isTold || side.counters.rowsUnmatched == unmatched, "\(join.type)")
         }
-        #expect(result.stateRowsTotal == executor.stateRowCount)
+        #expect(result.stateRowsTotal == engine.executor.stateRowCount)
         #expect(state.left.byteCount > 0 || state.left.rowsTotal == 0)
     }
 
-    /// A new process: state from the deltas, some of them merged as the checkpoint would.
     mutating func restart(seed: UInt64) throws {
-        var random = SplitMix64(seed: seed)
-        let merger = SegmentMerger(plan, stage: plan.stages[0])
-        executor = Self.makeExecutor(plan)
-        executor.beginRestore(stage: 0, evictedThroughMicros: evictedThrough)
-        for (shard, deltas) in payloads.sorted(by: { $0.key < $1.key }) {
-            var kept = deltas
-            if kept.count > 1, random.chance(60) {
-                let first = Int.random(in: 0..<kept.count - 1, using: &random)
-                let last = Int.random(in: first + 1..<kept.count, using: &random)
-                let merged = try merger.merge(Array(kept[first...last]), evictedThroughMicros: evictedThrough)
-                kept.replaceSubrange(first...last, with: merged.isEmpty ? [] : [merged])
-            }
-            payloads[shard] = kept
-            for payload in kept { try executor.restore(stage: 0, shard: shard, payload: payload) }
-        }
-        executor.finishRestore()
-    }
-}
-
-extension Substring {
-    fileprivate func range(of needle: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(needle) { return start..<index(start, offsetBy: needle.count) }
-            start = index(after: start)
-        }
-        return nil
+        engine.random = SplitMix64(seed: seed)
+        try engine.restart()
     }
 }

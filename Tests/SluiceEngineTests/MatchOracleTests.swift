@@ -27,11 +27,11 @@ import Testing
         var accepted = 0
         for seed in Self.seeds {
             let workload = MatchWorkload(seed: seed)
-            guard let plan = try plan(workload, seed) else { continue }
+            guard let plan = try plannedQuery(workload.spec, seed: seed) else { continue }
             accepted += 1
             for cut in [seed &* 2, seed &* 2 &+ 1] {
-                var run = MatchUnderTest(plan, seed: cut)
-                let rows = try run.rows(of: workload)
+                var run = try MatchUnderTest(plan, workload, seed: cut)
+                let rows = try run.rows()
                 guard rows == workload.truth else {
                     Issue.record("MATCH_SEED=\(seed), cut \(cut)\n\(workload.spec)\(difference(rows, workload.truth))")
                     return
@@ -50,9 +50,9 @@ import Testing
         var late = 0
         for seed in Self.seeds {
             let workload = MatchWorkload(seed: seed, joinsMax: 1, isLate: true)
-            guard let plan = try plan(workload, seed) else { continue }
-            var run = MatchUnderTest(plan, seed: seed)
-            if let failure = try run.compare(with: workload) {
+            guard let plan = try plannedQuery(workload.spec, seed: seed) else { continue }
+            var run = try MatchUnderTest(plan, workload, seed: seed)
+            if let failure = try run.compare() {
                 Issue.record("MATCH_SEED=\(seed): \(failure)\n\(workload.spec)")
                 return
             }
@@ -60,22 +60,6 @@ import Testing
         }
         print("MatchOracleTests: \(late) late rows from seed \(Self.first)")
         #expect(late > 100 || Self.chosen != nil)
-    }
-
-    private func plan(_ workload: MatchWorkload, _ seed: UInt64) throws -> PhysicalPlan? {
-        let (spec, diagnostics) = SpecReader.read(
-            files: [("match.yaml", Array(workload.spec.utf8))], environment: { _ in nil },
-            readFile: { _ in .failure(UnreadableFile(reason: "none")) })
-        try #require(diagnostics.allSatisfy { $0.severity != .error }, "seed \(seed)\n\(workload.spec)\(diagnostics)")
-        let read = try #require(spec)
-        return Planner.plan(query: read.queries[0], in: read).physical
-    }
-
-    private func difference(_ actual: [String], _ expected: [String]) -> String {
-        var (missing, surplus) = (expected, actual)
-        for row in actual { if let index = missing.firstIndex(of: row) { missing.remove(at: index) } }
-        for row in expected { if let index = surplus.firstIndex(of: row) { surplus.remove(at: index) } }
-        return "missing \(missing)\nsurplus \(surplus)"
     }
 }
 
@@ -109,56 +93,40 @@ private struct PlacedInput: InputBytes {
     }
 }
 
-/// The real executor over memory, with its deltas kept as a checkpoint would.
+/// A workload on its way through the executor, in batches of any cut.
 private struct MatchUnderTest {
-    private let plan: PhysicalPlan
-    private var random: SplitMix64
-    private var executor: BatchExecutor
-    private var tracker: WatermarkTracker
-    private var late: Int64 = 0
-    /// Per stage and shard, oldest first.
-    private var payloads: [[Int: [[UInt8]]]]
-    private var evicted: [[Int64]]
-    private(set) var lateCount = 0
+    private let workload: MatchWorkload
+    private var run: ExecutorUnderTest
 
-    init(_ plan: PhysicalPlan, seed: UInt64) {
-        self.plan = plan
-        random = SplitMix64(seed: seed &* 7919)
-        executor = Self.makeExecutor(plan)
-        tracker = WatermarkTracker(plan, nowMillis: 0)
-        payloads = plan.stages.map { _ in [:] }
-        evicted = plan.stages.map { _ in [.min, .min] }
+    init(_ plan: PhysicalPlan, _ workload: MatchWorkload, seed: UInt64) throws {
+        self.workload = workload
+        run = try ExecutorUnderTest(plan, seed: seed)
     }
 
-    private static func makeExecutor(_ plan: PhysicalPlan) -> BatchExecutor {
-        BatchExecutor(plan: plan, laneCount: 2, zones: TimeZones { _ in nil }) { count, body in
-            for index in (0..<count).reversed() { body(index) }
-        }
-    }
-
-    var liveCount: Int { executor.stateRowCount }
+    var liveCount: Int { run.executor.stateRowCount }
+    var lateCount: Int { run.lateCount }
 
     /// All that comes out, once a row far ahead in every input has moved the watermark past all others.
-    mutating func rows(of workload: MatchWorkload) throws -> [String] {
+    mutating func rows() throws -> [String] {
         var output: [String] = []
         var waiting = workload.arrivals[...]
-        let stepMax = [2, 20, 100_000][Int.random(in: 0..<3, using: &random)]
+        let stepMax = [2, 20, 100_000][Int.random(in: 0..<3, using: &run.random)]
         while let next = waiting.first {
-            let arrived = next.arrival + Int.random(in: 0..<stepMax, using: &random) * 500_000
+            let arrived = next.arrival + Int.random(in: 0..<stepMax, using: &run.random) * 500_000
             let batch = waiting.prefix { $0.arrival <= arrived }
             waiting = waiting.dropFirst(batch.count)
-            output += try run(Array(batch), of: workload)
-            if Int.random(in: 0..<3, using: &random) == 0 { output += try run([], of: workload) }
-            if Int.random(in: 0..<4, using: &random) == 0 { try restart() }
+            output += try run.run(inputs(Array(batch)))
+            if Int.random(in: 0..<3, using: &run.random) == 0 { output += try run.run(inputs([])) }
+            if Int.random(in: 0..<4, using: &run.random) == 0 { try run.restart() }
         }
         #expect(lateCount == 0)
-        output += try run(Self.last(workload), of: workload)
-        output += try run([], of: workload)
+        output += try run.run(inputs(last))
+        output += try run.run(inputs([]))
         return output.filter { !$0.contains("z") }.sorted()
     }
 
     /// Rows that match nothing, and that no condition drops.
-    private static func last(_ workload: MatchWorkload) -> [MatchRow] {
+    private var last: [MatchRow] {
         (0..<workload.inputCount).map { input in
             MatchRow(
                 input: input, id: "z\(input)", k: 100 + input, j: -1 - input, v: 5, t: 50_000_000_000, arrival: 0,
@@ -166,81 +134,34 @@ private struct MatchUnderTest {
         }
     }
 
-    /// What comes out of a batch.
-    private mutating func run(_ batch: [MatchRow], of workload: MatchWorkload) throws -> [String] {
-        let evict = tracker.globalMillis
-        let inputs = plan.inputs.map { input in
+    private mutating func inputs(_ batch: [MatchRow]) -> [any InputBytes] {
+        run.plan.inputs.map { input in
             let own = batch.filter { workload.sources(of: $0.input)[$0.part] == input.source }
-            return PlacedInput(own, &random)
+            return PlacedInput(own, &run.random)
         }
-        let result = try executor.run(inputs, watermarks: BatchWatermarks(lateMillis: late, evictionMillis: evict))
-        late = evict
-        for (stage, done) in result.stages.enumerated() {
-            for delta in done.deltas {
-                payloads[stage][delta.shard, default: []].append(delta.payload.buffer.array())
-            }
-            evicted[stage] = done.evictedThroughMicros
-        }
-        for (input, counters) in result.sources.enumerated() {
-            lateCount += counters.lateRows
-            tracker.observe(
-                input: input, maxEventTimeMicros: counters.eventTimeCount > 0 ? counters.maxEventTimeMicros : nil,
-                rowCount: counters.watermarkRows, batchTimeMillis: 0)
-        }
-        tracker.advance(nowMillis: 0)
-        let text = result.routes[0].encodings[0].map { String(decoding: $0.buffer.array(), as: UTF8.self) }.joined()
-        return text.split(separator: "\n").map { line in
-            plan.output.columns.map { field($0.name, in: line) }.joined(separator: " ")
-        }
-    }
-
-    private func field(_ name: String, in line: Substring) -> String {
-        let marker = "\"\(name)\":\""
-        guard let start = line.firstRange(of: marker)?.upperBound else { return "-" }
-        return String(line[start...].prefix { $0 != "\"" })
-    }
-
-    /// A new process.
-    private mutating func restart() throws {
-        executor = Self.makeExecutor(plan)
-        for (number, stage) in plan.stages.enumerated() where stage.isStateful {
-            executor.beginRestore(stage: number, evictedThroughMicros: evicted[number])
-            let merger = SegmentMerger(plan, stage: stage)
-            for (shard, deltas) in payloads[number].sorted(by: { $0.key < $1.key }) {
-                var kept = deltas
-                if kept.count > 1, Bool.random(using: &random) {
-                    let merged = try merger.merge(kept, evictedThroughMicros: evicted[number])
-                    kept = merged.isEmpty ? [] : [merged]
-                }
-                payloads[number][shard] = kept
-                for payload in kept { try executor.restore(stage: number, shard: shard, payload: payload) }
-            }
-        }
-        executor.finishRestore()
     }
 
     // MARK: Batch by batch
 
     /// Runs one join beside its rules, written out; nil where both agree.
-    mutating func compare(with workload: MatchWorkload) throws -> String? {
+    mutating func compare() throws -> String? {
         var rules = MatchRules(workload)
         var waiting = workload.arrivals[...]
         var number = 0
         while !waiting.isEmpty || number == 0 {
-            let batch = Array(waiting.prefix(Int.random(in: 1..<9, using: &random)))
+            let batch = Array(waiting.prefix(Int.random(in: 1..<9, using: &run.random)))
             waiting = waiting.dropFirst(batch.count)
             for rows in [batch, []] {
-                let (lateMillis, evictMillis) = (late, tracker.globalMillis)
-                let expected = rules.run(rows, late: lateMillis, evict: evictMillis)
-                let actual = try run(rows, of: workload).sorted()
+                let expected = rules.run(rows, late: run.lateMillis, evict: run.watermarkMillis)
+                let actual = try run.run(inputs(rows)).sorted()
                 if actual != expected { return "batch \(number): \(actual), expected \(expected)" }
-                let counts = executor.stateRowCounts.last ?? []
+                let counts = run.executor.stateRowCounts.last ?? []
                 if counts != rules.kept.map(\.count) {
                     return "batch \(number): state \(counts), expected \(rules.kept.map(\.count))"
                 }
                 number += 1
             }
-            if Int.random(in: 0..<5, using: &random) == 0 { try restart() }
+            if Int.random(in: 0..<5, using: &run.random) == 0 { try run.restart() }
         }
         return nil
     }

@@ -233,7 +233,9 @@ struct MatchWorkload {
         var pairs = rows.filter { $0.input == 0 }.map { row -> [MatchRow?] in [row] }
         for (number, join) in joins.enumerated() {
             let right = rows.filter { $0.input == number + 1 }
-            pairs = self.join(pairs, right, join, number + 1)
+            pairs = nestedLoopJoin(pairs, inputs: number + 1, right, type: join.type, id: \.id) { pair in
+                Self.choose(right.filter { matches(pair, $0, join) }, time(pair, join), join.match)
+            }
         }
         return pairs.filter(passes).map(text).sorted()
     }
@@ -245,27 +247,6 @@ struct MatchWorkload {
     }
 
     func text(_ pair: [MatchRow?]) -> String { visible.map { pair[$0]?.id ?? "-" }.joined(separator: " ") }
-
-    private func join(_ left: [[MatchRow?]], _ right: [MatchRow], _ join: MatchJoin, _ input: Int) -> [[MatchRow?]] {
-        var result: [[MatchRow?]] = []
-        var matchedRight: Set<String> = []
-        for pair in left {
-            let partners = Self.choose(right.filter { matches(pair, $0, join) }, time(pair, join), join.match)
-            matchedRight.formUnion(partners.map(\.id))
-            switch join.type {
-            case "left semi": if !partners.isEmpty { result.append(pair + [nil]) }
-            case "left anti": if partners.isEmpty { result.append(pair + [nil]) }
-            default:
-                result += partners.map { pair + [$0] }
-                if partners.isEmpty, ["left outer", "full outer"].contains(join.type) { result.append(pair + [nil]) }
-            }
-        }
-        if ["right outer", "full outer"].contains(join.type) {
-            let nothing = [MatchRow?](repeating: nil, count: input)
-            result += right.filter { !matchedRight.contains($0.id) }.map { nothing + [$0] }
-        }
-        return result
-    }
 
     func time(_ pair: [MatchRow?], _ join: MatchJoin) -> Int? {
         join.timeInputs.lazy.compactMap { pair[$0]?.t }.first
