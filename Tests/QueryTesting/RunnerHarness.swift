@@ -98,3 +98,12 @@ package final class RunnerHarness {
         }.sorted()
     }
 }
+
+extension SimulatedFileSystem {
+    /// All that a sink's folder `/out` holds by path, but for the mark that says whose it is: that is random.
+    package var sinkFiles: [String: String] {
+        var texts: [String: String] = [:]
+        for path in files(under: "/out") where !path.hasSuffix(".sluice-owner") { texts[path] = text(path) ?? "" }
+        return texts
+    }
+}

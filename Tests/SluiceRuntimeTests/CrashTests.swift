@@ -104,11 +104,7 @@ struct CrashOutcome: Hashable {
     var lastCommit: String
 
     init(_ disk: SimulatedFileSystem) {
-        output = [:]
-        // The mark that says whose the folder is has a random name in it.
-        for path in disk.files(under: "/out") where !path.hasSuffix(".sluice-owner") {
-            output[path] = disk.text(path) ?? ""
-        }
+        output = disk.sinkFiles
         let batches = disk.files(under: "/check/commits").compactMap { path in
             path.split(separator: "/").last.flatMap { Int($0) }
         }

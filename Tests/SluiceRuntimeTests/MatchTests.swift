@@ -144,17 +144,6 @@ import Testing
 
     // MARK: However it is cut
 
-    private static func crowd(_ step: Int) -> (left: [String], right: [String]) {
-        var random = SplitMix64(seed: UInt64(step))
-        func rows(_ side: String) -> [String] {
-            (0..<150).map { index in
-                let seconds = Double(step * 20) + Double(Int.random(in: 0..<50, using: &random)) / 2
-                return row("\(side)\(step)-\(index)", "k\(Int.random(in: 0..<20, using: &random))", seconds)
-            }
-        }
-        return (rows("a"), rows("b"))
-    }
-
     /// The sink's files after some steps.
     private static func output(_ match: String, workers: Int, restarts: Bool, limits: String?) throws -> [String:
         String]
@@ -164,17 +153,9 @@ import Testing
         spec.match = match
         spec.limits = limits
         spec.retainBatches = 2
-        let scenario = try Scenario(spec, workers: workers)
-        for number in 0..<8 {
-            let step = crowd(number)
-            try scenario.step(left: step.left, right: step.right)
-            if restarts { try scenario.restart() }
-        }
-        var files: [String: String] = [:]
-        for path in scenario.disk.files(under: "/out") where path.contains("/batch-") {
-            files[path] = scenario.disk.text(path) ?? ""
-        }
-        return files
+        return try Scenario.output(
+            spec, workers: workers, restarts: restarts,
+            of: (0..<8).map { crowd($0, rows: 150, keys: 20, gridMillis: 500) })
     }
 
     @Test(arguments: ["nearest", "latest", "earliest"])

@@ -7,6 +7,7 @@ import Foundation
 import QueryTesting
 import SluiceRuntime
 import SluiceSimulation
+import SluiceSystem
 import Testing
 
 final class Scenario {
@@ -53,12 +54,40 @@ final class Scenario {
         try harness.restart()
     }
 
+    /// The sink's files after steps with many rows.
+    /// - Parameter restarts: whether there is a new process behind each.
+    static func output(
+        _ spec: JoinSpecText, workers: Int, restarts: Bool, of steps: [Step]
+    ) throws -> [String: String] {
+        let scenario = try Scenario(spec, workers: workers)
+        for step in steps {
+            try scenario.step(left: step.left, right: step.right)
+            if restarts { try scenario.restart() }
+        }
+        return scenario.disk.sinkFiles
+    }
+
     private func tell() throws -> [String] {
         let new = harness.reports.all.dropFirst(told)
         told += new.count
         last = new.last ?? last
         return try new.map { tellBatch($0, rows: try harness.rows(batch: $0.batchID)) }
     }
+}
+
+/// Many rows a side, 25 s of event time that begin 20 s after those of the step before.
+/// - Parameter gridMillis: what times are multiples of.
+func crowd(_ step: Int, rows count: Int, keys: Int, gridMillis: Int = 1) -> Step {
+    var random = SplitMix64(seed: UInt64(step))
+    func rows(_ side: String) -> [String] {
+        (0..<count).map { index in
+            let millis = Int.random(in: 0..<25_000 / gridMillis, using: &random) * gridMillis
+            return row(
+                "\(side)\(step)-\(index)", "k\(Int.random(in: 0..<keys, using: &random))",
+                Double(step * 20) + Double(millis) / 1000)
+        }
+    }
+    return Step(left: rows("a"), right: rows("b"))
 }
 
 /// One line on a batch, as at the top of this file.

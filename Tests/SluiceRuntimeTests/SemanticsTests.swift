@@ -186,33 +186,14 @@ private func refusals(_ spec: JoinSpecText) throws -> [(code: String, fix: Strin
 
     // MARK: Workers, shards, restarts
 
-    private static func crowd(_ step: Int) -> (left: [String], right: [String]) {
-        var random = SplitMix64(seed: UInt64(step))
-        func rows(_ side: String) -> [String] {
-            (0..<120).map { index in
-                let seconds = Double(step * 20) + Double(Int.random(in: 0..<25_000, using: &random)) / 1000
-                return row("\(side)\(step)-\(index)", "k\(Int.random(in: 0..<40, using: &random))", seconds)
-            }
-        }
-        return (rows("a"), rows("b"))
-    }
-
     /// The sink's files after some steps.
     private static func output(
         type: String, workers: Int, restarts: Bool, isFollowed: Bool = false
     ) throws -> [String: String] {
         let spec = JoinSpecText(
             type: type, leftDelay: "5s", rightDelay: "5s", isFollowed: isFollowed, retainBatches: 2, shards: 4)
-        let scenario = try Scenario(spec, workers: workers)
-        for number in 0..<12 {
-            let step = crowd(number)
-            try scenario.step(left: step.left, right: step.right)
-            if restarts { try scenario.restart() }
-        }
-        var files: [String: String] = [:]
-        for path in scenario.disk.files(under: "/out") where path.contains("/batch-") {
-            files[path] = scenario.disk.text(path) ?? ""
-        }
+        let files = try Scenario.output(
+            spec, workers: workers, restarts: restarts, of: (0..<12).map { crowd($0, rows: 120, keys: 40) })
         #expect(files.count > 10)
         return files
     }

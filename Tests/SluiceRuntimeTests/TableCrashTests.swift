@@ -105,11 +105,7 @@ import Testing
             }
             harness?.stop()
             let operations = disk.operationCount
-            var files: [String: String] = [:]
-            for path in disk.files(under: "/out") where !path.hasSuffix(".sluice-owner") {
-                files[path] = disk.text(path) ?? ""
-            }
-            return (files, operations, crashes)
+            return (disk.sinkFiles, operations, crashes)
         }
     }
 

@@ -14,59 +14,15 @@ import Testing
     private static func spec(_ table: String = "", join: String = "type: left outer, keys: { rows.k: devices.k }")
         -> String
     {
-        """
-        sluice: 1
-        sources:
-          rows:
-            file: { path: /in/rows, max_files_per_trigger: 1 }
-            format: json
-            columns: { id: string, k: string }
-        tables:
-          devices:
-            file: { path: /devices }
-            format: json
-            columns: { k: string, site: string, size: int }
-            \(table)
-        queries:
-          q:
-            from: rows
-            join:
-              - { with: devices, \(join) }
-            select: { id: rows.id, site: devices.site }
-            trigger: available_now
-            checkpoint: /check
-            to: out
-        sinks:
-          out: { file: { path: /out }, format: json }
-
-        """
+        LookupSetup.spec(connector: "file: { path: /devices }", table, join: join)
     }
 
-    private final class Setup {
-        let disk = SimulatedFileSystem()
-        var harness: RunnerHarness
-        private var count = 0
-
-        init(_ spec: String) throws {
-            for folder in ["/in/rows", "/devices"] { try disk.makeFolders(folder) }
-            harness = try RunnerHarness(spec: spec, disk: disk)
-        }
-
-        func feed(_ keys: String...) {
-            disk.put("/in/rows/\(count).jsonl", keys.map { "{\"id\":\"r\(count)\",\"k\":\"\($0)\"}\n" }.joined())
-            count += 1
-        }
-
+    private final class Setup: LookupSetup {
         func devices(_ file: String = "a.jsonl", _ rows: (String, String)...) {
             disk.put("/devices/\(file)", rows.map { "{\"k\":\"\($0)\",\"site\":\"\($1)\",\"size\":1}\n" }.joined())
         }
 
-        /// A new process with another spec.
-        func restart(_ spec: String) throws {
-            harness.stop()
-            harness = try RunnerHarness(spec: spec, disk: disk)
-        }
-
+        /// All rows so far.
         func run() throws -> [String] {
             try harness.runPending()
             return try harness.allRows()

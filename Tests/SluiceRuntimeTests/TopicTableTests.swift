@@ -14,76 +14,42 @@ import Testing
         _ table: String = "", key: String = "k", join: String = "type: left outer, keys: { rows.k: devices.k }",
         columns: String = "{ k: string, site: string, size: int }", retain: Int = 100
     ) -> String {
-        """
-        sluice: 1
-        sources:
-          rows:
-            file: { path: /in/rows, max_files_per_trigger: 1 }
-            format: json
-            columns: { id: string, k: string }
-        tables:
-          devices:
-            kafka: { brokers: "nowhere:9092", topic: devices }
-            key: \(key)
-            format: json
-            columns: \(columns)
-            \(table)
-        queries:
-          q:
-            from: rows
-            join:
-              - { with: devices, \(join) }
-            select: { id: rows.id, site: devices.site }
-            trigger: available_now
-            state: { retain_batches: \(retain) }
-            checkpoint: /check
-            to: out
-        sinks:
-          out: { file: { path: /out }, format: json }
-
-        """
+        LookupSetup.spec(
+            connector: "kafka: { brokers: \"nowhere:9092\", topic: devices }", columns: columns,
+            "key: \(key)\n    \(table)", join: join, query: "state: { retain_batches: \(retain) }")
     }
 
-    final class Setup {
-        var disk = SimulatedFileSystem()
+    final class Setup: LookupSetup {
         let topic: MemoryTopic
-        let clock = SimulatedClock()
-        var harness: RunnerHarness
-        private var count = 0
 
         init(_ spec: String, partitions: Int = 1) throws {
-            for folder in ["/in/rows"] { try disk.makeFolders(folder) }
             topic = MemoryTopic("devices", partitions: partitions)
-            harness = try RunnerHarness(spec: spec, disk: disk, clock: clock)
-            harness.topics = ["devices": topic]
-        }
-
-        func feed(_ keys: String...) { feed(keys) }
-
-        func feed(_ keys: [String]) {
-            disk.put("/in/rows/\(count).jsonl", keys.map { "{\"id\":\"r\(count)\",\"k\":\"\($0)\"}\n" }.joined())
-            count += 1
+            try super.init(spec, topic: topic)
         }
 
         func put(_ key: String?, _ site: String?, partition: Int = 0) {
             topic.put(key, site.map { "{\"site\":\"\($0)\",\"size\":1}" }, partition: partition)
         }
 
-        /// The rows of the newest batch.
+        /// The rows of the batches that it runs.
         func run() throws -> [String] {
             let before = harness.reports.all.count
             try harness.runPending()
             return try harness.reports.all.dropFirst(before).flatMap { try harness.rows(batch: $0.batchID) }
         }
 
-        func restart(_ spec: String, crash: Bool = false) throws {
-            harness.stop()
-            if crash { disk = disk.restart() }
-            harness = try RunnerHarness(spec: spec, disk: disk, clock: clock)
-            harness.topics = ["devices": topic]
-        }
-
         var versions: [String] { ((try? disk.list("/check/tables")) ?? []).sorted() }
+    }
+
+    /// Three batches, each with another row of `k1`.
+    private static func afterThreeChanges() throws -> Setup {
+        let setup = try Setup(spec())
+        for round in 0..<3 {
+            setup.put("k1", "site-\(round)")
+            setup.feed("k1")
+            _ = try setup.run()
+        }
+        return setup
     }
 
     @Test func `The newest record of a key counts, and one without a value takes its row away`() throws {
@@ -278,24 +244,14 @@ import Testing
     }
 
     @Test func `A copy of a checkpoint has a content and the changes behind it, and goes on from there`() throws {
-        let setup = try Setup(Self.spec())
-        for round in 0..<3 {
-            setup.put("k1", "site-\(round)")
-            setup.feed("k1")
-            _ = try setup.run()
-        }
+        let setup = try Self.afterThreeChanges()
         setup.harness.stop()
         #expect(try CheckpointFork(folder: "/check", fileSystem: setup.disk).copy(from: 1, to: "/copy") == 1)
         #expect(try setup.disk.list("/copy/tables").sorted() == ["devices-0.gz", "devices-1.changes.gz"])
     }
 
     @Test func `A list of changes that changes something else is refused by its name`() throws {
-        let setup = try Setup(Self.spec())
-        for round in 0..<3 {
-            setup.put("k1", "site-\(round)")
-            setup.feed("k1")
-            _ = try setup.run()
-        }
+        let setup = try Self.afterThreeChanges()
         // The last batch runs again, and its table is a broken one.
         setup.harness.stop()
         try setup.disk.remove("/check/commits/2")
