@@ -16,42 +16,38 @@ func killSetting(_ name: String) -> UInt64? { ProcessInfo.processInfo.environmen
 extension KafkaEndToEndTests {
     @Suite struct ExactlyOnce {
         @Test func `Query and broker killed at random moments under load: every row is there once`() throws {
-            let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
-            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12)
-            print("KafkaKillTests: \(rounds) rounds, SLUICE_KILL_SEED=\(seed)")
-            let run = try KillRun(seed: seed)
-            for round in 0..<rounds { try run.play(round) }
-            try run.finish()
-            try run.expectEveryRowOnce()
-            #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
-            print("KafkaKillTests: \(run.summary)")
+            let run = try play("") { try KillRun(seed: $0) }
+            #expect(run.interruptedCount > 0, "no batch was cut short, seed \(run.seed)")
         }
 
         @Test func `A chain of three streams, query and broker killed at random moments: every row is there once`()
             throws
         {
-            let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
-            // Each takes longer than with two.
-            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12) / 2
-            print("KafkaKillTests: \(rounds) rounds with three streams, SLUICE_KILL_SEED=\(seed)")
-            let run = try KillRun(seed: seed, streams: ["left", "right", "third"])
-            for round in 0..<rounds { try run.play(round) }
-            try run.finish()
-            try run.expectEveryRowOnce()
-            #expect(run.interruptedCount > 0, "no batch was cut short, seed \(seed)")
-            print("KafkaKillTests: \(run.summary)")
+            // Each round takes longer than with two.
+            let run = try play(" with three streams", roundsDivisor: 2) {
+                try KillRun(seed: $0, streams: ["left", "right", "third"])
+            }
+            #expect(run.interruptedCount > 0, "no batch was cut short, seed \(run.seed)")
         }
 
         @Test func `Behind a proxy that cuts, delays and changes bytes, with kills: every row is there once`() throws {
+            let run = try play(" behind a proxy") { try KillRun(seed: $0, isBehindProxy: true) }
+            #expect(run.damageCount > 0, "no byte was changed, seed \(run.seed)")
+        }
+
+        /// Plays as many rounds as the environment says, and looks at every row.
+        private func play(
+            _ what: String, roundsDivisor: Int = 1, _ make: (_ seed: UInt64) throws -> KillRun
+        ) throws -> KillRun {
             let seed = killSetting("SLUICE_KILL_SEED") ?? UInt64.random(in: 0..<1_000_000)
-            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12)
-            print("KafkaKillTests: \(rounds) rounds behind a proxy, SLUICE_KILL_SEED=\(seed)")
-            let run = try KillRun(seed: seed, isBehindProxy: true)
+            let rounds = Int(killSetting("SLUICE_KILL_ROUNDS") ?? 12) / roundsDivisor
+            print("KafkaKillTests: \(rounds) rounds\(what), SLUICE_KILL_SEED=\(seed)")
+            let run = try make(seed)
             for round in 0..<rounds { try run.play(round) }
             try run.finish()
             try run.expectEveryRowOnce()
-            #expect(run.damageCount > 0, "no byte was changed, seed \(seed)")
-            print("KafkaKillTests: \(run.summary), \(run.damageCount) pieces damaged")
+            print("KafkaKillTests: \(run.summary)")
+            return run
         }
     }
 }
@@ -60,7 +56,7 @@ extension KafkaEndToEndTests {
 private final class KillRun {
     private let kafka: KafkaCluster
     private let folder: TemporaryFolder
-    private let seed: UInt64
+    let seed: UInt64
     private var random: SeededRandom
     private let streams: [String]
     /// By stream.
@@ -135,7 +131,7 @@ private final class KillRun {
     var summary: String {
         """
         \(counts), \(interruptedCount) batches cut short, \(load.rowCount) rows a stream, \
-        a batch begun within \(Int(longestWaitSeconds.rounded(.up))) s at most
+        a batch begun within \(Int(longestWaitSeconds.rounded(.up))) s at most, \(damageCount) pieces damaged
         """
     }
 
