@@ -211,7 +211,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("stdc++")]),
         .executableTarget(
             name: "Benchmarks", dependencies: ["sluice", "CParseLimit", "CRdKafka"], path: "Tests/Benchmarks",
-            exclude: ["README.md", "Thresholds/6.3.json", "spark_chain.py", "spark_join.py"],
+            exclude: ["README.md", "Thresholds/6.3.json", "spark_join.py"],
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
     ]
 )

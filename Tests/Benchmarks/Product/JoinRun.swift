@@ -11,10 +11,12 @@ struct RunFolder {
     var log: String { "\(path)/log.txt" }
     var specPath: String { "\(path)/spec.yaml" }
 
-    init(_ path: String, _ spec: JoinSpec, _ workload: Workload) {
+    init(_ path: String, _ spec: JoinSpec, _ workload: Workload) { self.init(path, spec: spec.text(workload)) }
+
+    init(_ path: String, spec: String) {
         self.path = path
         makeFolder(path)
-        writeFile(specPath, Array(spec.text(workload).utf8))
+        writeFile(specPath, Array(spec.utf8))
     }
 
     /// The command that runs the spec; to the end of what is there, or on and on by the spec's trigger.

@@ -14,67 +14,81 @@ enum SparkComparison {
         guard find.exitCode == 0 else { fail(hint) }
     }
 
-    /// One run of Spark, whose answer is right, beside the product's.
+    /// What one run of Spark has cost, whose answer is right.
+    private struct SparkRun {
+        /// In batches, without the start of the virtual machine.
+        var seconds: Double
+        var batches: Int
+        var cpuSeconds: Double
+        var peakBytes: Double
+
+        /// - Parameters:
+        ///   - job: of the script.
+        ///   - check: ends the program unless the right rows are in the folder, in files that end with the suffix.
+        init(
+            _ bench: Bench, _ job: String, _ input: String, delayMillis: Int, boundMillis: Int,
+            check: (_ output: String, _ suffix: String) -> Void
+        ) {
+            let place = "\(bench.folder)/spark"
+            makeFolder(place)
+            let script = "\(place)/spark_join.py"
+            writeFile(script, readFile(scriptPath))
+            _ = run(
+                [
+                    "/usr/bin/env", "python3", script, job, input, place, String(Processors.own.count),
+                    String(delayMillis), String(boundMillis),
+                ], output: "\(place)/log.txt")
+            let numbers = readText("\(place)/figures").split { $0 == " " || $0 == "\n" }.compactMap { Double($0) }
+            guard numbers.count == 4 else { fail("Spark left no figures in \(place)") }
+            (seconds, batches, cpuSeconds, peakBytes) = (numbers[0], Int(numbers[1]), numbers[2], numbers[3])
+            check("\(place)/out", ".txt")
+            removeFolder(place)
+        }
+
+        var note: String { "\(batches) batches, time in batches only, the answer is right" }
+    }
+
+    /// The workload's join, beside the product's runs.
     static func measure(_ bench: Bench, _ input: Input, truth: Answer, _ runs: [JoinRun]) -> [Figure] {
-        let place = "\(bench.folder)/spark"
-        makeFolder(place)
         let workload = input.workload
-        let numbers = runScript(
-            "spark_join.py", place,
-            [
-                input.folder, place, String(Processors.own.count), String(workload.delayMillis),
-                String(workload.boundMillis),
-            ])
-        let answer = workload.answer(in: "\(place)/out", suffix: ".txt")
-        guard answer == truth else { fail("Spark's answer is \(answer), the truth is \(truth)") }
-        removeFolder(place)
+        let spark = SparkRun(
+            bench, "visits-ads", input.folder, delayMillis: workload.delayMillis, boundMillis: workload.boundMillis
+        ) { output, suffix in
+            let answer = workload.answer(in: output, suffix: suffix)
+            guard answer == truth else { fail("Spark's answer is \(answer), the truth is \(truth)") }
+        }
         let rows = Double(workload.rows * 2)
-        let rate = rows / numbers[0]
+        let rate = rows / spark.seconds
         return [
+            Figure("rows/s of Spark", .number, rate, note: spark.note),
             Figure(
-                "rows/s of Spark", .number, rate,
-                note: "\(Int(numbers[1])) batches, time in batches only, the answer is right"),
-            Figure(
-                "CPU per row of Spark", .micros, numbers[2] * 1e6 / rows,
-                note: "of the whole process, peak memory \(Int(numbers[3] / 1e6)) MB"),
+                "CPU per row of Spark", .micros, spark.cpuSeconds * 1e6 / rows,
+                note: "of the whole process, peak memory \(Int(spark.peakBytes / 1e6)) MB"),
             Figure("rate of Sluice against Spark", .times, runs.map { $0.rowsPerSecond / rate }),
         ]
     }
 
-    /// The same of a left outer chain of three streams.
+    /// A left outer chain of three streams.
     /// - Parameter seconds: of the product's runs.
     static func measureChain(
         _ bench: Bench, _ input: StreamRows, _ truth: StreamAnswer, _ seconds: [Double]
     ) -> [Figure] {
-        let place = "\(bench.folder)/spark"
-        makeFolder(place)
-        let figures = runScript(
-            "spark_chain.py", place,
-            [
-                input.folder, place, String(Processors.own.count), String(StreamRows.delayMillis),
-                String(StreamRows.boundMillis),
-            ])
-        let answer = input.answer(in: "\(place)/out", 3, suffix: ".txt")
-        guard answer == truth else { fail("Spark's answer is \(answer), the truth is \(truth)") }
-        removeFolder(place)
+        let spark = SparkRun(
+            bench, "chain", input.folder, delayMillis: StreamRows.delayMillis, boundMillis: StreamRows.boundMillis
+        ) { output, suffix in
+            let answer = input.answer(in: output, 3, suffix: suffix)
+            guard answer == truth else { fail("Spark's answer is \(answer), the truth is \(truth)") }
+        }
         return [
-            Figure(
-                "rows/s of Spark, three streams", .number, Double(input.rows * 3) / figures[0],
-                note: "\(Int(figures[1])) batches, time in batches only, the answer is right"),
-            Figure("rate of Sluice against Spark, three streams", .times, seconds.map { figures[0] / $0 }),
+            Figure("rows/s of Spark, three streams", .number, Double(input.rows * 3) / spark.seconds, note: spark.note),
+            Figure("rate of Sluice against Spark, three streams", .times, seconds.map { spark.seconds / $0 }),
         ]
     }
 
-    /// Runs a script that stands beside this folder in the repository. Seconds in batches, without the start of the
-    /// virtual machine; batches; seconds of CPU; peak memory.
-    private static func runScript(_ name: String, _ place: String, _ arguments: [String]) -> [Double] {
+    /// The script stands beside this folder in the repository.
+    private static var scriptPath: String {
         let path = "\(#filePath)"
         let folder = path[..<(path.firstRange(of: "/Product/")?.lowerBound ?? path.endIndex)]
-        let script = "\(place)/\(name)"
-        writeFile(script, readFile("\(folder)/\(name)"))
-        _ = run(["/usr/bin/env", "python3", script] + arguments, output: "\(place)/log.txt")
-        let numbers = readText("\(place)/figures").split { $0 == " " || $0 == "\n" }.compactMap { Double($0) }
-        guard numbers.count == 4 else { fail("Spark left no figures in \(place)") }
-        return numbers
+        return "\(folder)/spark_join.py"
     }
 }

@@ -13,21 +13,14 @@ struct SpecRun {
     ///   - spec: with a sink that writes to the folder `out`.
     ///   - check: ends the program unless the right rows are in the folder.
     init(_ bench: Bench, _ spec: String, check: (_ output: String) -> Void) {
-        let folder = "\(bench.folder)/run"
-        makeFolder(folder)
-        writeFile("\(folder)/spec.yaml", Array(spec.utf8))
-        let progress = "\(folder)/progress.jsonl"
-        cost = run(
-            [
-                bench.binary, "run", "\(folder)/spec.yaml", "--trigger", "available_now", "--progress", progress,
-                "--log-level", "warning",
-            ], output: "\(folder)/log.txt")
-        check("\(folder)/out")
-        let lines = readText(progress).split(separator: "\n")
+        let folder = RunFolder("\(bench.folder)/run", spec: spec)
+        cost = run(folder.command(bench.binary), output: folder.log)
+        check(folder.output)
+        let lines = readText(folder.progress).split(separator: "\n")
         let middle = lines.dropFirst(lines.count / 2).prefix(max(1, lines.count / 4))
         stateBytes = median(middle.map { Self.sum("memoryUsedBytes", in: $0) })
         stateRows = median(middle.map { Self.sum("numRowsTotal", in: $0) })
-        removeFolder(folder)
+        removeFolder(folder.path)
     }
 
     /// Of a member of each stage's.

@@ -62,8 +62,11 @@ func measureTables(_ bench: Bench) -> [Figure] {
     let runs = bench.inTurn(kinds.indices) { kind in
         SpecRun(bench, kinds[kind].spec) { expect(kinds[kind].answer, input.answer(in: $0, 1, hasTitle: true)) }
     }
-    let joins = bench.inTurn(0..<2) { kind in
-        SpecRun(bench, chainSpec(input, 2, isDeduplicated: kind == 1)) { _ in }
+    let joinAnswers = [false, true].map { input.answer(2, isDeduplicated: $0) }
+    let joins = bench.inTurn(joinAnswers.indices) { kind in
+        SpecRun(bench, chainSpec(input, 2, isDeduplicated: kind == 1)) { output in
+            expect(joinAnswers[kind], input.answer(in: output, 2))
+        }
     }
     func rate(_ run: SpecRun) -> Double { Double(input.rows) / run.cost.seconds }
     return [

@@ -45,7 +45,7 @@ struct StreamRows {
     private func append(_ row: Int, _ stream: Int, to text: inout [UInt8]) {
         let early = Int(truncatingIfNeeded: SplitMix.mixed(UInt64(row * 5 + stream)) % UInt64(Self.disorderMillis))
         let isMissing = stream > 0 && row / 2 % 10 == stream
-        for _ in 0..<(repeatsEvery.map { row % $0 == 0 } ?? false ? 2 : 1) {
+        for _ in 0..<count(of: row) {
             append(
                 key: row / 2 % keyCount, isMissing ? "none" : "page", millis: Self.startMillis + row - early, row: row,
                 stream,
@@ -75,22 +75,29 @@ struct StreamRows {
 
     // MARK: The answer
 
+    /// How often a row comes.
+    private func count(of row: Int) -> Int { repeatsEvery.map { row % $0 == 0 } ?? false ? 2 : 1 }
+
     /// What a left outer chain of so many streams puts out.
-    func answer(_ streams: Int) -> StreamAnswer {
+    /// - Parameter isDeduplicated: the first stream has each row once.
+    func answer(_ streams: Int, isDeduplicated: Bool = false) -> StreamAnswer {
         var answer = StreamAnswer()
         var ids = [Int](repeating: 0, count: streams)
         for key in 0..<rows / 2 {
             // Each bit says which of the two rows of a stream it is.
             for choice in 0..<1 << streams {
-                var isNew = true
+                var copies = 1
                 for stream in 0..<streams {
                     let second = choice >> stream & 1
                     ids[stream] = 2 * key + second
-                    guard stream > 0, key % 10 == stream else { continue }
-                    ids[stream] = -1
-                    if second == 1 { isNew = false }
+                    if stream > 0, key % 10 == stream {
+                        ids[stream] = -1
+                        copies *= 1 - second
+                    } else if stream > 0 || !isDeduplicated {
+                        copies *= count(of: ids[stream])
+                    }
                 }
-                if isNew { answer.add(ids) }
+                for _ in 0..<copies { answer.add(ids) }
             }
         }
         return answer
@@ -100,8 +107,7 @@ struct StreamRows {
     func titledAnswer(isDeduplicated: Bool) -> StreamAnswer {
         var answer = StreamAnswer()
         for row in 0..<rows {
-            let isTwice = !isDeduplicated && repeatsEvery.map { row % $0 == 0 } ?? false
-            for _ in 0..<(isTwice ? 2 : 1) { answer.add([row, row / 2 % keyCount]) }
+            for _ in 0..<(isDeduplicated ? 1 : count(of: row)) { answer.add([row, row / 2 % keyCount]) }
         }
         // The row that comes last is of no page.
         answer.add([rows, -1])
