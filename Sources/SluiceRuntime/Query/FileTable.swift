@@ -44,9 +44,6 @@ final class FileTable: QueryTable {
     private(set) var version: Int64
     private let path: String
     private let open: () throws -> any InputBytes
-    /// Whether it stays as the checkpoint has it.
-    private let isKept: Bool
-    private let definition: String
     /// Of the rows in hand.
     private var signature = ""
     private var rows: TableRows?
@@ -55,15 +52,11 @@ final class FileTable: QueryTable {
     private var indexByteCount = 0
     private static let triesMax = 5
 
-    init(
-        _ place: TablePlace, path: String, open: @escaping () throws -> any InputBytes, version: Int64, isKept: Bool
-    ) {
+    init(_ place: TablePlace, path: String, open: @escaping () throws -> any InputBytes, version: Int64) {
         self.place = place
         self.path = path
         self.open = open
         self.version = version
-        self.isKept = isKept
-        definition = place.table.definition
     }
 
     var size: TableSize? {
@@ -77,14 +70,13 @@ final class FileTable: QueryTable {
         let rows = try TableRows(stored: part.bytes, columns: part.columns, of: place.table)
         do throws(DuplicateRows) { try use(rows) } catch { throw TableError(place.name, error, places: nil) }
         signature = stored.signature
-        isCurrent = stored.definition == definition && part.columns == place.table.columns
+        isCurrent = place.isCurrent(stored)
         self.version = version
     }
 
     func look() throws {
-        let isNever = place.table.reload == .never || isKept
-        if isNever, rows != nil, isCurrent { return }
-        if isNever, try resume(nil) { return }
+        if place.isFixed, rows != nil, isCurrent { return }
+        if place.isFixed, try resume(nil) { return }
         for _ in 0..<Self.triesMax {
             guard let signature = try lookAtFiles() else {
                 throw TableError(
@@ -116,8 +108,7 @@ final class FileTable: QueryTable {
     /// - Parameter wanted: what the files look like; nil where that does not matter.
     private func resume(_ wanted: String?) throws -> Bool {
         guard rows == nil, version >= 0, let stored = try? place.stored(version),
-            wanted == nil || stored.signature == wanted, stored.definition == definition,
-            stored.parts.allSatisfy({ $0.columns == place.table.columns })
+            wanted == nil || stored.signature == wanted, place.isCurrent(stored)
         else { return false }
         do { try restore(version) } catch let error as TableError where error.code == "table-not-unique" {
             // Reading them says where they are.
@@ -140,7 +131,7 @@ final class FileTable: QueryTable {
             throw TableError(place.name, error, places: places?.count == 2 ? places : nil)
         }
         let next = TableVersion(
-            table: place.name, version: version + 1, signature: signature, definition: definition,
+            table: place.name, version: version + 1, signature: signature, definition: place.definition,
             columns: rows.columns)
         _ = unsafe try place.checkpoint.writeTable(next, rows.stored)
         version = next.version

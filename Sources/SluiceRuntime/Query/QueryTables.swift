@@ -38,6 +38,25 @@ struct TablePlace {
     let executor: BatchExecutor
     let checkpoint: Checkpoint
     let log: Log
+    /// Whether it stays as the checkpoint has it, once it is there.
+    let isFixed: Bool
+    /// How rows are made of what is read, as the spec says now.
+    let definition: String
+
+    init(
+        _ number: Int, _ query: RunnableQuery, _ environment: QueryEnvironment, _ executor: BatchExecutor,
+        _ checkpoint: Checkpoint, _ log: Log
+    ) {
+        let table = query.plan.tables[number]
+        self.number = number
+        plan = query.plan
+        self.environment = environment
+        self.executor = executor
+        self.checkpoint = checkpoint
+        self.log = log
+        isFixed = table.reload == .never || query.keepsTables
+        definition = table.definition
+    }
 
     var table: TablePlan { plan.tables[number] }
     var name: String { table.name }
@@ -55,6 +74,11 @@ struct TablePlace {
 
     func stored(_ version: Int64) throws(CheckpointError) -> StoredTable {
         try checkpoint.readTable(name, version: version, declared: table.columns)
+    }
+
+    /// Whether the rows of a version were made as the spec says now.
+    func isCurrent(_ stored: StoredTable) -> Bool {
+        stored.definition == definition && stored.parts.allSatisfy { $0.columns == table.columns }
     }
 
     var isMemoryShort: @Sendable () -> Bool {
@@ -94,17 +118,14 @@ final class QueryTables {
         let log = environment.log.with([.query: .string(query.plan.query)])
         clock = environment.clock
         tables = zip(query.plan.tables.indices, query.tables).map { number, input in
-            let place = TablePlace(
-                number: number, plan: query.plan, environment: environment, executor: executor,
-                checkpoint: checkpoint, log: log)
+            let place = TablePlace(number, query, environment, executor, checkpoint, log)
             let version = newest?.tables[place.name] ?? -1
             return switch input {
             case .files(let path, let open):
-                FileTable(place, path: path, open: open, version: version, isKept: query.keepsTables)
+                FileTable(place, path: path, open: open, version: version)
             case .topic(let topic, let open):
                 TopicTable(
-                    place, topic: topic, open: open, version: version, isKept: query.keepsTables,
-                    lastLookMillis: newest?.batchTimeMillis)
+                    place, topic: topic, open: open, version: version, lastLookMillis: newest?.batchTimeMillis)
             }
         }
         taken = tables.map { _ in (-1, 0) }
@@ -151,7 +172,7 @@ final class QueryTables {
 extension TablePlan {
     /// How rows are made of what is read: rows that were made otherwise are read anew. What a schema says that a format
     /// names is not part of it.
-    var definition: String {
+    fileprivate var definition: String {
         var parts = [origin, input.format.definition, input.timeZone, "\(input.badRows)", key.joined(separator: ",")]
         parts += input.columns.map { "\($0.name) \($0.type) \($0.origin) \($0.form)" }
         parts += input.computed.map { "\($0.slot) \($0.expression.text { slot in input.columns[slot.index].name })" }

@@ -19,9 +19,6 @@ final class TopicTable: QueryTable {
     private(set) var version: Int64
     private let topic: String
     private let open: () throws -> any Source
-    /// Whether it stays as the checkpoint has it.
-    private let isKept: Bool
-    private let definition: String
     private var source: (any Source)?
     /// Up to where the rows in hand are the topic's.
     private var position = SourceOffsets()
@@ -44,16 +41,14 @@ final class TopicTable: QueryTable {
     private static let changesCountMax = 1000
 
     init(
-        _ place: TablePlace, topic: String, open: @escaping () throws -> any Source, version: Int64, isKept: Bool,
+        _ place: TablePlace, topic: String, open: @escaping () throws -> any Source, version: Int64,
         lastLookMillis: Int64?
     ) {
         self.place = place
         self.topic = topic
         self.open = open
         self.version = version
-        self.isKept = isKept
         self.lastLookMillis = lastLookMillis
-        definition = place.table.definition
         keys = place.keys(capacity: 0)
     }
 
@@ -69,10 +64,9 @@ final class TopicTable: QueryTable {
         for part in stored.parts { try rows.apply(stored: part.bytes, columns: part.columns) }
         place.executor.setTable(place.number, nil)
         self.rows = rows
-        try index { () throws(DuplicateRows) in try index(all: rows) }
+        try indexAll(rows)
         position = SourceOffsets(position(stored.signature))
-        isCurrent =
-            stored.definition == definition && stored.parts.allSatisfy { $0.columns == place.table.columns }
+        isCurrent = place.isCurrent(stored)
         checksum = stored.checksum
         let lists = stored.parts.dropFirst()
         changes = (lists.count, lists.reduce(0) { $0 + max(Self.changesByteCountMin, $1.bytes.count) })
@@ -99,8 +93,7 @@ final class TopicTable: QueryTable {
     func look() throws {
         // What cannot be read there is read anew.
         if rows == nil, version >= 0 { try? restore(version) }
-        let isNever = place.table.reload == .never || isKept
-        if isNever, rows != nil, isCurrent { return }
+        if place.isFixed, rows != nil, isCurrent { return }
         let now = place.environment.clock.wallMillis
         let isOld = lastLookMillis.map { now - $0 > Self.lookAgeMaxMillis } ?? false
         if rows == nil || !isCurrent || isOld { beginAnew() }
@@ -165,12 +158,12 @@ final class TopicTable: QueryTable {
                 return warn(of: news)
             }
             try take(changed, stored, of: rows)
-            if rows.compact(isLazy: true) { try index { () throws(DuplicateRows) in try index(all: rows) } }
+            if rows.compact(isLazy: true) { try indexAll(rows) }
         } else {
             news.rows.dropRemovals()
             _ = news.rows.compact(isLazy: false)
             rows = news.rows
-            try index { () throws(DuplicateRows) in try index(all: news.rows) }
+            try indexAll(news.rows)
             try writeAll(news.rows)
             place.didRead(version, rows: news.rows.rowCount)
         }
@@ -192,10 +185,10 @@ final class TopicTable: QueryTable {
         let byteCount = changes.byteCount + max(Self.changesByteCountMin, stored.count)
         guard byteCount < max(1 << 16, rows.storedByteCount), changes.count < Self.changesCountMax else {
             _ = rows.compact(isLazy: false)
-            try index { () throws(DuplicateRows) in try index(all: rows) }
+            try indexAll(rows)
             return try writeAll(rows)
         }
-        try index { () throws(DuplicateRows) in try rows.update(&keys, changed) }
+        try index(rows) { keys throws(DuplicateRows) in try rows.update(&keys, changed) }
         unsafe try stored.withUnsafeBytes { unsafe try write($0, changing: checksum) }
         changes = (changes.count + 1, byteCount)
     }
@@ -207,21 +200,22 @@ final class TopicTable: QueryTable {
 
     private func write(_ bytes: UnsafeRawBufferPointer, changing: UInt32?) throws {
         let next = TableVersion(
-            table: place.name, version: version + 1, signature: signature, definition: definition,
+            table: place.name, version: version + 1, signature: signature, definition: place.definition,
             columns: place.table.columns, changedChecksum: changing)
         checksum = unsafe try place.checkpoint.writeTable(next, bytes)
         version = next.version
     }
 
     /// Puts all rows behind the keys, anew.
-    private func index(all rows: TopicRows) throws(DuplicateRows) {
+    private func indexAll(_ rows: TopicRows) throws(TableError) {
         keys = place.keys(capacity: rows.rowCount)
-        try rows.insertAll(into: &keys)
+        try index(rows) { keys throws(DuplicateRows) in try rows.insertAll(into: &keys) }
     }
 
-    private func index(_ body: () throws(DuplicateRows) -> Void) throws(TableError) {
-        guard let rows else { preconditionFailure("rows are there before their index") }
-        do throws(DuplicateRows) { try body() } catch {
+    private func index(
+        _ rows: TopicRows, _ change: (inout TableKeys) throws(DuplicateRows) -> Void
+    ) throws(TableError) {
+        do throws(DuplicateRows) { try change(&keys) } catch {
             throw TableError(place.name, error, places: error.numbers.map { rows.place($0, topic: topic) })
         }
         use(rows)
