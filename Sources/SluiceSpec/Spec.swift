@@ -13,6 +13,9 @@ package struct Spec: Sendable {
     package var secretMask = SecretMask()
 
     package init() {}
+
+    /// All that is read: the sources, and what tables are read from.
+    package var inputs: [SourceSpec] { sources + tables.map(\.source) }
 }
 
 /// A value that must never be shown, such as a password from `${file:…}`.

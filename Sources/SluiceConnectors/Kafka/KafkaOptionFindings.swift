@@ -8,7 +8,7 @@ package import SluiceSystem
 /// All findings, options that librdkafka does not know or take first.
 package func kafkaOptionFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagnostic] {
     let connectors: [[KafkaOption]?] =
-        (spec.sources + spec.tables.map(\.source)).map { ($0.connector as? KafkaSourceSpec)?.options }
+        spec.inputs.map { ($0.connector as? KafkaSourceSpec)?.options }
         + spec.sinks.map { ($0.connector as? KafkaSinkSpec)?.options }
     var findings: [Diagnostic] = []
     for options in connectors.compactMap(\.self) {

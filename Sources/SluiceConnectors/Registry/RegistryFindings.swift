@@ -5,8 +5,7 @@ package import SluiceSystem
 
 /// Files of certificates that are not there or cannot be read.
 package func registryFindings(_ spec: Spec, _ fileSystem: any FileSystem) -> [Diagnostic] {
-    let inputs = spec.sources + spec.tables.map(\.source)
-    let registries = inputs.map(\.format.registry) + spec.sinks.map(\.format.registry)
+    let registries = spec.inputs.map(\.format.registry) + spec.sinks.map(\.format.registry)
     let mask = spec.secretMask
     // A registry that stands in the defaults is everybody's.
     var known: Set<Diagnostic> = []

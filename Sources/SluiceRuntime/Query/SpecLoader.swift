@@ -103,7 +103,7 @@ package struct SpecLoader {
 
     /// Which zones there are is known here only: the spec reader and the planner read no files.
     private func unknownZones(_ spec: Spec) -> [Diagnostic] {
-        (spec.sources + spec.tables.map(\.source)).filter { !zones.contains($0.timeZone.value) }.map { source in
+        spec.inputs.filter { !zones.contains($0.timeZone.value) }.map { source in
             Diagnostic(
                 .error, code: "unknown-time-zone", at: source.timeZone.position, length: source.timeZone.length,
                 "this machine knows no time zone `\(source.timeZone.value)`",
