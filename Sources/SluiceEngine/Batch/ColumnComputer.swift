@@ -23,9 +23,8 @@ struct ColumnComputer: ~Copyable {
     init(_ physical: PhysicalPlan, _ number: Int, zone: TimeZoneRules, zones: TimeZones) {
         let input = physical.inputs[number]
         let layout = RowLayout(columns: input.columns)
-        let places = PlaceWriter(input, part: physical.partNumber(ofInput: number))
-        self.places = places
-        isEmpty = input.computed.isEmpty && places.isEmpty
+        places = PlaceWriter(input, part: physical.partNumber(ofInput: number))
+        isEmpty = input.computed.isEmpty && !input.keepsPlaces
         side = physical.side(ofInput: number).rawValue
         builder = RowBuilder(layout: layout)
         expressions = input.computed.map {
@@ -84,10 +83,11 @@ struct PlaceWriter {
         partition = slot(.partition)
         path = slot(.path)
         self.part = Int64(part) << 32
+        isEmpty = !input.keepsPlaces
     }
 
     /// Whether the plan keeps no places.
-    var isEmpty: Bool { offset == nil && partition == nil && path == nil }
+    let isEmpty: Bool
 
     /// Starts on a chunk.
     mutating func begin(_ origin: ChunkOrigin) {

@@ -26,6 +26,43 @@ struct JoinRowFlags: OptionSet {
     static let isRejected = JoinRowFlags(rawValue: 2)
 }
 
+/// Goes over one shard's rows front to back. A copy of it looks ahead.
+@safe struct JoinRowCursor {
+    private var place: UnsafeRawPointer
+    private let end: UnsafeRawPointer
+
+    /// nil where there are no rows.
+    init?(_ rows: UnsafeRawBufferPointer) {
+        guard let base = rows.baseAddress else { return nil }
+        unsafe place = unsafe base
+        unsafe end = unsafe base + rows.count
+    }
+
+    var isAtEnd: Bool { unsafe place >= end }
+
+    /// The next row, and its packed row; nil at the end.
+    @inline(__always)
+    mutating func next() -> (row: JoinRow, packed: UnsafeRawPointer)? {
+        if isAtEnd { return nil }
+        let row = unsafe place.load(as: JoinRow.self)
+        let packed = unsafe place + JoinRow.byteCount
+        unsafe place = unsafe packed + Int(row.byteCount)
+        return unsafe (row, packed)
+    }
+
+    /// Lets so many of the next rows be looked at without going on. Returns how many there are.
+    @inline(__always)
+    func peek(_ count: Int, _ look: (JoinRow) -> Void) -> Int {
+        var ahead = self
+        var seen = 0
+        while seen < count, let (row, _) = unsafe ahead.next() {
+            look(row)
+            seen &+= 1
+        }
+        return seen
+    }
+}
+
 /// Rows by shard.
 @safe struct DecodedRows: ~Copyable {
     private var shards: UnsafeMutablePointer<ByteBuffer>

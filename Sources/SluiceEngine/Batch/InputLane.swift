@@ -197,7 +197,7 @@ struct LaneFacts {
         stateKinds = layout.types.prefix(stateColumnCount).map(KeyKind.init)
         needsProjection = !hasJoin || stateColumnCount < plan.columns.count
         timeSlots = plan.columns.indices.filter { plan.columns[$0].type == .timestamp }
-        keepsPlaces = !PlaceWriter(plan, part: 0).isEmpty
+        keepsPlaces = plan.keepsPlaces
         isTimedByPlace = entrance.isTimedByPlace
     }
 

@@ -177,22 +177,11 @@ struct DeduplicateDriver: ~Copyable {
 
     /// Takes one chunk's rows of a shard, in input order.
     mutating func drive(_ chunk: DecodedChunk, shard: Int) {
-        let rows = unsafe chunk.content.bytes(shard: shard)
-        guard var next = rows.baseAddress else { return }
-        let end = unsafe next + rows.count
-        while unsafe next < end, sluice_memory_is_short() == 0 {
-            var place = unsafe next
-            var count = 0
-            while count < Self.blockRowCount, unsafe place < end {
-                let row = unsafe place.load(as: JoinRow.self)
-                if row.flags.isEmpty { seen.prefetch(row.hash) }
-                unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
-                count &+= 1
-            }
-            while unsafe next < place {
-                let row = unsafe next.load(as: JoinRow.self)
-                unsafe take(row, next + JoinRow.byteCount)
-                unsafe next += JoinRow.byteCount &+ Int(row.byteCount)
+        guard var rows = unsafe JoinRowCursor(chunk.content.bytes(shard: shard)) else { return }
+        while !rows.isAtEnd, sluice_memory_is_short() == 0 {
+            let count = rows.peek(Self.blockRowCount) { if $0.flags.isEmpty { seen.prefetch($0.hash) } }
+            for _ in 0..<count {
+                if let (row, packed) = unsafe rows.next() { unsafe take(row, packed) }
             }
         }
     }

@@ -98,22 +98,11 @@ extension JoinDriver {
     /// Stores one chunk's rows of a shard, in input order. A row that can match nothing comes out at once where its
     /// side is preserved, but for one with a null in its key, which waits like others without a partner.
     mutating func store(_ chunk: DecodedChunk, shard: Int, _ side: inout JoinSide) {
-        let rows = unsafe chunk.content.bytes(shard: shard)
-        guard var next = rows.baseAddress else { return }
-        let end = unsafe next + rows.count
-        while unsafe next < end, sluice_memory_is_short() == 0 {
-            var place = unsafe next
-            var count = 0
-            while count < ProbeBlock.rowCountMax, unsafe place < end {
-                let row = unsafe place.load(as: JoinRow.self)
-                if row.flags.isEmpty { side.store.prefetchPlace(of: row) }
-                unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
-                count &+= 1
-            }
-            while unsafe next < place {
-                let row = unsafe next.load(as: JoinRow.self)
-                unsafe store(row, next + JoinRow.byteCount, &side)
-                unsafe next += JoinRow.byteCount &+ Int(row.byteCount)
+        guard var rows = unsafe JoinRowCursor(chunk.content.bytes(shard: shard)) else { return }
+        while !rows.isAtEnd, sluice_memory_is_short() == 0 {
+            let count = rows.peek(ProbeBlock.rowCountMax) { if $0.flags.isEmpty { side.store.prefetchPlace(of: $0) } }
+            for _ in 0..<count {
+                if let (row, packed) = unsafe rows.next() { unsafe store(row, packed, &side) }
             }
         }
     }

@@ -54,37 +54,24 @@ struct JoinDriver: ~Copyable {
         _ chunk: DecodedChunk, shard: Int, own: inout JoinSide, other: inout JoinSide,
         skipStoringThrough threshold: Int64?
     ) {
-        let rows = unsafe chunk.content.bytes(shard: shard)
-        guard var next = rows.baseAddress else { return }
-        let end = unsafe next + rows.count
-        while unsafe next < end, sluice_memory_is_short() == 0 {
-            unsafe next = unsafe driveBlock(
-                from: next, to: end, own: &own, other: &other, skipStoringThrough: threshold)
+        guard var rows = unsafe JoinRowCursor(chunk.content.bytes(shard: shard)) else { return }
+        while !rows.isAtEnd, sluice_memory_is_short() == 0 {
+            driveBlock(&rows, own: &own, other: &other, skipStoringThrough: threshold)
         }
     }
 
-    /// Takes one block of rows through the join, see `ProbeBlock`. Returns where the next one begins.
+    /// Takes one block of rows through the join, see `ProbeBlock`.
     @inline(__always)
     private mutating func driveBlock(
-        from start: UnsafeRawPointer, to end: UnsafeRawPointer, own: inout JoinSide, other: inout JoinSide,
-        skipStoringThrough threshold: Int64?
-    ) -> UnsafeRawPointer {
+        _ rows: inout JoinRowCursor, own: inout JoinSide, other: inout JoinSide, skipStoringThrough threshold: Int64?
+    ) {
         block.begin()
-        var place = unsafe start
-        while block.rowCount < ProbeBlock.rowCountMax, unsafe place < end {
-            let row = unsafe place.load(as: JoinRow.self)
-            block.plan(row, own: own, other: other)
-            unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
-        }
+        let count = rows.peek(ProbeBlock.rowCountMax) { block.plan($0, own: own, other: other) }
         block.readEntries()
-        unsafe place = unsafe start
-        for number in 0..<block.rowCount {
-            let row = unsafe place.load(as: JoinRow.self)
-            unsafe drive(
-                row, number, place + JoinRow.byteCount, own: &own, other: &other, skipStoringThrough: threshold)
-            unsafe place += JoinRow.byteCount &+ Int(row.byteCount)
+        for number in 0..<count {
+            guard let (row, packed) = unsafe rows.next() else { return }
+            unsafe drive(row, number, packed, own: &own, other: &other, skipStoringThrough: threshold)
         }
-        return unsafe place
     }
 
     @inline(__always)

@@ -51,12 +51,9 @@ struct TableReading {
     static func forEachRow(
         _ rows: UnsafeRawBufferPointer, _ body: (_ place: Int64, UnsafeRawBufferPointer) -> Void
     ) {
-        var next = 0
-        while next < rows.count {
-            let head = unsafe rows.loadUnaligned(fromByteOffset: next, as: JoinRow.self)
-            let start = next + JoinRow.byteCount
-            next = start + Int(head.byteCount)
-            unsafe body(head.time, UnsafeRawBufferPointer(rebasing: rows[start..<next]))
+        guard var cursor = unsafe JoinRowCursor(rows) else { return }
+        while let (row, packed) = unsafe cursor.next() {
+            unsafe body(row.time, UnsafeRawBufferPointer(start: packed, count: Int(row.byteCount)))
         }
     }
 }

@@ -126,6 +126,11 @@ package struct InputPlan: Hashable, Sendable {
     /// When set, lateness compares the end of the tumbling window the watermark column falls into.
     package var latenessWindowMicros: Int64?
 
+    /// Whether rows have the places of their records among their columns.
+    package var keepsPlaces: Bool {
+        columns.contains { column in if case .place = column.origin { true } else { false } }
+    }
+
     package init(
         source: String, topics: KafkaTopics? = nil, format: RecordFormat, timeZone: String, badRows: BadRowsPolicy,
         fieldCount: Int, columns: [InputColumn],
