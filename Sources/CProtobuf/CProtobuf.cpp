@@ -269,7 +269,7 @@ template <typename Body> sluice_protobuf *make(Body body) {
     auto schema = std::unique_ptr<sluice_protobuf>(new (std::nothrow) sluice_protobuf());
     if (!schema) return nullptr;
     // What is wrong is handed out, and not written to standard error.
-    [[maybe_unused]] static const pb::LogHandler *written = pb::SetLogHandler(nullptr);
+    [[maybe_unused]] static pb::LogHandler *written = pb::SetLogHandler(nullptr);
     try {
         body(*schema);
     } catch (const std::bad_alloc &) {
